@@ -1,0 +1,185 @@
+"""The configuration of a run: one pydantic section per stage, unknown keys refused with a suggestion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vaescope.errors import UserError, unknown
+
+
+class Section(BaseModel):
+    """A part of the configuration: no unknown keys, no silent conversions of the wrong type."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+class DataConfig(Section):
+    """Where the texts come from: exactly one of ``known``, ``path`` and ``hub``."""
+
+    known: str | None = Field(None, description="a built-in corpus with exact truth, for instance topic_pcfg")
+    path: Path | None = Field(None, description="a folder with train/valid/test files, or one file")
+    hub: str | None = Field(None, description="a data set of the Hugging Face hub, or a local folder of one")
+    options: dict[str, Any] = Field(default_factory=dict, description="options of the built-in corpus")
+    subset: str | None = Field(None, description="configuration name of the hub data set")
+    column: str = Field("text", description="the column with the text in CSV, JSONL, Parquet and hub data")
+    sizes: tuple[int, int, int] = Field(
+        (20_000, 2_000, 2_000), description="texts per split (train, valid, test) of a built-in corpus"
+    )
+    fractions: tuple[float, float] = Field(
+        (0.1, 0.1), description="shares for valid and test where the source has only one split"
+    )
+    max_length: int = Field(64, ge=4, description="longest text in tokens, BOS and EOS included")
+    too_long: Literal["truncate", "drop", "error"] = Field(
+        "truncate", description="what becomes of longer texts; the number of them is always stated"
+    )
+    seed: int = Field(0, description="seed of a built-in corpus and of a split of one file")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataConfig:
+        given = [name for name in ("known", "path", "hub") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of known, path and hub (given: {', '.join(given) or 'none'})")
+        return self
+
+
+class TokenizerConfig(Section):
+    """A saved tokenizer, or a byte-level BPE trained on the training texts."""
+
+    path: str | None = Field(None, description="a saved tokenizer: a folder or a hub name")
+    vocab_size: int = Field(8_000, ge=64, description="tokens of a BPE trained on the corpus")
+
+
+class ModelConfig(Section):
+    """The latent variable model: encoder, decoder, and how z reaches the decoder."""
+
+    encoder: str | dict[str, Any] = Field(
+        default_factory=lambda: {
+            "model_type": "roberta",
+            "hidden_size": 128,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 512,
+        },
+        description="a checkpoint (folder or hub name), or the settings of a new model (model_type, sizes)",
+    )
+    decoder: str | dict[str, Any] | None = Field(
+        None, description="likewise; by default the encoder's architecture made causal"
+    )
+    latent_size: int = Field(32, ge=1, description="latent units D")
+    injection: str | dict[str, Any] = Field("memory+embedding", description="how z reaches the decoder")
+    pooling: Literal["first_last", "first", "mean"] = Field("first_last", description="states that q(z|x) reads")
+    prior: str | dict[str, Any] = Field("standard", description="p(z)")
+    tie: bool = Field(True, description="share encoder and decoder parameters where the architectures allow")
+
+
+class TrainingConfig(Section):
+    """The training loop."""
+
+    steps: int = Field(5_000, ge=1, description="optimiser steps")
+    batch_size: int = Field(32, ge=1, description="texts per optimiser step, over all processes")
+    accumulate: int = Field(1, ge=1, description="micro-batches per optimiser step and process")
+    group_tokens: int = Field(4_096, ge=1, description="token budget of one forward pass over texts of like length")
+    samples: int = Field(1, ge=1, description="posterior samples per text")
+    learning_rate: float = Field(5e-4, gt=0)
+    warmup: float = Field(0.05, ge=0, le=1, description="share of the steps with a growing learning rate")
+    schedule: Literal["constant", "linear", "cosine"] = Field("linear", description="after the warm-up")
+    weight_decay: float = Field(0.01, ge=0)
+    clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="bf16 where the hardware gains from it")
+    validate_every: int = Field(500, ge=1, description="optimiser steps between validations")
+    validation_texts: int = Field(512, ge=1, description="texts of the fixed validation subset")
+    patience: int | None = Field(None, ge=1, description="stop after so many validations without improvement")
+    save_every: int = Field(500, ge=1, description="optimiser steps between checkpoints")
+    log_every: int = Field(20, ge=1, description="optimiser steps between lines of metrics.jsonl")
+    tracker: Literal["tensorboard", "wandb", "none"] = "tensorboard"
+
+
+class AssessmentConfig(Section):
+    """The assessment of a trained model."""
+
+    splits: list[Literal["train", "valid", "test"]] = Field(default_factory=lambda: ["valid"])
+    samples: int = Field(64, ge=1, description="posterior samples S per text for the importance-weighted bound")
+    texts: int | None = Field(None, ge=2, description="assess the first so many texts of the split")
+    group_tokens: int = Field(8_192, ge=1, description="token budget of one decoder pass")
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+
+class RunConfig(Section):
+    """A run: data, model, objective, training and assessment, and one seed for all randomness."""
+
+    data: DataConfig
+    tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig)
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    objective: str | dict[str, Any] = Field(
+        "vae", description="a preset by name, a preset with options {preset: ...}, or {terms: ..., constraints: ...}"
+    )
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    assessment: AssessmentConfig = Field(default_factory=AssessmentConfig)
+    seed: int = 0
+    out: Path = Field(Path("runs/run"), description="the run folder")
+
+
+def read_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
+    """Read a YAML configuration and apply ``key.path=value`` overrides (values are YAML).
+
+    Raises:
+        UserError: no such file, not YAML, an unknown key (with the nearest known), or a value of the wrong type.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such configuration file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from error
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: a configuration is a mapping with the sections {', '.join(RunConfig.model_fields)}")
+    for override in overrides or []:
+        _override(raw, override)
+    return parse_config(raw, source=str(path))
+
+
+def parse_config(raw: dict[str, Any], *, source: str = "configuration") -> RunConfig:
+    """Validate a mapping as a ``RunConfig``; the first mistake becomes a one-line ``UserError``.
+
+    >>> parse_config({"data": {"known": "topic_pcfg"}, "trainin": {}})
+    Traceback (most recent call last):
+    ...
+    vaescope.errors.UserError: configuration: unknown key 'trainin'; did you mean 'training'? (known: ...)
+    """
+    try:
+        return RunConfig.model_validate(raw)
+    except ValidationError as error:
+        raise _first_mistake(error, source) from error
+
+
+def _first_mistake(error: ValidationError, source: str) -> UserError:
+    mistake = error.errors()[0]
+    where = [str(part) for part in mistake["loc"]]
+    if mistake["type"] == "extra_forbidden":
+        section: Any = RunConfig
+        for part in where[:-1]:
+            section = section.model_fields[part].annotation
+        hint = unknown("key", ".".join(where), [".".join([*where[:-1], name]) for name in section.model_fields])
+        return UserError(f"{source}: {hint}")
+    message = mistake["msg"].removeprefix("Value error, ")
+    return UserError(f"{source}: {'.'.join(where)}: {message}")
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise UserError(f"'{override}': an override is key=value, for instance training.steps=1000")
+    target = raw
+    *parents, last = key.split(".")
+    for parent in parents:
+        target = target.setdefault(parent, {})
+        if not isinstance(target, dict):
+            raise UserError(f"'{override}': {parent} is not a section of the configuration")
+    try:
+        target[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"'{override}': the value is not YAML ({' '.join(str(error).split())})") from error

@@ -1,0 +1,75 @@
+"""Pass: what one training batch says, the waist between the model and the objectives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+if TYPE_CHECKING:
+    from vaescope.model.priors.standard import Prior
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The three distributions of a text VAE, evaluated on a batch: q(z|x), p(x|z), p(z).
+
+    Objectives read only this. All densities are in nats per text, float32 or wider. S is the number of posterior
+    samples per text, B the number of texts, D the latent size.
+
+    Attributes:
+        posterior: q(z|x), batch shape ``[B]``, event shape ``[D]`` (``Independent(Normal(mean, std), 1)``).
+        prior: p(z), a module with ``log_prob``, ``sample`` and ``rate``.
+        z: samples of q(z|x), reparameterised, ``[S, B, D]``.
+        log_p_x_z: log p(x|z) summed over predicted tokens, ``[S, B]``.
+        log_p_z: log p(z), ``[S, B]``.
+        log_q_z_x: log q(z|x), ``[S, B]``.
+        tokens: predicted tokens of each text, ``[B]``.
+        dataset_size: number of texts N of the training split, which estimators of q(z) need.
+    """
+
+    posterior: Distribution
+    prior: Prior
+    z: Tensor
+    log_p_x_z: Tensor
+    log_p_z: Tensor
+    log_q_z_x: Tensor
+    tokens: Tensor
+    dataset_size: int
+
+    @property
+    def rate(self) -> Tensor:
+        """KL(q(z|x) || p(z)) of each text, ``[B]``: the closed form where the prior has one, else Monte Carlo."""
+        closed_form = self.prior.rate(self.posterior)
+        if closed_form is None:
+            return (self.log_q_z_x - self.log_p_z).mean(0)
+        return closed_form.sum(-1)
+
+    @property
+    def distortion(self) -> Tensor:
+        """-E_q(z|x) log p(x|z) of each text by its S samples, ``[B]``, unbiased."""
+        return -self.log_p_x_z.mean(0)
+
+    @staticmethod
+    def concatenate(passes: list[Pass]) -> Pass:
+        """Join the passes of the groups of one batch (texts of like length) into the pass of the batch."""
+        first = passes[0]
+        if len(passes) == 1:
+            return first
+        base = [p.posterior.base_dist for p in passes]
+        normal = torch.distributions.Normal(
+            torch.cat([b.loc for b in base]), torch.cat([b.scale for b in base]), validate_args=False
+        )
+        return Pass(
+            posterior=torch.distributions.Independent(normal, 1, validate_args=False),
+            prior=first.prior,
+            z=torch.cat([p.z for p in passes], 1),
+            log_p_x_z=torch.cat([p.log_p_x_z for p in passes], 1),
+            log_p_z=torch.cat([p.log_p_z for p in passes], 1),
+            log_q_z_x=torch.cat([p.log_q_z_x for p in passes], 1),
+            tokens=torch.cat([p.tokens for p in passes]),
+            dataset_size=first.dataset_size,
+        )
