@@ -1,1 +1,54 @@
-"""TODO"""
+"""The command line: one small file per command; heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from vaescope import __version__
+from vaescope.cli.assess import assess
+from vaescope.cli.demo import demo
+from vaescope.cli.list import list_choices
+from vaescope.cli.sample import sample
+from vaescope.cli.schema import schema
+from vaescope.cli.train import train
+from vaescope.errors import UserError
+
+app = typer.Typer(
+    help="Train Transformer VAEs on text and examine them as latent variable models first.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(train)
+app.command()(assess)
+app.command()(sample)
+app.command(name="list")(list_choices)
+app.command()(schema)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vaescope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run a command; a mistake of the input becomes one line on stderr and exit status 1."""
+    try:
+        app()
+    except UserError as error:
+        typer.secho(f"vaescope: {error}", fg="red", err=True)
+        sys.exit(1)

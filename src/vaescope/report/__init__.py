@@ -1,1 +1,1 @@
-"""TODO"""
+"""Tables and figures, and the one page that shows runs side by side."""

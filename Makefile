@@ -1,0 +1,60 @@
+# Every target sets up what it needs. `make help` lists them.
+
+PYTHON ?= python3
+CPU ?= 1
+CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+# Two cores gain little from more workers than cores, and each worker imports torch once.
+WORKERS ?= 2
+
+BIN := .venv/bin
+STAMP := .venv/installed
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+ifeq ($(CPU),1)
+CONSTRAINT := PIP_CONSTRAINT=constraints.txt
+TORCH := torch --extra-index-url $(CPU_INDEX)
+else
+TORCH := torch
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-slow test-gpu test-data lint types clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+venv: $(STAMP) ## Create .venv with CPU torch and the package (CPU=0: the torch that pip chooses)
+
+# torch comes first and alone, so that only its own page is asked of the index of CPU builds; where that index
+# cannot be reached, pip takes the same version from its usual places.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(CONSTRAINT) $(BIN)/python -m pip install --quiet --retries 1 --no-deps $(TORCH)
+	$(CONSTRAINT) $(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: venv ## Train three small VAEs, assess them, write demo/report.html
+	@$(BIN)/vaescope demo --out demo
+
+test: venv ## The default tests: fast, no network, no accelerator
+	$(PYTEST) -n $(WORKERS)
+
+test-slow: venv ## The tests that take minutes
+	$(PYTEST) -n $(WORKERS) -m slow
+
+test-gpu: venv ## The tests that need an accelerator
+	$(PYTEST) -m gpu
+
+test-data: venv ## The tests that need corpora: VAESCOPE_DATA=FOLDER make test-data
+	$(PYTEST) -m data
+
+lint: venv ## Style and formatting
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: venv ## Static types
+	$(BIN)/mypy
+
+clean: ## Remove what the other targets made (the environment too)
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,74 @@
+"""``vaescope assess``: what a trained model says about texts, in numbers with their errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from vaescope.assessment.assess import Assessment
+
+
+def assess(
+    run: Annotated[Path | None, typer.Argument(help="the run folder")] = None,
+    draws: Annotated[Path | None, typer.Option(help="assess a file of draws instead of a run")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="train, valid or test; may be given again")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="posterior samples per text")] = None,
+    texts: Annotated[
+        int | None, typer.Option(min=2, help="assess the first so many texts of the split")
+    ] = None,
+) -> None:
+    """Assess a run, or a file of draws from any model; writes assessment.json beside it.
+
+    The validation split goes to assessment.json, another split to assessment-SPLIT.json.
+    """
+    if (run is None) == (draws is None):
+        raise typer.BadParameter("give either a run folder or --draws FILE")
+    if draws is not None:
+        _assess_file(draws)
+    elif run is not None:
+        _assess_run(run, split, samples, texts)
+
+
+def _assess_file(path: Path) -> None:
+    from vaescope.assessment.assess import assess as assess_draws
+    from vaescope.assessment.draws import Draws
+
+    _show(assess_draws(Draws.load(path)), title=str(path), folder=path.parent, name="assessment")
+
+
+def _assess_run(path: Path, splits: list[str] | None, samples: int | None, texts: int | None) -> None:
+    from vaescope.cli.console import progress
+    from vaescope.study.examine import Examined
+
+    run = Examined.load(path)
+    for split in splits or run.config.assessment.splits:
+        with progress(f"assess {split}") as meter:
+            assessment = run.assess(split, samples=samples, texts=texts, progress=meter)
+        _show(
+            assessment,
+            title=f"{path} ({split})",
+            folder=path,
+            name="assessment" if split == "valid" else f"assessment-{split}",
+        )
+
+
+def _show(assessment: Assessment, *, title: str, folder: Path, name: str) -> None:
+    from rich.table import Table
+
+    from vaescope.cli.console import COLOURS, console
+    from vaescope.report.tables import estimate_rows, worst_first
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    for column in ("estimate", "value", "SE", "95% interval", "unit", "kind"):
+        table.add_column(column, justify="right" if column in ("value", "SE", "95% interval") else "left")
+    for row in estimate_rows(assessment):
+        table.add_row(*row)
+    console.print(table)
+    console.print()
+    for finding in worst_first(assessment):
+        console.print(f"[{COLOURS[finding.verdict]}]{finding.verdict}[/] {finding.name}: ", end="")
+        console.print(finding.message, markup=False)
+    console.print(f"\nwritten: {assessment.save(folder, name)}", soft_wrap=True, markup=False)

@@ -1,0 +1,60 @@
+"""What commands share: the console, and progress that is a bar on a terminal and plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+console = Console(highlight=False)
+
+COLOURS = {"FAIL": "bold red", "WARN": "yellow", "UNRESOLVED": "magenta", "VACUOUS": "blue", "PASS": "green"}
+"""How a verdict is coloured."""
+
+
+class Meter:
+    """The progress of one task: told how far it is, it shows a bar, or prints a line every few seconds.
+
+    >>> with progress("training") as meter:
+    ...     meter(5, 5, "rate 8.0")
+    training 5/5 rate 8.0
+    """
+
+    seconds_between_lines = 10.0
+
+    def __init__(self, title: str, bar: Progress | None) -> None:
+        self._title = title
+        self._bar = bar
+        self._task = bar.add_task(title, total=None, note="") if bar else None
+        self._printed = time.monotonic()
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Show that ``done`` of ``total`` steps are made."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, total=total, note=note)
+            return
+        now = time.monotonic()
+        if done >= total or now - self._printed >= self.seconds_between_lines:
+            self._printed = now
+            typer.echo(f"{self._title} {done}/{total} {note}".rstrip())
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Meter]:
+    """Give a meter for one task."""
+    if not console.is_terminal:
+        yield Meter(title, None)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console) as bar:
+        yield Meter(title, bar)

@@ -1,0 +1,21 @@
+"""``vaescope sample``: texts from the prior of a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def sample(
+    run: Annotated[Path, typer.Argument(help="the run folder")],
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="how many texts")] = 10,
+    temperature: Annotated[float, typer.Option(min=0.0, help="1 samples p(x|z) as it is")] = 1.0,
+    seed: Annotated[int, typer.Option(help="seed of z and of the tokens")] = 0,
+) -> None:
+    """Print texts that the model makes up: z from p(z), then x from p(x|z)."""
+    from vaescope.study.examine import Examined
+
+    for text in Examined.load(run).sample(count, temperature=temperature, seed=seed):
+        typer.echo(text)

@@ -1,0 +1,102 @@
+"""Estimates and findings as the strings of a table: numbers with their errors, the worst verdict first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vaescope.assessment.assess import Assessment
+    from vaescope.assessment.estimate import Estimate
+
+SEVERITY = ("FAIL", "WARN", "UNRESOLVED", "VACUOUS", "PASS")
+"""Verdicts, the worst first."""
+
+RELATION = {"lower": "≥ ", "upper": "≤ "}
+"""How the truth stands to an estimate that bounds it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the comparison: an estimate, what it is called and what it says in a few words."""
+
+    estimate: str
+    title: str
+    hint: str
+
+
+COLUMNS = (
+    Column("rate", "rate R", "KL(q(z|x) ‖ p(z)), nats per text"),
+    Column("distortion", "distortion D", "−E log p(x|z), nats per text"),
+    Column("elbo", "ELBO", "−(R + D), nats per text"),
+    Column("log_likelihood", "log p(x)", "importance-weighted lower bound, nats per text"),
+    Column("mutual_information", "I(X;Z)", "information that z carries about x, nats"),
+    Column("marginal_kl", "KL(q(z) ‖ p(z))", "aggregate posterior against the prior, nats"),
+    Column("active_units", "active units", "latent units that depend on the text"),
+)
+
+
+def number(value: float) -> str:
+    """Return a number with the digits that a reader can use.
+
+    >>> number(103.267), number(8.0312), number(0.01234), number(-0.0001)
+    ('103.3', '8.03', '0.012', '0.000')
+    """
+    if not math.isfinite(value):
+        return "–"
+    digits = 1 if abs(value) >= 100 else 2 if abs(value) >= 1 else 3
+    text = f"{value:.{digits}f}".replace("-", "−")
+    return text.removeprefix("−") if float(f"{value:.{digits}f}") == 0 else text
+
+
+def cell(estimate: Estimate | None) -> str:
+    """Return an estimate as it stands in a table: ``8.03 ± 0.05``, ``≥ −51.2 ± 0.2`` or ``[3.10, 4.02]``."""
+    if estimate is None:
+        return "–"
+    if estimate.kind == "interval":
+        return f"[{number(estimate.low)}, {number(estimate.high)}]"
+    if estimate.unit == "units":
+        return f"{estimate.value:g}"
+    error = f" ± {number(estimate.se)}" if estimate.se > 0 else ""
+    return f"{RELATION.get(estimate.kind, '')}{number(estimate.value)}{error}"
+
+
+def estimate_rows(assessment: Assessment) -> list[tuple[str, ...]]:
+    """Return a row for each estimate: name, value, standard error, 95% interval, unit, kind."""
+    return [
+        (
+            name,
+            number(e.value),
+            number(e.se) if e.kind not in ("exact", "interval") else "",
+            f"[{number(e.low)}, {number(e.high)}]" if e.kind != "exact" else "",
+            e.unit,
+            e.kind,
+        )
+        for name, e in assessment.estimates.items()
+    ]
+
+
+def entropy(assessment: Assessment) -> float | None:
+    """Return the exact H(X) in nats per text where the corpus is known."""
+    value = assessment.metadata.get("entropy")
+    return None if value is None else float(value)
+
+
+def joint_divergence(assessment: Assessment) -> str:
+    """Return KL(q(x, z) ‖ p(x, z)) = R + D − H as it stands in a table, where H is known."""
+    h, elbo = entropy(assessment), assessment.estimates.get("elbo")
+    if h is None or elbo is None:
+        return "–"
+    return f"{number(-elbo.value - h)} ± {number(elbo.se)}"
+
+
+def verdict(assessment: Assessment) -> str:
+    """Return the worst verdict among the findings, PASS where there is none."""
+    given = [f.verdict for f in worst_first(assessment)]
+    return given[0] if given else "PASS"
+
+
+def worst_first(assessment: Assessment) -> list:
+    """Return the findings, the worst first."""
+    return sorted(assessment.findings, key=lambda f: SEVERITY.index(f.verdict))

@@ -1,0 +1,1 @@
+"""Runs examined: what joins corpora, model, training and assessment."""

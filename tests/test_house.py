@@ -1,0 +1,215 @@
+"""House rules, as tests: sizes, the direction of imports, what a choice is."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import io
+import re
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+
+import pytest
+
+import vaescope
+from vaescope import choices
+
+SOURCE = Path(vaescope.__file__).parent
+ROOT = SOURCE.parent.parent
+FILES = sorted(SOURCE.rglob("*.py"))
+FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+# A stage may import the stages before it (and itself); the two wings stand side by side.
+STAGES = [
+    {"errors", "choices", "config", "__init__"},
+    {"estimators"},
+    {"corpora"},
+    {"model"},
+    {"objectives"},
+    {"training", "assessment"},
+    {"study"},
+    {"report"},
+    {"cli"},
+]
+LEVEL = {name: level for level, stage in enumerate(STAGES) for name in stage}
+CHOICES = [(kind, name) for kind in choices.KINDS for name in choices.names(kind)]
+
+each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
+
+
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def functions(file: Path) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(tree_of(file)) if isinstance(node, FUNCTION)]
+
+
+def code_lines(function: ast.FunctionDef) -> int:
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+def strings(file: Path) -> list[str]:
+    """String constants that are not documentation."""
+    tree = tree_of(file)
+    documentation = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Module, ast.ClassDef, *FUNCTION)) and ast.get_docstring(node) is not None
+    }
+    constants = (
+        node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in documentation
+    )
+    return [node.value for node in constants if isinstance(node.value, str)]
+
+
+def stage(file: Path) -> str:
+    return file.relative_to(SOURCE).with_suffix("").parts[0]
+
+
+def imported(file: Path) -> set[str]:
+    """The vaescope modules that a file imports anywhere in it, annotations' imports included."""
+    found = set()
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in found if name.startswith("vaescope.")}
+
+
+@each_file
+def test_file_has_at_most_300_lines(file):
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+@each_file
+def test_functions_fit_on_a_screen(file):
+    long = {function.name: code_lines(function) for function in functions(file) if code_lines(function) > 50}
+    assert not long
+
+
+@each_file
+def test_functions_take_at_most_10_parameters(file):
+    def parameters(function: ast.FunctionDef) -> int:
+        a = function.args
+        return len([p for p in [*a.posonlyargs, *a.args, *a.kwonlyargs] if p.arg not in ("self", "cls")])
+
+    many = {function.name: parameters(function) for function in functions(file) if parameters(function) > 10}
+    assert not many
+
+
+@each_file
+def test_only_the_command_line_prints(file):
+    calls = [node for node in ast.walk(tree_of(file)) if isinstance(node, ast.Call)]
+    prints = [
+        call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id in ("print", "quit")
+    ]
+    assert stage(file) == "cli" or not prints
+
+
+@each_file
+def test_devices_are_named_in_one_place(file):
+    if file.stem.lstrip("_") not in ("device", "devices"):
+        assert not [text for text in strings(file) if re.fullmatch(r"cuda(:\d+)?", text)]
+
+
+@each_file
+def test_no_path_of_a_machine(file):
+    assert not [
+        text
+        for text in strings(file)
+        if re.match(r"(/(home|root|work|tmp|usr|mnt|data)(/|$)|[A-Z]:\\)", text)
+    ]
+
+
+@each_file
+def test_nothing_is_left_undone(file):
+    tokens = tokenize.generate_tokens(io.StringIO(file.read_text(encoding="utf-8")).readline)
+    comments = [t.string for t in tokens if t.type in (tokenize.COMMENT, tokenize.STRING)]
+    assert not [c for c in comments if re.search(r"\b(TODO|FIXME|XXX)\b", c)]
+
+
+@each_file
+def test_imports_flow_one_way(file):
+    here = stage(file)
+    for module in imported(file):
+        there = module.split(".")[1]
+        if there not in LEVEL or there == here:
+            continue
+        assert LEVEL[there] <= LEVEL[here], f"{here} imports {module}, a later stage"
+        assert {here, there} != {"training", "assessment"}, "training and assessment are two wings"
+
+
+def test_every_stage_has_its_place():
+    assert {stage(file) for file in FILES} <= set(LEVEL)
+
+
+# The heavy libraries are loaded once; each module is then imported in a fork that knows no vaescope module yet.
+WALK = """
+import os, sys, importlib, warnings
+warnings.simplefilter("ignore")
+import torch, transformers, matplotlib.figure, datasets, accelerate, scipy.stats
+from transformers import AutoModel, GenerationMixin, PreTrainedModel
+failed = []
+for name in sys.argv[1:]:
+    child = os.fork()
+    if child == 0:
+        try:
+            importlib.import_module(name)
+        except BaseException as error:
+            print(f"{name}: {error!r}", file=sys.stderr, flush=True)
+            os._exit(1)
+        os._exit(0)
+    failed += [name] if os.waitpid(child, 0)[1] else []
+sys.exit(bool(failed))
+"""
+
+
+def test_every_module_imports_first():
+    modules = [".".join(["vaescope", *f.relative_to(SOURCE).with_suffix("").parts]) for f in FILES]
+    modules = [name.removesuffix(".__init__") for name in modules]
+    done = subprocess.run([sys.executable, "-c", WALK, *modules], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_package_imports_without_torch():
+    command = (
+        "import sys, vaescope, vaescope.cli; sys.exit(not {'torch', 'transformers'}.isdisjoint(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("kind", "name"), CHOICES)
+def test_choice_explains_itself_in_one_line(kind, name):
+    summary = choices.summary(kind, name)
+    assert 10 < len(summary) <= 160
+    assert summary.endswith(".")
+
+
+@pytest.mark.parametrize(("kind", "name"), CHOICES)
+def test_options_are_keywords_with_annotation_and_default(kind, name):
+    cls = choices.load(kind, name)
+    if cls.__init__ is object.__init__:
+        return
+    for parameter in inspect.signature(cls.__init__).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            assert parameter.annotation is not parameter.empty, f"{parameter.name} has no annotation"
+            assert parameter.default is not parameter.empty, f"{parameter.name} has no default"
+
+
+@pytest.mark.parametrize("kind", choices.KINDS)
+def test_every_kind_offers_something(kind):
+    assert choices.names(kind)
+    importlib.import_module(choices.KINDS[kind])
+
+
+def test_contributing_names_every_folder():
+    tree = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    folders = {file.parent.name for file in FILES} - {"vaescope"}
+    assert not [folder for folder in sorted(folders) if not re.search(rf"^\s*{folder}/\s+\S", tree, re.M)]
