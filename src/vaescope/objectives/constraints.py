@@ -1,0 +1,182 @@
+"""Constraints: term >= | <= | == bound, held by multipliers of cooper that step with the optimiser."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import cooper
+import torch
+from cooper.formulations import AugmentedLagrangian, Lagrangian
+from cooper.multipliers import DenseMultiplier
+from cooper.optim import nuPI
+from cooper.penalty_coefficients import DensePenaltyCoefficient
+from torch import Tensor, nn
+
+from vaescope.errors import UserError, unknown
+
+RELATIONS = (">=", "<=", "==")
+METHODS = ("pi", "lagrangian", "augmented")
+LARGEST_LOG_CHANGE = 7.0
+
+
+class Multiplier(DenseMultiplier):
+    """A Lagrange multiplier lambda that scales the weight of the constrained term, stepped in its logarithm.
+
+    Where the constraint opposes a weight w > 0 (rate >= r while the rate is minimised), the term's coefficient in the
+    Lagrangian is w - lambda, and lambda > w would reward the term without bound. With
+
+        lambda(u) = s w (1 - exp(-s u)),    s = 1 opposing the weight, s = -1 reinforcing it,
+
+    the coefficient is w exp(-u) or w exp(u): never of the wrong sign, and equal steps of u are equal *relative* steps
+    of it, which is how the rate responds (R(beta) of a linear-Gaussian VAE is linear in log beta). Dual ascent is the
+    mirror step du = eta * violation. Without a weight, lambda(u) = scale * u. u is >= 0 for >= and <=, signed for ==.
+    """
+
+    def __init__(self, *, weight: float, opposing: bool, scale: float) -> None:
+        super().__init__(num_constraints=1)
+        self.base = weight
+        self.side = 1.0 if opposing else -1.0
+        self.scale = scale
+
+    @property
+    def value(self) -> Tensor:
+        """lambda(u), ``[1]``, without a gradient."""
+        u = self.weight.detach()
+        if self.base == 0:
+            return self.scale * u
+        return -self.side * self.base * torch.expm1(-self.side * u)
+
+    def forward(self) -> Tensor:
+        """Return lambda(u) with unit gradient to u: the gradient in lambda, the step in u."""
+        return self.value + self.weight - self.weight.detach()
+
+    @torch.no_grad()
+    def post_step_(self) -> None:
+        """Project u: non-negative for an inequality, and within a factor of exp(7) of the weight."""
+        super().post_step_()
+        limit = LARGEST_LOG_CHANGE if self.base else math.inf
+        self.weight.clamp_(-limit, limit)
+
+
+class Constraint(nn.Module):
+    """One constraint on a term, with its multiplier and the controller that moves it.
+
+    The relative violation e = (bound - value) / max(|bound|, 1), clipped to [-1, 1] (the other sign for <=), drives
+    the multiplier once per optimiser step:
+
+    * ``pi`` (default): u = ``proportional`` * EMA(e) + ``step_size`` * sum(e), the nuPI controller. The proportional
+      part damps the oscillation of plain ascent, the average (``smoothing``) takes the noise of a batch out.
+    * ``lagrangian``: u += ``step_size`` * e.
+    * ``augmented``: likewise, and the loss gains ``penalty`` / 2 * violation^2 (of a micro-batch) while violated.
+
+    Sohrabi et al., On PI Controllers for Updating Lagrange Multipliers, ICML 2024; Pelsmaeker and Aziz, ACL 2020.
+
+    >>> floor = Constraint("rate", ">=", 8.0, weight=1.0)
+    >>> for _ in range(20):
+    ...     floor.ascend(torch.tensor(2.0))
+    >>> 0 < floor.multiplier.value.item() < 1
+    True
+    """
+
+    def __init__(
+        self,
+        term: str,
+        relation: str,
+        bound: float,
+        *,
+        weight: float = 0.0,
+        method: str = "pi",
+        **options: float,
+    ) -> None:
+        super().__init__()
+        self.term, self.relation, self.bound = term, relation, float(bound)
+        opposing = (relation == "<=") == (weight < 0)
+        self.multiplier = Multiplier(weight=abs(weight), opposing=opposing, scale=options.pop("scale", 1.0))
+        equality = relation == "=="
+        kind = cooper.ConstraintType.EQUALITY if equality else cooper.ConstraintType.INEQUALITY
+        penalty = options.pop("penalty", 0.1)
+        augmented = method == "augmented"
+        self.rule = cooper.Constraint(
+            constraint_type=kind,
+            formulation_type=AugmentedLagrangian if augmented else Lagrangian,
+            multiplier=self.multiplier,
+            penalty_coefficient=DensePenaltyCoefficient(torch.tensor([penalty])) if augmented else None,
+        )
+        step_size = options.pop("step_size", 0.01)
+        self.dual: torch.optim.Optimizer
+        if method == "pi":
+            gains = {"Kp": options.pop("proportional", 1.0), "ema_nu": options.pop("smoothing", 0.9)}
+            self.dual = nuPI(self.multiplier.parameters(), lr=1.0, Ki=step_size, maximize=True, **gains)
+        else:
+            self.dual = torch.optim.SGD(self.multiplier.parameters(), lr=step_size, maximize=True)
+
+    def violation(self, value: Tensor) -> Tensor:
+        """Return how far ``value`` is on the wrong side of the bound, negative where there is room."""
+        return value - self.bound if self.relation == "<=" else self.bound - value
+
+    def lagrangian_part(self, value: Tensor) -> dict[cooper.Constraint, cooper.ConstraintState]:
+        """Return cooper's view of the constraint at ``value`` (differentiable) for the loss of the model."""
+        return {self.rule: cooper.ConstraintState(violation=self.violation(value))}
+
+    def ascend(self, value: Tensor) -> None:
+        """Step the multiplier by the ``value`` of the term over all texts of the optimiser step."""
+        error = self.violation(value.detach().to(self.multiplier.weight)) / max(abs(self.bound), 1.0)
+        state = cooper.ConstraintState(violation=error.clamp(-1, 1))
+        dual = cooper.CMPState(observed_constraints={self.rule: state}).compute_dual_lagrangian()
+        self.dual.zero_grad()
+        dual.backward()
+        self.dual.step()
+        self.multiplier.post_step_()
+
+    def met(self, value: float, *, tolerance: float = 0.05) -> bool:
+        """Tell whether ``value`` satisfies the constraint up to a share ``tolerance`` of the bound."""
+        room = tolerance * max(abs(self.bound), 1.0)
+        violation = self.violation(torch.tensor(value)).item()
+        return abs(violation) <= room if self.relation == "==" else violation <= room
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return the memory of the controller."""
+        return {"dual": self.dual.state_dict()["state"]}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Restore the memory of the controller."""
+        self.dual.load_state_dict({**self.dual.state_dict(), "state": state["dual"]})
+
+
+def build_constraint(spec: dict[str, Any], weight: float) -> Constraint:
+    """Return the constraint ``{term, relation, bound, ...options}`` on a term of signed ``weight`` in the loss.
+
+    Raises:
+        UserError: a missing or unknown key, an unknown relation or method, a number that is none.
+    """
+    known = [
+        "term",
+        "relation",
+        "bound",
+        "method",
+        "step_size",
+        "proportional",
+        "smoothing",
+        "penalty",
+        "scale",
+    ]
+    for key in spec:
+        if key not in known:
+            raise unknown("key of a constraint", key, known)
+    for key in ("term", "relation", "bound"):
+        if key not in spec:
+            raise UserError(
+                f"a constraint needs a {key}, for instance {{term: rate, relation: '>=', bound: 8}}"
+            )
+    if spec["relation"] not in RELATIONS:
+        raise unknown("relation", str(spec["relation"]), RELATIONS)
+    if spec.get("method", "pi") not in METHODS:
+        raise unknown("method of a constraint", str(spec["method"]), METHODS)
+    for key in set(spec) - {"term", "relation", "method"}:
+        value = spec[key]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise UserError(f"constraint on {spec['term']}: {key} {value!r} is not a number")
+        if key != "bound" and value < 0:
+            raise UserError(f"constraint on {spec['term']}: {key} {value!r} is negative")
+    return Constraint(**spec, weight=weight)

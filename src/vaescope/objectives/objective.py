@@ -1,0 +1,153 @@
+"""Objective: minimise a weighted sum of terms subject to constraints on terms."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import cooper
+import torch
+from torch import Tensor, nn
+
+from vaescope import choices
+from vaescope.errors import UserError, unknown
+from vaescope.model.passes import Pass
+from vaescope.objectives.constraints import Constraint, build_constraint
+from vaescope.objectives.schedules import build_schedule
+from vaescope.objectives.term import Term
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The value of an objective on a batch.
+
+    Attributes:
+        total: what the model descends: the weighted sum and the constraints' Lagrangian, a scalar with a gradient.
+        terms: value of every term in nats per text, scalars without a gradient.
+    """
+
+    total: Tensor
+    terms: dict[str, Tensor]
+
+
+class Objective(nn.Module):
+    """A weighted sum of terms subject to constraints:
+
+        minimise sum_i w_i(step) term_i    subject to    term_j >= | <= | == bound_j
+
+    by the Lagrangian sum_i w_i term_i + sum_j lambda_j violation_j, minimised over the model by the trainer and
+    maximised over the multipliers by ``ascend``. Without constraints it is the weighted sum. ``state_dict`` holds the
+    multipliers and the memory of their controllers; weights are functions of the step and need no state.
+
+    Args:
+        terms: for each term its weight (a number or a schedule), or ``{weight: ..., **options of the term}``.
+        constraints: ``{term, relation, bound, **options}`` each; the term may be one without a weight.
+
+    Raises:
+        UserError: an unknown term, option, schedule or relation, a negative weight, no term, contradicting
+            constraints.
+
+    >>> objective = Objective({"distortion": 1, "rate": {"weight": {"schedule": "linear", "steps": 100}}})
+    >>> objective.weights(50)
+    {'distortion': 1.0, 'rate': 0.5}
+    """
+
+    def __init__(self, terms: dict[str, Any], constraints: list[dict[str, Any]] | None = None) -> None:
+        super().__init__()
+        self.terms: dict[str, Term] = {}
+        self.schedules = {}
+        for name, given in terms.items():
+            options = (
+                dict(given) if isinstance(given, dict) and "schedule" not in given else {"weight": given}
+            )
+            self.schedules[name] = build_schedule(options.pop("weight", 1.0), name=f"weight of {name}")
+            self.terms[name] = choices.build("terms", name, **options)
+        if all(schedule.largest == 0 for schedule in self.schedules.values()):
+            raise UserError("the objective minimises nothing: give at least one term a weight > 0")
+        self.constraints = nn.ModuleList(self._constraint(spec) for spec in constraints or [])
+        _refuse_contradictions(list(self.constraints))
+
+    def _constraint(self, spec: dict[str, Any]) -> Constraint:
+        name = spec.get("term")
+        if name is None:
+            return build_constraint(spec, 0.0)
+        if name not in self.terms:
+            self.terms[name] = choices.build("terms", name)
+        largest = self.schedules[name].largest if name in self.schedules else 0.0
+        return build_constraint(spec, self._sign(name) * largest)
+
+    def _sign(self, name: str) -> float:
+        return -1.0 if self.terms[name].maximised else 1.0
+
+    def weights(self, step: int) -> dict[str, float]:
+        """Return the weight of every weighted term at an optimiser step."""
+        return {name: float(schedule(step)) for name, schedule in self.schedules.items()}
+
+    @property
+    def multipliers(self) -> dict[str, Tensor]:
+        """The multiplier of every constraint by its name, for instance ``rate>=``, scalars."""
+        return {c.term + c.relation: c.multiplier.value.squeeze(0) for c in self.constraints}
+
+    def forward(self, pass_: Pass, step: int) -> Loss:
+        """Return the Lagrangian and its terms on a batch at an optimiser step."""
+        values = {name: term(pass_) for name, term in self.terms.items()}
+        observed: dict[cooper.Constraint, cooper.ConstraintState] = {}
+        for constraint in self.constraints:
+            observed |= constraint.lagrangian_part(values[constraint.term])
+        state = cooper.CMPState(loss=self.weighted_sum(values, step), observed_constraints=observed)
+        total = state.compute_primal_lagrangian().lagrangian
+        return Loss(total, {name: value.detach() for name, value in values.items()})
+
+    def weighted_sum(self, values: dict[str, Any], step: int) -> Any:
+        """Return sum_i w_i(step) term_i of values by name (tensors or numbers), a maximised term with a minus."""
+        return sum(self._sign(name) * weight * values[name] for name, weight in self.weights(step).items())
+
+    @torch.no_grad()
+    def met(self, values: dict[str, float]) -> bool:
+        """Tell whether values by name satisfy all constraints up to 5% of their bounds."""
+        return all(constraint.met(values[constraint.term]) for constraint in self.constraints)
+
+    def ascend(self, values: dict[str, Tensor]) -> None:
+        """Step the multipliers by the terms' values over all texts (of all processes) of an optimiser step."""
+        for constraint in self.constraints:
+            constraint.ascend(values[constraint.term])
+
+
+def build_objective(spec: str | dict[str, Any]) -> Objective:
+    """Return the objective of a preset's name, ``{preset: name, **options}``, or ``{terms: ..., constraints: ...}``.
+
+    Raises:
+        UserError: an unknown preset, option or key (with the nearest known), or what ``Objective`` refuses.
+
+    >>> build_objective({"preset": "mdr", "rate": 4}).constraints[0].bound
+    4.0
+    """
+    if isinstance(spec, str):
+        spec = {"preset": spec}
+    spec = dict(spec)
+    if "preset" in spec:
+        name = spec.pop("preset")
+        return Objective(**choices.build("objectives", name, **spec).spec())
+    for key in spec:
+        if key not in ("terms", "constraints"):
+            raise unknown("key of the objective", key, ["preset", "terms", "constraints"])
+    if not isinstance(spec.get("terms"), dict):
+        raise UserError("the objective needs terms: {name: weight}, or preset: name")
+    return Objective(**spec)
+
+
+def _refuse_contradictions(constraints: list[Any]) -> None:
+    """Refuse two constraints on one term that cannot both bind or are the same."""
+    by_term: dict[str, dict[str, float]] = defaultdict(dict)
+    for c in constraints:
+        if c.relation in by_term[c.term]:
+            raise UserError(f"two constraints {c.term} {c.relation}: keep one")
+        by_term[c.term][c.relation] = c.bound
+    for term, bounds in by_term.items():
+        if "==" in bounds and len(bounds) > 1:
+            raise UserError(
+                f"{term}: == {bounds['==']:g} leaves no room for another constraint on {term}; keep one"
+            )
+        if len(bounds) == 2 and bounds[">="] > bounds["<="]:
+            raise UserError(f"{term}: >= {bounds['>=']:g} and <= {bounds['<=']:g} cannot both hold")

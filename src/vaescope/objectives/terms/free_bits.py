@@ -1,0 +1,25 @@
+"""Rate with free bits per latent unit on the batch mean: sum_j max(lambda, mean_B KL_j).
+
+A unit whose mean rate over the batch is below lambda costs nothing more when it is used up to lambda. Kingma et al.,
+Improved Variational Inference with Inverse Autoregressive Flow, NeurIPS 2016, equation 15. The mean is that of a
+micro-batch: with accumulation or several processes the maximum is taken in each of them.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from vaescope.model.passes import Pass
+from vaescope.objectives.term import Term, dimension_rate, non_negative
+
+
+class FreeBits(Term):
+    """sum_j max(rate / D, mean_B KL_j), in nats per text; ``rate`` is the free total of the D latent units."""
+
+    def __init__(self, *, rate: float = 8.0) -> None:
+        self.rate = non_negative("free_bits.rate", rate)
+
+    def __call__(self, pass_: Pass) -> Tensor:
+        """Return the value, a scalar that is never below ``rate``."""
+        rate_D = dimension_rate(pass_).mean(0)
+        return rate_D.clamp(min=self.rate / rate_D.numel()).sum()

@@ -1,0 +1,27 @@
+"""Rate with free bits per text and latent unit: mean_B sum_j KL_ij where KL_ij > lambda, else 0.
+
+The form of Li et al., A Surprisingly Effective Fix for Deep Latent Variable Modeling of Text, EMNLP 2019, up to a
+constant, and of the reference system. It is discontinuous at lambda: what is below is worth nothing, so the rate
+tends to end below its target. It is linear in the texts, so accumulation and processes do not change it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vaescope.model.passes import Pass
+from vaescope.objectives.term import Term, dimension_rate, non_negative
+
+
+class FreeBitsHinge(Term):
+    """mean_B sum_j 1[KL_ij > rate / D] KL_ij, in nats per text; ``rate`` is the free total of the D units."""
+
+    def __init__(self, *, rate: float = 8.0) -> None:
+        self.rate = non_negative("free_bits_hinge.rate", rate)
+
+    def __call__(self, pass_: Pass) -> Tensor:
+        """Return the value, a scalar."""
+        rate_BD = dimension_rate(pass_)
+        threshold = self.rate / rate_BD.shape[1]
+        return torch.where(rate_BD > threshold, rate_BD, torch.zeros_like(rate_BD)).sum(1).mean()

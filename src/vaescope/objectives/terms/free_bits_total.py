@@ -1,0 +1,23 @@
+"""Rate with free bits on the total: max(lambda, mean_B KL).
+
+The units share the free nats as they like. Works with every prior. The mean is that of a micro-batch. Pelsmaeker and
+Aziz, Effective Estimation of Deep Generative Language Models, ACL 2020, section 4 (for the comparison with mdr).
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from vaescope.model.passes import Pass
+from vaescope.objectives.term import Term, non_negative
+
+
+class FreeBitsTotal(Term):
+    """max(rate, mean_B KL(q(z|x) || p(z))), in nats per text."""
+
+    def __init__(self, *, rate: float = 8.0) -> None:
+        self.rate = non_negative("free_bits_total.rate", rate)
+
+    def __call__(self, pass_: Pass) -> Tensor:
+        """Return the value, a scalar that is never below ``rate``."""
+        return pass_.rate.mean().clamp(min=self.rate)

@@ -1,0 +1,19 @@
+"""Rate R = KL(q(z|x) || p(z)): nats that it costs to send z.
+
+The closed form where the prior has one, else unbiased Monte Carlo. Alemi et al., Fixing a Broken ELBO, ICML 2018.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from vaescope.model.passes import Pass
+from vaescope.objectives.term import Term
+
+
+class Rate(Term):
+    """The batch mean of KL(q(z|x) || p(z)), in nats per text."""
+
+    def __call__(self, pass_: Pass) -> Tensor:
+        """Return the mean rate, a scalar."""
+        return pass_.rate.mean()
