@@ -1,1 +1,19 @@
-"""TODO"""
+"""The latent variable model: q(z|x), p(x|z) and p(z).
+
+    Batch -> encoder -> q(z|x) -> z -> injection -> decoder -> log p(x|z)
+
+``backbone`` is the one door to transformers; ``encoder`` and ``decoder`` read and condition its networks; ``vae`` joins
+them with the prior into one ``PreTrainedModel``; ``build`` makes it from a configuration. How z reaches the decoder is a
+file in ``injections``, p(z) is a file in ``priors``. ``linear_gaussian`` is the model whose every quantity is known in
+closed form.
+"""
+
+from __future__ import annotations
+
+from vaescope.model.build import build_model
+from vaescope.model.config import TransformerVAEConfig
+from vaescope.model.passes import Pass
+from vaescope.model.sampling import Generated
+from vaescope.model.vae import TransformerVAE
+
+__all__ = ["Generated", "Pass", "TransformerVAE", "TransformerVAEConfig", "build_model"]

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 if TYPE_CHECKING:
-    from vaescope.model.priors.standard import Prior
+    from vaescope.model.prior import Prior
 
 
 @dataclass(frozen=True)

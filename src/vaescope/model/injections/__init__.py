@@ -1,1 +1,1 @@
-"""TODO"""
+"""How z reaches the decoder: one file each, composed with `+`."""

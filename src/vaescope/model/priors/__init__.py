@@ -1,1 +1,1 @@
-"""TODO"""
+"""p(z): one file each."""

@@ -1,0 +1,191 @@
+"""The one door to transformers: networks of its library made fit for a latent variable model.
+
+What depends on the version of transformers is here: the attention function that carries latent keys and values, the
+offset of position ids in the RoBERTa family, the split of a causal model into body and head, gradient checkpointing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import (
+    AttentionInterface,
+    AttentionMaskInterface,
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.integrations.sdpa_attention import repeat_kv
+from transformers.masking_utils import sdpa_mask
+
+from vaescope.errors import UserError, unknown
+
+LATENT_ATTENTION = "vaescope_latent"
+"""Name under which the attention function below is registered with transformers."""
+
+
+def latent_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    is_causal: bool | None = None,
+    latent: dict[str, Tensor] | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Scaled dot-product attention whose self-attention also sees the latent memory of its layer.
+
+    ``latent["memory"]`` is ``[B, L, 2, H, k, d]``: for each of L layers k key and value slots per key-value head. The
+    slots stand outside the text: they have no position, are never masked and never enter the cache.
+    """
+    crossing = getattr(module, "is_cross_attention", False) or "Cross" in type(module).__name__
+    slots = 0
+    if latent is not None and "memory" in latent and not crossing:
+        key_BHkd, value_BHkd = latent["memory"][:, module.layer_idx].unbind(1)
+        slots = key_BHkd.shape[2]
+        key = torch.cat([key_BHkd.to(key.dtype), key], 2)
+        value = torch.cat([value_BHkd.to(value.dtype), value], 2)
+    groups = getattr(module, "num_key_value_groups", 1)
+    key, value = repeat_kv(key, groups), repeat_kv(value, groups)
+    queries, keys = query.shape[2], key.shape[2]
+    causal = (getattr(module, "is_causal", True) if is_causal is None else is_causal) and not crossing
+    if attention_mask is not None:
+        visible = True if attention_mask.dtype == torch.bool else 0.0
+        mask = F.pad(attention_mask, (slots, 0), value=visible) if slots else attention_mask
+    elif causal and queries > 1:
+        # is_causal of torch aligns the mask to the upper left, which would hide the slots: build it to the lower right
+        mask = torch.ones(queries, keys, dtype=torch.bool, device=query.device).tril(keys - queries)
+    else:
+        mask = None
+    context = F.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, dropout_p=dropout, scale=scaling
+    )
+    return context.transpose(1, 2).contiguous(), None
+
+
+AttentionInterface.register(LATENT_ATTENTION, latent_attention)
+AttentionMaskInterface.register(LATENT_ATTENTION, sdpa_mask)
+
+
+def new_config(settings: dict[str, Any], **required: Any) -> PreTrainedConfig:
+    """Return the configuration of a new network from ``model_type`` and sizes, its names checked.
+
+    >>> new_config({"model_type": "roberta", "hiden_size": 64})
+    Traceback (most recent call last):
+    ...
+    vaescope.errors.UserError: unknown setting of 'roberta' 'hiden_size'; did you mean 'hidden_size'? (known: ...)
+    """
+    options = dict(settings)
+    model_type = options.pop("model_type", None)
+    if model_type is None:
+        raise UserError("a new network needs its model_type, for instance model.encoder.model_type=roberta")
+    try:
+        default = AutoConfig.for_model(model_type)
+    except ValueError as error:
+        raise UserError(
+            f"transformers knows no model_type '{model_type}'; try roberta, bert or gpt2"
+        ) from error
+    known = {*default.to_dict(), *default.attribute_map}
+    for option in options:
+        if option not in known:
+            raise unknown(f"setting of '{model_type}'", option, known)
+    return AutoConfig.for_model(model_type, **{**options, **required})
+
+
+def read_config(checkpoint: str) -> PreTrainedConfig:
+    """Return the configuration of a checkpoint (a folder or a hub name)."""
+    try:
+        return AutoConfig.from_pretrained(checkpoint)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"'{checkpoint}' is neither a model folder nor a reachable hub name ({reason})"
+        ) from error
+
+
+def causal(config: PreTrainedConfig) -> PreTrainedConfig:
+    """Return a copy of a configuration for a decoder: BERT and RoBERTa are made causal by ``is_decoder``."""
+    options = config.to_dict()
+    options.pop("model_type")
+    if "bert" in config.model_type:
+        options["is_decoder"] = True
+    return AutoConfig.for_model(config.model_type, **options)
+
+
+def encoder_from(config: PreTrainedConfig) -> PreTrainedModel:
+    """Return a new bidirectional encoder without a pooler."""
+    return AutoModel.from_config(config, **_no_pooler(config))
+
+
+def pretrained_encoder(checkpoint: str, config: PreTrainedConfig) -> PreTrainedModel:
+    """Return the encoder of a checkpoint without a pooler."""
+    return AutoModel.from_pretrained(checkpoint, config=config, **_no_pooler(config))
+
+
+def decoder_from(config: PreTrainedConfig) -> PreTrainedModel:
+    """Return a new causal language model."""
+    return AutoModelForCausalLM.from_config(config)
+
+
+def pretrained_decoder(checkpoint: str, config: PreTrainedConfig) -> PreTrainedModel:
+    """Return the causal language model of a checkpoint, made causal where it was not."""
+    return AutoModelForCausalLM.from_pretrained(checkpoint, config=config)
+
+
+def position_offset(network: PreTrainedModel) -> int:
+    """Return the position id of the first token: padding index + 1 in the RoBERTa family, else 0."""
+    for name, module in network.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            return module.padding_idx + 1
+    return 0
+
+
+def longest_text(network: PreTrainedModel) -> int | None:
+    """Return how many tokens the network's positions allow, or None where it sets no limit."""
+    limit = getattr(network.config, "max_position_embeddings", None)
+    return None if limit is None else limit - position_offset(network)
+
+
+def head_of(decoder: PreTrainedModel) -> nn.Module:
+    """Return the module that maps the decoder's last hidden states to logits.
+
+    Raises:
+        UserError: the decoder computes its logits in another way, so that its body and head cannot be used apart.
+    """
+    for name in ("lm_head", "cls"):
+        if isinstance(getattr(decoder, name, None), nn.Module):
+            return getattr(decoder, name)
+    raise UserError(
+        f"decoder '{decoder.config.model_type}' has no known language-model head; try gpt2, roberta or llama"
+    )
+
+
+def key_value_shape(config: PreTrainedConfig) -> tuple[int, int, int]:
+    """Return layers, key-value heads and head size of a decoder's self-attention."""
+    heads = config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    return config.num_hidden_layers, getattr(config, "num_key_value_heads", None) or heads, size
+
+
+def enable_checkpointing(network: PreTrainedModel) -> None:
+    """Recompute activations in the backward pass, whatever this version of transformers calls it."""
+    enable = (
+        getattr(network, "activation_checkpointing_enable", None) or network.gradient_checkpointing_enable
+    )
+    enable()
+
+
+def _no_pooler(config: PreTrainedConfig) -> dict[str, bool]:
+    return (
+        {"add_pooling_layer": False}
+        if "bert" in config.model_type and config.model_type != "modernbert"
+        else {}
+    )

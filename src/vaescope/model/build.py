@@ -1,0 +1,119 @@
+"""A TransformerVAE from a configuration: new, or with the weights of checkpoints on either side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from vaescope.config import ModelConfig
+from vaescope.corpora.batch import Batch
+from vaescope.errors import UserError
+from vaescope.model import backbone
+from vaescope.model.config import TransformerVAEConfig
+from vaescope.model.probe import probe
+from vaescope.model.vae import TransformerVAE
+
+
+def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_length: int) -> TransformerVAE:
+    """Return the model that a configuration describes, its vocabulary and positions those of the tokenizer and texts.
+
+    A side given as a string comes with the weights of that checkpoint, a side given as settings is new. The decoder is by
+    default the encoder's architecture (and checkpoint) made causal. The model is probed before it is returned: z must
+    move the logits of every position.
+
+    Raises:
+        UserError: an unknown architecture, setting or checkpoint; a vocabulary or length that does not fit; sides that
+            cannot be tied.
+    """
+    encoder_source = config.encoder
+    decoder_source = config.decoder if config.decoder is not None else config.encoder
+    encoder_config = _side(encoder_source, tokenizer, max_length)
+    decoder_config = backbone.causal(_side(decoder_source, tokenizer, max_length))
+    vae_config = TransformerVAEConfig(
+        encoder=encoder_config,
+        decoder=decoder_config,
+        latent_size=config.latent_size,
+        injection=config.injection,
+        pooling=config.pooling,
+        prior=config.prior,
+        tie_encoder_decoder=config.tie,
+        text_length=max_length,
+        bos_token_id=_bos(tokenizer),
+        eos_token_id=_eos(tokenizer),
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = TransformerVAE(
+        vae_config,
+        encoder=_weights(encoder_source, encoder_config, backbone.pretrained_encoder),
+        decoder=_weights(decoder_source, decoder_config, backbone.pretrained_decoder),
+    )
+    for side, network in (("encoder", model.encoder), ("decoder", model.decoder)):
+        _check_fit(side, network, tokenizer, max_length)
+    probe(model)
+    return model
+
+
+def tiny_model(**options: Any) -> tuple[TransformerVAE, Batch]:
+    """Return a very small new model and a batch of two texts, for examples and tests."""
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    side = {"vocab_size": 12, "max_position_embeddings": 16, "type_vocab_size": 1, "pad_token_id": 1, **sizes}
+    encoder = backbone.new_config({"model_type": "roberta"}, **side)
+    settings: dict[str, Any] = {"latent_size": 4, "tie_encoder_decoder": True, "text_length": 12, **options}
+    decoder = settings.pop("decoder", None) or backbone.causal(encoder)
+    config = TransformerVAEConfig(
+        encoder=encoder, decoder=decoder, bos_token_id=0, eos_token_id=2, pad_token_id=1, **settings
+    )
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+    ids = torch.tensor([[0, 5, 6, 7, 2], [0, 8, 2, 1, 1]])
+    return TransformerVAE(config).eval(), Batch(ids, mask, torch.arange(2))
+
+
+def _side(
+    source: str | dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> PreTrainedConfig:
+    if isinstance(source, str):
+        return backbone.read_config(source)
+    required: dict[str, Any] = {
+        "vocab_size": len(tokenizer),
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": _bos(tokenizer),
+        "eos_token_id": _eos(tokenizer),
+    }
+    default = backbone.new_config(source)
+    if hasattr(default, "max_position_embeddings"):
+        # the RoBERTa family counts positions from the padding index + 1
+        required["max_position_embeddings"] = max_length + tokenizer.pad_token_id + 1
+    if hasattr(default, "type_vocab_size"):
+        required["type_vocab_size"] = 1
+    return backbone.new_config(source, **required)
+
+
+def _weights(source: str | dict[str, Any], config: PreTrainedConfig, read: Any) -> PreTrainedModel | None:
+    return read(source, config) if isinstance(source, str) else None
+
+
+def _check_fit(
+    side: str, network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> None:
+    rows = network.get_input_embeddings().num_embeddings
+    if rows < len(tokenizer):
+        raise UserError(
+            f"the {side} has {rows} token embeddings, but the tokenizer has {len(tokenizer)} tokens; "
+            "give the checkpoint's own tokenizer as tokenizer.path"
+        )
+    longest = backbone.longest_text(network)
+    if longest is not None and longest < max_length:
+        raise UserError(
+            f"the {side} has positions for {longest} tokens, but data.max_length is {max_length}; lower data.max_length"
+        )
+
+
+def _bos(tokenizer: PreTrainedTokenizerBase) -> int:
+    return tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.cls_token_id
+
+
+def _eos(tokenizer: PreTrainedTokenizerBase) -> int:
+    return tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id

@@ -1,0 +1,86 @@
+"""The configuration that is saved with a TransformerVAE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers import AutoConfig, PreTrainedConfig
+
+from vaescope.choices import names
+from vaescope.errors import UserError, unknown
+
+POOLINGS = {"first_last": 2, "first": 1, "mean": 1}
+"""How q(z|x) reads the encoder's states, and how many state vectors that gives."""
+
+
+class TransformerVAEConfig(PreTrainedConfig):
+    """Architecture of a TransformerVAE: the configurations of both networks and of what joins them.
+
+    >>> config = TransformerVAEConfig(latent_size=8, injection="memory")
+    >>> config.injections
+    {'memory': {}}
+    """
+
+    model_type = "transformer_vae"
+    sub_configs = {"encoder": AutoConfig, "decoder": AutoConfig}
+
+    def __init__(
+        self,
+        encoder: PreTrainedConfig | dict[str, Any] | None = None,
+        decoder: PreTrainedConfig | dict[str, Any] | None = None,
+        latent_size: int = 32,
+        injection: str | dict[str, Any] = "memory+embedding",
+        pooling: str = "first_last",
+        prior: str | dict[str, Any] = "standard",
+        tie_encoder_decoder: bool = False,
+        text_length: int = 64,
+        **kwargs: Any,
+    ) -> None:
+        if pooling not in POOLINGS:
+            raise unknown("pooling", pooling, POOLINGS)
+        self.encoder = _as_config(encoder)
+        self.decoder = _as_config(decoder)
+        self.latent_size = latent_size
+        self.injection = injection
+        self.pooling = pooling
+        self.prior = prior
+        self.tie_encoder_decoder = tie_encoder_decoder
+        self.text_length = text_length
+        for token in ("bos_token_id", "eos_token_id", "pad_token_id"):
+            kwargs.setdefault(token, getattr(self.decoder, token, None))
+        # transformers v5: this also gates every tie that this model declares itself
+        kwargs.setdefault("tie_word_embeddings", True)
+        super().__init__(**kwargs)
+
+    @property
+    def injections(self) -> dict[str, dict[str, Any]]:
+        """The injections by name with their options: ``memory+embedding`` or ``{memory: {slots: 2}, embedding: {}}``."""
+        return _named("injections", self.injection)
+
+    @property
+    def prior_options(self) -> tuple[str, dict[str, Any]]:
+        """The name of the prior and its options."""
+        (item,) = _named("priors", self.prior).items()
+        return item
+
+    def get_text_config(self, decoder: bool | None = None, encoder: bool | None = None) -> PreTrainedConfig:
+        """Return the decoder's configuration, which is what generation asks for."""
+        return self.decoder if self.decoder is not None else self
+
+
+def _as_config(config: PreTrainedConfig | dict[str, Any] | None) -> PreTrainedConfig | None:
+    if isinstance(config, dict):
+        options = dict(config)
+        return AutoConfig.for_model(options.pop("model_type"), **options)
+    return config
+
+
+def _named(kind: str, choice: str | dict[str, Any]) -> dict[str, dict[str, Any]]:
+    if isinstance(choice, str):
+        choice = {name.strip(): {} for name in choice.split("+")}
+    for name, options in choice.items():
+        if name not in names(kind):
+            raise unknown(kind[:-1], name, names(kind))
+        if options is not None and not isinstance(options, dict):
+            raise UserError(f"{kind[:-1]} '{name}': its options are a mapping, not {options!r}")
+    return {name: options or {} for name, options in choice.items()}

@@ -1,0 +1,74 @@
+"""p(x|z): a causal network conditioned on z, its log-likelihood of given texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from transformers import Cache, PreTrainedModel
+
+from vaescope.model.backbone import head_of, position_offset
+from vaescope.model.injection import Conditioning
+
+LOGITS_AT_ONCE = 2**26
+"""Largest number of logits that exist at one time (256 MiB in float32); more are computed in parts."""
+
+
+def conditioned_states(
+    decoder: PreTrainedModel,
+    input_ids_NT: Tensor,
+    conditioning: Conditioning,
+    *,
+    start: int = 0,
+    cache: Cache | None = None,
+    **options: Any,
+) -> Tensor:
+    """Return the last hidden states of the decoder under the conditioning, ``[N, T, h]``.
+
+    ``start`` is the number of tokens before these, which are in the ``cache``. Position ids are always given: with
+    embeddings as input the RoBERTa family would place them wrongly.
+    """
+    embeddings = decoder.get_input_embeddings()(input_ids_NT)
+    if "embedding" in conditioning:
+        embeddings = embeddings + conditioning["embedding"].to(embeddings.dtype).unsqueeze(1)
+    positions = torch.arange(start, start + input_ids_NT.shape[1], device=input_ids_NT.device)
+    return decoder.base_model(
+        inputs_embeds=embeddings,
+        position_ids=(positions + position_offset(decoder)).expand(input_ids_NT.shape),
+        past_key_values=cache,
+        use_cache=cache is not None,
+        latent=conditioning,
+        **options,
+    ).last_hidden_state
+
+
+def log_likelihood(
+    decoder: PreTrainedModel, input_ids_NT: Tensor, mask_NT: Tensor, conditioning: Conditioning
+) -> Tensor:
+    r"""Return :math:`\log p(x|z) = \sum_{t=1}^{T} \log p(x_t | x_{<t}, z)` of each text, ``[N]``, float32.
+
+    The sum runs over every predicted token: EOS yes, BOS and padding no. Padding on the right needs no attention mask
+    in a causal network, and its logits are never computed.
+    """
+    states_NTH = conditioned_states(decoder, input_ids_NT[:, :-1], conditioning)
+    predicted_NT = mask_NT[:, 1:].bool()
+    states_PH, targets_P = states_NTH[predicted_NT], input_ids_NT[:, 1:][predicted_NT]
+    log_p_P = _token_log_probs(head_of(decoder), states_PH, targets_P, decoder.config.vocab_size)
+    log_p_NT = torch.zeros(predicted_NT.shape, dtype=torch.float32, device=states_PH.device)
+    return log_p_NT.masked_scatter(predicted_NT, log_p_P).sum(1)
+
+
+def _token_log_probs(head: nn.Module, states_PH: Tensor, targets_P: Tensor, vocabulary: int) -> Tensor:
+    rows = max(1, LOGITS_AT_ONCE // vocabulary)
+    if len(targets_P) <= rows:
+        return _log_probs(head, states_PH, targets_P)
+    parts = zip(states_PH.split(rows), targets_P.split(rows), strict=True)
+    # the logits of a part are computed again in the backward pass rather than kept
+    return torch.cat([checkpoint(_log_probs, head, s, t, use_reentrant=False) for s, t in parts])
+
+
+def _log_probs(head: nn.Module, states_PH: Tensor, targets_P: Tensor) -> Tensor:
+    return -F.cross_entropy(head(states_PH).float(), targets_P, reduction="none")

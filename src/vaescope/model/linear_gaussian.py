@@ -1,0 +1,233 @@
+"""The linear-Gaussian VAE, in which every quantity of the assessment has a closed form: the ruler for estimators.
+
+    data     x ~ N(data_mean, data_covariance)            encoder  q(z|x) = N(A x + c, diag std^2)
+    model    z ~ N(0, I),  x|z ~ N(W z + b, noise I)
+
+The encoder may be anything, also wrong. Roweis 1998, Tipping and Bishop 1999, Lucas et al. 2019.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from vaescope.estimators.gaussian import LOG_2PI, log_density, standard_log_density
+
+
+@dataclass(frozen=True)
+class LinearGaussian:
+    """A VAE of matrices; n is the size of x, d that of z; every property is in nats per x and exact.
+
+    Attributes:
+        weight: W, ``[n, d]``.
+        bias: b, ``[n]``.
+        noise: variance of x given z.
+        data_mean: mean of the data, ``[n]``.
+        data_covariance: covariance of the data, ``[n, n]``.
+        encoder_weight: A, ``[d, n]``.
+        encoder_bias: c, ``[d]``.
+        encoder_std: standard deviation of q(z|x), ``[d]``.
+
+    >>> vae = LinearGaussian.matched(latent_size=2, data_size=3, rate=4.0)
+    >>> round(vae.rate, 6), round(vae.information, 6), abs(round(vae.marginal_kl, 6))
+    (4.0, 4.0, 0.0)
+    """
+
+    weight: Tensor
+    bias: Tensor
+    noise: float
+    data_mean: Tensor
+    data_covariance: Tensor
+    encoder_weight: Tensor
+    encoder_bias: Tensor
+    encoder_std: Tensor
+
+    @classmethod
+    def matched(cls, *, latent_size: int, data_size: int, rate: float, seed: int = 0) -> LinearGaussian:
+        """Return a VAE whose data are its own and whose encoder is its exact posterior, of a given rate.
+
+        The columns of W are orthogonal, so the posterior is diagonal. ``dataclasses.replace`` breaks it as wanted.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        basis, _ = torch.linalg.qr(
+            torch.randn(data_size, latent_size, generator=generator, dtype=torch.float64)
+        )
+        share = 0.5 + torch.rand(latent_size, generator=generator, dtype=torch.float64)
+        signal = (2 * rate * share / share.sum()).exp() - 1
+        weight = basis * signal.sqrt()
+        bias = torch.randn(data_size, generator=generator, dtype=torch.float64)
+        encoder_weight = weight.mT / (1 + signal)[:, None]
+        return cls(
+            weight=weight,
+            bias=bias,
+            noise=1.0,
+            data_mean=bias,
+            data_covariance=weight @ weight.mT + torch.eye(data_size, dtype=torch.float64),
+            encoder_weight=encoder_weight,
+            encoder_bias=-encoder_weight @ bias,
+            encoder_std=(1 + signal).rsqrt(),
+        )
+
+    @cached_property
+    def latent_size(self) -> int:
+        """Number of latent units d."""
+        return self.weight.shape[1]
+
+    @cached_property
+    def data_size(self) -> int:
+        """Size n of x."""
+        return self.weight.shape[0]
+
+    @cached_property
+    def entropy(self) -> float:
+        """H(X) = 1/2 [n log 2 pi e + log|Sx|]."""
+        return 0.5 * (self.data_size * (LOG_2PI + 1) + _log_det(self.data_covariance))
+
+    @cached_property
+    def aggregate_mean(self) -> Tensor:
+        """Mean of q(z), A mu + c."""
+        return self.encoder_weight @ self.data_mean + self.encoder_bias
+
+    @cached_property
+    def active_variances(self) -> Tensor:
+        """Variance over x of the posterior means of each unit, diag(A Sx A')."""
+        return self._mean_covariance.diagonal()
+
+    @cached_property
+    def _mean_covariance(self) -> Tensor:
+        return self.encoder_weight @ self.data_covariance @ self.encoder_weight.mT
+
+    @cached_property
+    def aggregate_covariance(self) -> Tensor:
+        """Covariance of q(z), A Sx A' + V."""
+        return self._mean_covariance + self.encoder_std.square().diag()
+
+    @cached_property
+    def _log_det_encoder(self) -> float:
+        return 2 * self.encoder_std.log().sum().item()
+
+    @cached_property
+    def rate(self) -> float:
+        """R = E KL(q(z|x) || p(z))."""
+        second = (
+            self.encoder_std.square().sum()
+            + self._mean_covariance.trace()
+            + self.aggregate_mean.square().sum()
+        )
+        return 0.5 * (second.item() - self.latent_size - self._log_det_encoder)
+
+    @cached_property
+    def information(self) -> float:
+        """I(X;Z) under q = 1/2 [log|S| - log|V|]."""
+        return 0.5 * (_log_det(self.aggregate_covariance) - self._log_det_encoder)
+
+    @cached_property
+    def marginal_kl(self) -> float:
+        """KL(q(z) || p(z))."""
+        return self.total_correlation + self.dimension_kl
+
+    @cached_property
+    def total_correlation(self) -> float:
+        """KL(q(z) || prod_j q(z_j)) = 1/2 [sum_j log S_jj - log|S|]."""
+        variances = self.aggregate_covariance.diagonal()
+        return 0.5 * (variances.log().sum().item() - _log_det(self.aggregate_covariance))
+
+    @cached_property
+    def dimension_kl(self) -> float:
+        """sum_j KL(q(z_j) || p(z_j)) = 1/2 sum_j [S_jj + m_j^2 - 1 - log S_jj]."""
+        variances = self.aggregate_covariance.diagonal()
+        return 0.5 * (variances + self.aggregate_mean.square() - 1 - variances.log()).sum().item()
+
+    @cached_property
+    def distortion(self) -> float:
+        """D = -E log p(x|z), z from the encoder."""
+        residual = torch.eye(self.data_size, dtype=torch.float64) - self.weight @ self.encoder_weight
+        shift = residual @ self.data_mean - self.bias - self.weight @ self.encoder_bias
+        spread = (residual @ self.data_covariance @ residual.mT).trace() + shift.square().sum()
+        spread = spread + (self.weight * self.encoder_std).square().sum()
+        return 0.5 * (self.data_size * (LOG_2PI + math.log(self.noise)) + spread.item() / self.noise)
+
+    @property
+    def elbo(self) -> float:
+        """-(D + R)."""
+        return -(self.distortion + self.rate)
+
+    @cached_property
+    def model_covariance(self) -> Tensor:
+        """Covariance of p(x), W W' + noise I."""
+        return self.weight @ self.weight.mT + self.noise * torch.eye(self.data_size, dtype=torch.float64)
+
+    @cached_property
+    def log_likelihood(self) -> float:
+        """E log p(x) over the data."""
+        offset = self.data_mean - self.bias
+        moment = self.data_covariance + torch.outer(offset, offset)
+        quadratic = torch.linalg.solve(self.model_covariance, moment).trace().item()
+        return -0.5 * (self.data_size * LOG_2PI + _log_det(self.model_covariance) + quadratic)
+
+    @property
+    def inference_gap(self) -> float:
+        """E KL(q(z|x) || p(z|x)) = E log p(x) - ELBO."""
+        return self.log_likelihood - self.elbo
+
+    @property
+    def joint_inconsistency(self) -> float:
+        """KL(q(x,z) || p(x,z)) = R + D - H."""
+        return self.rate + self.distortion - self.entropy
+
+    @property
+    def decoder_mismatch(self) -> float:
+        """E KL(q(x|z) || p(x|z)) over q(z) = D - H + I."""
+        return self.distortion - self.entropy + self.information
+
+    def log_prob(self, x_Nn: Tensor) -> Tensor:
+        """log p(x) of each x, ``[N]``."""
+        normal = torch.distributions.MultivariateNormal(self.bias, self.model_covariance)
+        return normal.log_prob(x_Nn)
+
+    def sample_data(self, n: int, *, seed: int = 0) -> Tensor:
+        """Return n data points, ``[n, data_size]``."""
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randn(n, self.data_size, generator=generator, dtype=torch.float64)
+        return self.data_mean + noise @ torch.linalg.cholesky(self.data_covariance).mT
+
+    def encode(self, x_Nn: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation of q(z|x), each ``[N, d]``."""
+        mean_ND = x_Nn @ self.encoder_weight.mT + self.encoder_bias
+        return mean_ND, self.encoder_std.expand_as(mean_ND)
+
+    def log_conditional(self, x_Nn: Tensor, z_SND: Tensor) -> Tensor:
+        """log p(x|z), ``[S, N]``."""
+        mean_SNn = z_SND @ self.weight.mT + self.bias
+        std = torch.tensor(math.sqrt(self.noise), dtype=torch.float64)
+        return log_density(x_Nn, mean_SNn, std).sum(-1)
+
+    def sample_draws(self, n: int, *, samples: int = 1, seed: int = 0) -> dict[str, Tensor]:
+        """Return the tensors of a sweep over n fresh data points, named as the fields of ``Draws``.
+
+        One coordinate of x counts as a token, a word and a byte.
+        """
+        x_Nn = self.sample_data(n, seed=seed)
+        mean_ND, std_ND = self.encode(x_Nn)
+        generator = torch.Generator().manual_seed(seed + 2**31)
+        noise_SND = torch.randn(samples, *mean_ND.shape, generator=generator, dtype=torch.float64)
+        z_SND = mean_ND + std_ND * noise_SND
+        return {
+            "posterior_mean": mean_ND,
+            "posterior_std": std_ND.contiguous(),
+            "z": z_SND,
+            "log_p_x_z": self.log_conditional(x_Nn, z_SND),
+            "log_p_z": standard_log_density(z_SND).sum(-1),
+            "log_q_z_x": log_density(z_SND, mean_ND, std_ND).sum(-1),
+            "tokens": torch.full((n,), self.data_size),
+            "words": torch.full((n,), self.data_size - 1),
+            "bytes": torch.full((n,), self.data_size),
+        }
+
+
+def _log_det(matrix: Tensor) -> float:
+    return torch.linalg.slogdet(matrix).logabsdet.item()

@@ -1,0 +1,44 @@
+"""A start-up probe: the model does what its configuration says, checked on a few tokens before anything is trained."""
+
+from __future__ import annotations
+
+import torch
+
+from vaescope.errors import UserError
+from vaescope.model.backbone import head_of, position_offset
+from vaescope.model.decoder import conditioned_states
+from vaescope.model.vae import TransformerVAE
+
+
+@torch.inference_mode()
+def probe(model: TransformerVAE) -> None:
+    """Check that z moves every position and that body and head apart compute the decoder's own logits.
+
+    An attention implementation that ignores the latent memory, or an architecture that post-processes its logits, would
+    otherwise train and be assessed without a word.
+
+    Raises:
+        UserError: the decoder does not react to z, or its logits are not head(body).
+    """
+    was_training = model.training
+    model.eval()
+    decoder = model.decoder
+    kind = decoder.config.model_type
+    # draws of its own generator: building a model must not advance the global random state by the probe
+    noise = torch.Generator(device="cpu").manual_seed(0)
+    ids = torch.randint(0, decoder.config.vocab_size, (2, 6), generator=noise).to(model.device)
+    z = torch.randn(2, model.config.latent_size, generator=noise).to(model.device, model.dtype)
+    states = conditioned_states(decoder, ids, model.condition(z))
+    moved = (states - conditioned_states(decoder, ids, model.condition(z + 1))).abs().amax((0, 2))
+    if model.injections and not bool((moved > 0).all()):
+        raise UserError(
+            f"decoder '{kind}' does not react to z at every position; use gpt2, roberta, bert or llama"
+        )
+    plain = head_of(decoder)(conditioned_states(decoder, ids, {}))
+    positions = torch.arange(ids.shape[1], device=ids.device) + position_offset(decoder)
+    own = decoder(input_ids=ids, position_ids=positions.expand(ids.shape)).logits
+    if not torch.allclose(plain, own, atol=1e-3, rtol=1e-3):
+        raise UserError(
+            f"decoder '{kind}' does not compute its logits as head(body); use gpt2, roberta, bert or llama"
+        )
+    model.train(was_training)

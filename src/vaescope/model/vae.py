@@ -1,0 +1,176 @@
+"""TransformerVAE: encoder, latent and decoder as one model of the transformers library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent
+from transformers import AutoConfig, AutoModel, Cache, GenerationMixin, PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from vaescope import choices
+from vaescope.corpora.batch import Batch
+from vaescope.errors import UserError
+from vaescope.model import backbone
+from vaescope.model.config import TransformerVAEConfig
+from vaescope.model.decoder import conditioned_states, log_likelihood
+from vaescope.model.encoder import PosteriorHead
+from vaescope.model.injection import Conditioning, Injection
+from vaescope.model.prior import Prior
+from vaescope.model.sampling import Generated, ancestral_sample
+
+
+class TransformerVAE(PreTrainedModel, GenerationMixin):
+    """A text VAE with a Transformer on each side: q(z|x), p(x|z) and p(z).
+
+    The three distributions are ``encode(batch)``, ``log_likelihood(batch, z)`` with ``sample(z)``, and ``prior``.
+    ``forward`` is the decoder as a language model given ``latents``, which is what ``generate`` calls.
+
+    >>> from vaescope.config import ModelConfig
+    >>> from vaescope.model.build import tiny_model
+    >>> model, batch = tiny_model()
+    >>> posterior = model.encode(batch)
+    >>> model.log_likelihood(batch, posterior.rsample((3,))).shape
+    torch.Size([3, 2])
+    """
+
+    config_class = TransformerVAEConfig
+    main_input_name = "input_ids"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _supports_attention_backend = True
+
+    def __init__(
+        self,
+        config: TransformerVAEConfig,
+        encoder: PreTrainedModel | None = None,
+        decoder: PreTrainedModel | None = None,
+    ) -> None:
+        super().__init__(config)
+        self.encoder = encoder if encoder is not None else backbone.encoder_from(config.encoder)
+        self.decoder = decoder if decoder is not None else backbone.decoder_from(config.decoder)
+        config.encoder, config.decoder = self.encoder.config, self.decoder.config
+        if config.tie_encoder_decoder:
+            self._tied_weights_keys = _ties(self.encoder, self.decoder)
+        self.posterior_head = PosteriorHead(config.encoder.hidden_size, config.latent_size, config.pooling)
+        self.injections = nn.ModuleDict(
+            {
+                name: choices.build("injections", name, config.latent_size, config.decoder, **options)
+                for name, options in config.injections.items()
+            }
+        )
+        name, options = config.prior_options
+        self.prior: Prior = choices.build("priors", name, config.latent_size, **options)
+        self.post_init()
+        self.encoder.set_attn_implementation("sdpa")
+        self.decoder.set_attn_implementation(backbone.LATENT_ATTENTION)
+
+    def encode(self, batch: Batch) -> Independent:
+        """Return q(z|x) of a batch: a diagonal Gaussian, batch shape ``[B]``, event shape ``[D]``."""
+        states = self.encoder(
+            input_ids=batch.input_ids, attention_mask=batch.attention_mask
+        ).last_hidden_state
+        return self.posterior_head(states, batch.attention_mask)
+
+    def log_likelihood(self, batch: Batch, z: Tensor) -> Tensor:
+        """Return log p(x|z) in nats per text: ``[S, B]`` for ``z`` of shape ``[S, B, D]``, ``[B]`` for ``[B, D]``.
+
+        Raises:
+            UserError: z does not fit the batch or the latent size.
+        """
+        lead = z.shape[:-1]
+        if lead[-1:] != (len(batch),) or z.shape[-1] != self.config.latent_size or z.dim() > 3:
+            expected = f"[S, {len(batch)}, {self.config.latent_size}]"
+            raise UserError(f"z has shape {list(z.shape)}, but this batch and model need {expected}")
+        samples = lead[0] if len(lead) == 2 else 1
+        log_p = log_likelihood(
+            self.decoder,
+            batch.input_ids.repeat(samples, 1),
+            batch.attention_mask.repeat(samples, 1),
+            self.condition(z.reshape(-1, z.shape[-1])),
+        )
+        return log_p.view(lead)
+
+    def condition(self, z_ND: Tensor) -> Conditioning:
+        """Return what the decoder is conditioned on, by every injection of the model."""
+        conditioning: Conditioning = {}
+        for injection in self.injections.values():
+            conditioning |= injection(z_ND)
+        return conditioning
+
+    @torch.inference_mode()
+    def sample(self, z_ND: Tensor, *, max_length: int | None = None, temperature: float = 1.0) -> Generated:
+        """Draw one text from p(x|z) for every row of z, with its log-probability; temperature 0 is greedy."""
+        if temperature < 0:
+            raise UserError(f"temperature must be 0 (greedy) or positive, not {temperature}")
+        return ancestral_sample(
+            self.decoder,
+            self.condition(z_ND.to(self.device)),
+            len(z_ND),
+            bos=self.config.bos_token_id,
+            eos=self.config.eos_token_id,
+            pad=self.config.pad_token_id,
+            max_length=max_length or self.config.text_length,
+            temperature=temperature,
+        )
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        latents: Tensor,
+        attention_mask: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        use_cache: bool | None = None,
+        **kwargs: Any,
+    ) -> CausalLMOutputWithPast:
+        """Return next-token logits ``[N, T, V]`` of p(x|z) for ``latents`` z ``[N, D]``; the entry of ``generate``."""
+        start = past_key_values.get_seq_length() if past_key_values is not None else 0
+        states = conditioned_states(
+            self.decoder,
+            input_ids,
+            self.condition(latents),
+            start=start,
+            cache=past_key_values if use_cache else None,
+            attention_mask=attention_mask,
+        )
+        return CausalLMOutputWithPast(
+            logits=backbone.head_of(self.decoder)(states), past_key_values=past_key_values
+        )
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Return the decoder's token embeddings."""
+        return self.decoder.get_input_embeddings()
+
+    def get_output_embeddings(self) -> nn.Module:
+        """Return the decoder's output layer."""
+        return self.decoder.get_output_embeddings()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, Injection | PosteriorHead):
+            module.reset_parameters()
+        else:
+            super()._init_weights(module)
+
+
+def _ties(encoder: PreTrainedModel, decoder: PreTrainedModel) -> dict[str, str]:
+    """Map each encoder parameter to the decoder's of the same name.
+
+    Parameters, never modules: a layer of a decoder knows that it is causal, and a shared one would make the encoder so.
+    """
+    body = decoder.base_model_prefix
+    names = {name for name, _ in decoder.named_parameters(remove_duplicate=False)}
+    ties = {
+        f"encoder.{n}": f"decoder.{body}.{n}" for n, _ in encoder.named_parameters() if f"{body}.{n}" in names
+    }
+    if len(ties) < len(list(encoder.named_parameters())):
+        raise UserError(
+            f"encoder '{encoder.config.model_type}' and decoder '{decoder.config.model_type}' do not share their "
+            "parameters' names; set model.tie=false"
+        )
+    return ties
+
+
+AutoConfig.register(TransformerVAEConfig.model_type, TransformerVAEConfig)
+AutoModel.register(TransformerVAEConfig, TransformerVAE)
