@@ -3,8 +3,8 @@
     Batch -> encoder -> q(z|x) -> z -> injection -> decoder -> log p(x|z)
 
 ``backbone`` is the one door to transformers; ``encoder`` and ``decoder`` read and condition its networks; ``vae`` joins
-them with the prior into one ``PreTrainedModel``; ``build`` makes it from a configuration. How z reaches the decoder is a
-file in ``injections``, p(z) is a file in ``priors``. ``linear_gaussian`` is the model whose every quantity is known in
+them with the prior into one ``PreTrainedModel``; ``build`` makes it from a configuration. How z reaches the decoder is
+a file in ``injections``, p(z) is a file in ``priors``. ``linear_gaussian`` is the model whose every quantity is known in
 closed form.
 """
 

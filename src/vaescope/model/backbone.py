@@ -6,7 +6,7 @@ offset of position ids in the RoBERTa family, the split of a causal model into b
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -49,7 +49,7 @@ def latent_attention(
     crossing = getattr(module, "is_cross_attention", False) or "Cross" in type(module).__name__
     slots = 0
     if latent is not None and "memory" in latent and not crossing:
-        key_BHkd, value_BHkd = latent["memory"][:, module.layer_idx].unbind(1)
+        key_BHkd, value_BHkd = latent["memory"].select(1, cast(int, module.layer_idx)).unbind(1)
         slots = key_BHkd.shape[2]
         key = torch.cat([key_BHkd.to(key.dtype), key], 2)
         value = torch.cat([value_BHkd.to(value.dtype), value], 2)
@@ -65,9 +65,7 @@ def latent_attention(
         mask = torch.ones(queries, keys, dtype=torch.bool, device=query.device).tril(keys - queries)
     else:
         mask = None
-    context = F.scaled_dot_product_attention(
-        query, key, value, attn_mask=mask, dropout_p=dropout, scale=scaling
-    )
+    context = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout, scale=scaling)
     return context.transpose(1, 2).contiguous(), None
 
 
@@ -90,9 +88,7 @@ def new_config(settings: dict[str, Any], **required: Any) -> PreTrainedConfig:
     try:
         default = AutoConfig.for_model(model_type)
     except ValueError as error:
-        raise UserError(
-            f"transformers knows no model_type '{model_type}'; try roberta, bert or gpt2"
-        ) from error
+        raise UserError(f"transformers knows no model_type '{model_type}'; try roberta, bert or gpt2") from error
     known = {*default.to_dict(), *default.attribute_map}
     for option in options:
         if option not in known:
@@ -106,9 +102,7 @@ def read_config(checkpoint: str) -> PreTrainedConfig:
         return AutoConfig.from_pretrained(checkpoint)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(
-            f"'{checkpoint}' is neither a model folder nor a reachable hub name ({reason})"
-        ) from error
+        raise UserError(f"'{checkpoint}' is neither a model folder nor a reachable hub name ({reason})") from error
 
 
 def causal(config: PreTrainedConfig) -> PreTrainedConfig:
@@ -177,15 +171,9 @@ def key_value_shape(config: PreTrainedConfig) -> tuple[int, int, int]:
 
 def enable_checkpointing(network: PreTrainedModel) -> None:
     """Recompute activations in the backward pass, whatever this version of transformers calls it."""
-    enable = (
-        getattr(network, "activation_checkpointing_enable", None) or network.gradient_checkpointing_enable
-    )
+    enable = getattr(network, "activation_checkpointing_enable", None) or network.gradient_checkpointing_enable
     enable()
 
 
 def _no_pooler(config: PreTrainedConfig) -> dict[str, bool]:
-    return (
-        {"add_pooling_layer": False}
-        if "bert" in config.model_type and config.model_type != "modernbert"
-        else {}
-    )
+    return {"add_pooling_layer": False} if "bert" in config.model_type and config.model_type != "modernbert" else {}

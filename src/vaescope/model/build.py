@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
+from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from vaescope.config import ModelConfig
@@ -19,8 +20,8 @@ from vaescope.model.vae import TransformerVAE
 def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_length: int) -> TransformerVAE:
     """Return the model that a configuration describes, its vocabulary and positions those of the tokenizer and texts.
 
-    A side given as a string comes with the weights of that checkpoint, a side given as settings is new. The decoder is by
-    default the encoder's architecture (and checkpoint) made causal. The model is probed before it is returned: z must
+    A side given as a string comes with the weights of that checkpoint, a side given as settings is new. By default the
+    decoder is the encoder's architecture (and checkpoint) made causal. The model is probed before it is returned: z must
     move the logits of every position.
 
     Raises:
@@ -71,9 +72,7 @@ def tiny_model(**options: Any) -> tuple[TransformerVAE, Batch]:
     return TransformerVAE(config).eval(), Batch(ids, mask, torch.arange(2))
 
 
-def _side(
-    source: str | dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
-) -> PreTrainedConfig:
+def _side(source: str | dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int) -> PreTrainedConfig:
     if isinstance(source, str):
         return backbone.read_config(source)
     required: dict[str, Any] = {
@@ -95,10 +94,8 @@ def _weights(source: str | dict[str, Any], config: PreTrainedConfig, read: Any) 
     return read(source, config) if isinstance(source, str) else None
 
 
-def _check_fit(
-    side: str, network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_length: int
-) -> None:
-    rows = network.get_input_embeddings().num_embeddings
+def _check_fit(side: str, network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_length: int) -> None:
+    rows = len(cast(Tensor, network.get_input_embeddings().weight))
     if rows < len(tokenizer):
         raise UserError(
             f"the {side} has {rows} token embeddings, but the tokenizer has {len(tokenizer)} tokens; "

@@ -54,7 +54,7 @@ class TransformerVAEConfig(PreTrainedConfig):
 
     @property
     def injections(self) -> dict[str, dict[str, Any]]:
-        """The injections by name with their options: ``memory+embedding`` or ``{memory: {slots: 2}, embedding: {}}``."""
+        """The injections by name with their options: ``memory+embedding`` or ``{memory: {slots: 2}}``."""
         return _named("injections", self.injection)
 
     @property

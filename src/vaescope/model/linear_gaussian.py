@@ -53,9 +53,7 @@ class LinearGaussian:
         The columns of W are orthogonal, so the posterior is diagonal. ``dataclasses.replace`` breaks it as wanted.
         """
         generator = torch.Generator().manual_seed(seed)
-        basis, _ = torch.linalg.qr(
-            torch.randn(data_size, latent_size, generator=generator, dtype=torch.float64)
-        )
+        basis, _ = torch.linalg.qr(torch.randn(data_size, latent_size, generator=generator, dtype=torch.float64))
         share = 0.5 + torch.rand(latent_size, generator=generator, dtype=torch.float64)
         signal = (2 * rate * share / share.sum()).exp() - 1
         weight = basis * signal.sqrt()
@@ -113,11 +111,7 @@ class LinearGaussian:
     @cached_property
     def rate(self) -> float:
         """R = E KL(q(z|x) || p(z))."""
-        second = (
-            self.encoder_std.square().sum()
-            + self._mean_covariance.trace()
-            + self.aggregate_mean.square().sum()
-        )
+        second = self.encoder_std.square().sum() + self._mean_covariance.trace() + self.aggregate_mean.square().sum()
         return 0.5 * (second.item() - self.latent_size - self._log_det_encoder)
 
     @cached_property

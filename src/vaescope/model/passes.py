@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Independent
 
 if TYPE_CHECKING:
     from vaescope.model.prior import Prior
@@ -31,7 +31,7 @@ class Pass:
         dataset_size: number of texts N of the training split, which estimators of q(z) need.
     """
 
-    posterior: Distribution
+    posterior: Independent
     prior: Prior
     z: Tensor
     log_p_x_z: Tensor

@@ -7,7 +7,7 @@ from torch.distributions import Independent
 
 
 class Prior(nn.Module):
-    """p(z) over R^D. A choice is a file of ``priors/`` whose class takes the latent size and its options as keywords."""
+    """p(z) over R^D. Each is a file of ``priors/`` whose class takes the latent size and its options as keywords."""
 
     def __init__(self, latent_size: int) -> None:
         super().__init__()

@@ -31,14 +31,10 @@ def probe(model: TransformerVAE) -> None:
     states = conditioned_states(decoder, ids, model.condition(z))
     moved = (states - conditioned_states(decoder, ids, model.condition(z + 1))).abs().amax((0, 2))
     if model.injections and not bool((moved > 0).all()):
-        raise UserError(
-            f"decoder '{kind}' does not react to z at every position; use gpt2, roberta, bert or llama"
-        )
+        raise UserError(f"decoder '{kind}' does not react to z at every position; use gpt2, roberta, bert or llama")
     plain = head_of(decoder)(conditioned_states(decoder, ids, {}))
     positions = torch.arange(ids.shape[1], device=ids.device) + position_offset(decoder)
     own = decoder(input_ids=ids, position_ids=positions.expand(ids.shape)).logits
     if not torch.allclose(plain, own, atol=1e-3, rtol=1e-3):
-        raise UserError(
-            f"decoder '{kind}' does not compute its logits as head(body); use gpt2, roberta, bert or llama"
-        )
+        raise UserError(f"decoder '{kind}' does not compute its logits as head(body); use gpt2, roberta, bert or llama")
     model.train(was_training)

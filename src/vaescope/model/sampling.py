@@ -70,9 +70,7 @@ def ancestral_sample(
     finished = torch.ones(n, dtype=torch.bool, device=device)
     finished[open_rows] = False
     ended = (ids_NT[:, 1:] == eos).cumsum(1)
-    inside = torch.cat(
-        [torch.ones_like(ended[:, :1]), (ended - (ids_NT[:, 1:] == eos).long()) == 0], 1
-    ).long()
+    inside = torch.cat([torch.ones_like(ended[:, :1]), (ended - (ids_NT[:, 1:] == eos).long()) == 0], 1).long()
     longest = int(inside.sum(1).max())
     return Generated(ids_NT[:, :longest], inside[:, :longest], log_prob_N, finished)
 

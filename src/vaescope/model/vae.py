@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent
-from transformers import AutoConfig, AutoModel, Cache, GenerationMixin, PreTrainedModel
+from transformers import AutoConfig, AutoModel, Cache, GenerationMixin, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from vaescope import choices
@@ -49,8 +49,8 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         decoder: PreTrainedModel | None = None,
     ) -> None:
         super().__init__(config)
-        self.encoder = encoder if encoder is not None else backbone.encoder_from(config.encoder)
-        self.decoder = decoder if decoder is not None else backbone.decoder_from(config.decoder)
+        self.encoder = encoder if encoder is not None else backbone.encoder_from(_given(config.encoder, "encoder"))
+        self.decoder = decoder if decoder is not None else backbone.decoder_from(_given(config.decoder, "decoder"))
         config.encoder, config.decoder = self.encoder.config, self.decoder.config
         if config.tie_encoder_decoder:
             self._tied_weights_keys = _ties(self.encoder, self.decoder)
@@ -69,9 +69,7 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
 
     def encode(self, batch: Batch) -> Independent:
         """Return q(z|x) of a batch: a diagonal Gaussian, batch shape ``[B]``, event shape ``[D]``."""
-        states = self.encoder(
-            input_ids=batch.input_ids, attention_mask=batch.attention_mask
-        ).last_hidden_state
+        states = self.encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
         return self.posterior_head(states, batch.attention_mask)
 
     def log_likelihood(self, batch: Batch, z: Tensor) -> Tensor:
@@ -135,9 +133,7 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
             cache=past_key_values if use_cache else None,
             attention_mask=attention_mask,
         )
-        return CausalLMOutputWithPast(
-            logits=backbone.head_of(self.decoder)(states), past_key_values=past_key_values
-        )
+        return CausalLMOutputWithPast(logits=backbone.head_of(self.decoder)(states), past_key_values=past_key_values)
 
     def get_input_embeddings(self) -> nn.Module:
         """Return the decoder's token embeddings."""
@@ -154,6 +150,14 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
             super()._init_weights(module)
 
 
+def _given(side: PreTrainedConfig | None, name: str) -> PreTrainedConfig:
+    if side is None:
+        raise UserError(
+            f"a TransformerVAEConfig without {name} describes no model; give the configuration of the {name}"
+        )
+    return side
+
+
 def _ties(encoder: PreTrainedModel, decoder: PreTrainedModel) -> dict[str, str]:
     """Map each encoder parameter to the decoder's of the same name.
 
@@ -161,9 +165,7 @@ def _ties(encoder: PreTrainedModel, decoder: PreTrainedModel) -> dict[str, str]:
     """
     body = decoder.base_model_prefix
     names = {name for name, _ in decoder.named_parameters(remove_duplicate=False)}
-    ties = {
-        f"encoder.{n}": f"decoder.{body}.{n}" for n, _ in encoder.named_parameters() if f"{body}.{n}" in names
-    }
+    ties = {f"encoder.{n}": f"decoder.{body}.{n}" for n, _ in encoder.named_parameters() if f"{body}.{n}" in names}
     if len(ties) < len(list(encoder.named_parameters())):
         raise UserError(
             f"encoder '{encoder.config.model_type}' and decoder '{decoder.config.model_type}' do not share their "

@@ -19,6 +19,8 @@ class Standard(Prior):
     tensor([-1.8379])
     """
 
+    anchor: Tensor
+
     def __init__(self, latent_size: int) -> None:
         super().__init__(latent_size)
         # samples follow the device of the model

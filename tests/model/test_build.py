@@ -1,0 +1,115 @@
+"""Models from configurations: new, from checkpoints, and every mistake in one line."""
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    AutoModel,
+    BertConfig,
+    GPT2Config,
+    GPT2LMHeadModel,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaModel,
+)
+
+from vaescope.config import ModelConfig
+from vaescope.errors import UserError
+from vaescope.model import TransformerVAE, build_model
+
+WORDS = ["<s>", "<pad>", "</s>", "<unk>", "a", "b", "c", "d"]
+SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+
+
+@pytest.fixture
+def tokenizer():
+    plain = Tokenizer(models.WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="<unk>"))
+    plain.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=plain, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
+    )
+
+
+@pytest.mark.parametrize("family", ["roberta", "bert"])
+def test_a_new_model_takes_vocabulary_and_positions_from_the_texts(tokenizer, family):
+    model = build_model(ModelConfig(encoder={"model_type": family, **SMALL}), tokenizer, max_length=20)
+    assert isinstance(model, TransformerVAE)
+    assert model.config.decoder.vocab_size == 8
+    ids = torch.zeros(1, 20, dtype=torch.long)
+    assert model(ids, latents=torch.zeros(1, 32)).logits.shape == (1, 20, 8)
+
+
+def test_sides_of_different_families(tokenizer):
+    config = ModelConfig(
+        encoder={"model_type": "bert", **SMALL},
+        decoder={"model_type": "gpt2", "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2},
+        tie=False,
+        latent_size=3,
+    )
+    model = build_model(config, tokenizer, max_length=10)
+    assert model.sample(torch.randn(2, 3)).input_ids.shape[0] == 2
+
+
+def test_checkpoints_bring_their_weights(tokenizer, tmp_path):
+    torch.manual_seed(0)
+    encoder = RobertaModel(
+        RobertaConfig(vocab_size=8, pad_token_id=1, max_position_embeddings=24, **SMALL), add_pooling_layer=False
+    )
+    decoder = GPT2LMHeadModel(GPT2Config(vocab_size=8, n_embd=16, n_layer=1, n_head=2, n_positions=24))
+    encoder.save_pretrained(tmp_path / "encoder")
+    decoder.save_pretrained(tmp_path / "decoder")
+    config = ModelConfig(encoder=str(tmp_path / "encoder"), decoder=str(tmp_path / "decoder"), tie=False)
+    model = build_model(config, tokenizer, max_length=20)
+    for part, source in ((model.encoder, encoder), (model.decoder, decoder)):
+        state = part.state_dict()
+        assert all(torch.equal(state[name], value) for name, value in source.state_dict().items())
+
+
+def test_one_tied_checkpoint_serves_both_sides(tokenizer, tmp_path):
+    torch.manual_seed(0)
+    from transformers import RobertaForMaskedLM
+
+    whole = RobertaForMaskedLM(RobertaConfig(vocab_size=8, pad_token_id=1, max_position_embeddings=24, **SMALL))
+    whole.save_pretrained(tmp_path)
+    model = build_model(ModelConfig(encoder=str(tmp_path)), tokenizer, max_length=20)
+    name = "encoder.layer.0.attention.self.query.weight"
+    assert torch.equal(model.encoder.get_parameter(name), whole.roberta.get_parameter(name))
+    assert model.encoder.get_parameter(name) is model.decoder.roberta.get_parameter(name)
+    model.save_pretrained(tmp_path / "vae")
+    again = AutoModel.from_pretrained(tmp_path / "vae")
+    assert isinstance(again, TransformerVAE)
+    assert again.encoder.get_parameter(name) is again.decoder.roberta.get_parameter(name)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"encoder": {**SMALL}}, "needs its model_type"),
+        ({"encoder": {"model_type": "robeta"}}, "no model_type 'robeta'"),
+        ({"encoder": {"model_type": "roberta", "hidden_sise": 8}}, "did you mean 'hidden_size'"),
+        ({"encoder": "no/such/checkpoint"}, "neither a model folder nor a reachable hub name"),
+        ({"injection": "memry"}, "did you mean 'memory'"),
+        ({"injection": {"memory": {"slot": 2}}}, "did you mean 'slots'"),
+        ({"injection": {"memory": {"slots": 0}}}, "slots must be at least 1"),
+        ({"injection": {"embedding": {"x": 2}}}, "option"),
+        ({"prior": "standrd"}, "did you mean 'standard'"),
+        ({"decoder": {"model_type": "gpt2"}}, "set model.tie=false"),
+    ],
+)
+def test_mistakes_are_one_line(tokenizer, options, message, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(UserError, match=message) as caught:
+        build_model(ModelConfig(**{"encoder": {"model_type": "roberta", **SMALL}, **options}), tokenizer, 16)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused(tokenizer, tmp_path):
+    small = {**SMALL, "max_position_embeddings": 12}
+    RobertaModel(RobertaConfig(vocab_size=8, pad_token_id=1, **small)).save_pretrained(tmp_path / "short")
+    with pytest.raises(UserError, match=r"positions for 10 tokens, but data.max_length is 16"):
+        build_model(ModelConfig(encoder=str(tmp_path / "short")), tokenizer, 16)
+    AutoModel.from_config(BertConfig(vocab_size=5, max_position_embeddings=20, **SMALL)).save_pretrained(
+        tmp_path / "few"
+    )
+    with pytest.raises(UserError, match="5 token embeddings, but the tokenizer has 8"):
+        build_model(ModelConfig(encoder=str(tmp_path / "few")), tokenizer, 16)
