@@ -98,9 +98,7 @@ class TopicPcfg(KnownCorpus):
         category_W = np.array([category for sentence in sentences for category in sentence])
         topic_W = np.repeat(topic_N, lengths)
         pure_W = rng.random(len(topic_W)) < math.exp(self._log_pure)
-        group_W = np.where(
-            pure_W, topic_W, (topic_W + rng.integers(1, self.topics, len(topic_W))) % self.topics
-        )
+        group_W = np.where(pure_W, topic_W, (topic_W + rng.integers(1, self.topics, len(topic_W))) % self.topics)
         word_W = np.empty(len(topic_W), dtype=object)
         for category, groups in self._lexicon.items():
             here = category_W == category
@@ -108,9 +106,7 @@ class TopicPcfg(KnownCorpus):
             group = group_W[here] if category in CONTENT else 0
             word_W[here] = np.array(groups, dtype=object)[group, rank]
         ends = np.cumsum(lengths).tolist()
-        return [" ".join(word_W[e - m : e]) for e, m in zip(ends, lengths, strict=True)], torch.from_numpy(
-            topic_N
-        )
+        return [" ".join(word_W[e - m : e]) for e, m in zip(ends, lengths, strict=True)], torch.from_numpy(topic_N)
 
     def log_prob(self, texts: list[str]) -> Tensor:
         """Return log p(x), ``[N]``, float64; -inf outside the language."""
@@ -150,9 +146,7 @@ class TopicPcfg(KnownCorpus):
         total = 0.0
         for m, p in enumerate(probability_M):
             counts = list(_partitions(m, self.topics))
-            log_joint = self._log_joint(
-                torch.tensor(counts, dtype=torch.float64).reshape(len(counts), self.topics)
-            )
+            log_joint = self._log_joint(torch.tensor(counts, dtype=torch.float64).reshape(len(counts), self.topics))
             log_p = log_joint.logsumexp(1)
             log_posterior = log_joint - log_p[:, None]
             entropy = -(log_posterior.exp() * log_posterior).sum(1)

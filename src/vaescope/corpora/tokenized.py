@@ -1,0 +1,189 @@
+"""Tokenized: a split as token ids in one flat array, and its batches of like length."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from vaescope.corpora.batch import Batch
+from vaescope.corpora.tokenizer import special_ids
+from vaescope.errors import UserError
+
+log = logging.getLogger("vaescope")
+
+OVERHEAD = 24
+"""What one more pass of a model costs, in tokens: a group is split where that saves more padding than that."""
+
+
+@dataclass(frozen=True)
+class Tokenized:
+    """The N texts of a split as token ids, each framed by BOS and EOS.
+
+    Words and bytes are those of the text that is modelled: of a truncated text only the part that was kept.
+
+    Attributes:
+        ids: token ids of all texts, one after the other, int32.
+        offsets: text i is ``ids[offsets[i] : offsets[i + 1]]``, ``[N + 1]``, int64.
+        words: words (separated by white space) of each text, EOS not counted, ``[N]``, int64.
+        bytes: UTF-8 bytes of each text, ``[N]``, int64.
+        texts: the texts as modelled.
+        pad: id of the padding token.
+        truncated: how many texts lost their end.
+        dropped: how many texts were left out because they were too long.
+    """
+
+    ids: Tensor
+    offsets: Tensor
+    words: Tensor
+    bytes: Tensor
+    texts: list[str]
+    pad: int
+    truncated: int = 0
+    dropped: int = 0
+
+    def __len__(self) -> int:
+        """Return the number of texts N."""
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> Tensor:
+        """Tokens of each text, BOS and EOS included, ``[N]``, int64."""
+        return self.offsets.diff()
+
+    def batch(self, indices: Tensor | list[int]) -> Batch:
+        """Return the texts at ``indices`` as one rectangle, padded to the longest of them."""
+        index_B = torch.as_tensor(indices, dtype=torch.int64)
+        start_B = self.offsets[index_B]
+        length_B = self.offsets[index_B + 1] - start_B
+        step_T = torch.arange(int(length_B.max()))
+        mask_BT = step_T < length_B[:, None]
+        # Padding reads the first token of the text instead, which is always there, and is then overwritten.
+        flat_BT = self.ids[start_B[:, None] + step_T * mask_BT].long()
+        return Batch(flat_BT.masked_fill(~mask_BT, self.pad), mask_BT.long(), index_B)
+
+    def by_length(self, indices: Tensor | list[int], budget: int) -> list[Batch]:
+        """Return the texts at ``indices`` in batches of like length, of at most ``budget`` tokens each.
+
+        The cut is that of ``group``. The batch with the longest texts comes first, so that memory runs out at once or never.
+        """
+        index_B = torch.as_tensor(indices, dtype=torch.int64)
+        groups = group(self.lengths[index_B].numpy(), budget)
+        return [self.batch(index_B[torch.from_numpy(members)]) for members in groups]
+
+
+def group(lengths: np.ndarray, budget: int, overhead: int = OVERHEAD) -> list[np.ndarray]:
+    r"""Cut texts, sorted by length, into groups that cost the least.
+
+    The cost of a cut is sum over groups of (texts x longest + overhead), minimised exactly by dynamic
+    programming, best[j] = min_i best[i] + (j - i) length[j - 1] + overhead, over groups of texts x longest <=
+    budget tokens. A text longer than the budget is a group of its own. Time grows as N budget / (mean
+    length); memory as N.
+
+    Returns:
+        positions in ``lengths`` of each group, the longest texts first.
+
+    >>> [members.tolist() for members in group(np.array([40, 5, 41, 5]), budget=100, overhead=8)]
+    [[0, 2], [1, 3]]
+    """
+    order = np.argsort(lengths, kind="stable")
+    length = lengths[order].astype(np.int64)
+    n = len(length)
+    best, cut = np.zeros(n + 1), np.zeros(n + 1, dtype=np.int64)
+    positions = np.arange(n + 1)
+    for j in range(1, n + 1):
+        longest = length[j - 1]
+        first = max(0, j - max(1, budget // longest))
+        cost = best[first:j] + (j - positions[first:j]) * longest
+        i = int(cost.argmin())
+        best[j], cut[j] = cost[i] + overhead, first + i
+    groups, end = [], n
+    while end > 0:
+        groups.append(order[cut[end] : end])
+        end = cut[end]
+    return groups
+
+
+def tokenize(
+    texts: list[str],
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    max_length: int,
+    too_long: Literal["truncate", "drop", "error"] = "truncate",
+    name: str = "texts",
+) -> Tokenized:
+    """Return the texts as token ids between BOS and EOS; what becomes of texts over ``max_length`` is counted
+    and logged.
+
+    A truncated text keeps its EOS. Inside a text there is never a BOS, EOS or padding token, whatever it
+    spells.
+
+    Raises:
+        UserError: ``too_long="error"`` and a text is too long, or none is left.
+    """
+    special = special_ids(tokenizer)
+    room = max_length - 2
+    ids, kept, truncated, dropped = [], [], 0, 0
+    for number, (text, (inner, ends)) in enumerate(zip(texts, _encode(texts, tokenizer), strict=True), start=1):
+        if len(inner) > room:
+            if too_long == "error":
+                raise UserError(
+                    f"{name}: text {number} has {len(inner) + 2} tokens, more than {max_length}; "
+                    "raise data.max_length or set data.too_long to truncate or drop"
+                )
+            if too_long == "drop":
+                dropped += 1
+                continue
+            truncated += 1
+            inner, text = inner[:room], text[: ends[room - 1]]
+        ids.append([special.bos, *inner, special.eos])
+        kept.append(text)
+    _state(name, len(texts), max_length, truncated, dropped)
+    if not kept:
+        raise UserError(f"{name}: all {len(texts)} texts have more than {max_length} tokens; raise data.max_length")
+    return Tokenized(
+        ids=torch.tensor([token for text in ids for token in text], dtype=torch.int32),
+        offsets=torch.tensor([0, *(len(text) for text in ids)]).cumsum(0),
+        words=torch.tensor([len(text.split()) for text in kept]),
+        bytes=torch.tensor([len(text.encode()) for text in kept]),
+        texts=kept,
+        pad=special.pad,
+        truncated=truncated,
+        dropped=dropped,
+    )
+
+
+def _encode(texts: list[str], tokenizer: PreTrainedTokenizerFast) -> list[tuple[list[int], list[int]]]:
+    """Return, for each text, its token ids and where in the text each token ends."""
+    special = special_ids(tokenizer)
+    frame = {special.bos, special.eos, special.pad}
+
+    def encode(some: list[str], **options: Any) -> list[tuple[list[int], list[int]]]:
+        out = tokenizer(
+            some,
+            add_special_tokens=False,
+            return_offsets_mapping=True,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+            **options,
+        )
+        return [(i, [end for _, end in o]) for i, o in zip(out["input_ids"], out["offset_mapping"], strict=True)]
+
+    encoded = encode(texts)
+    framed = [i for i, (inner, _) in enumerate(encoded) if not frame.isdisjoint(inner)]
+    if framed:
+        for i, plain in zip(framed, encode([texts[i] for i in framed], split_special_tokens=True), strict=True):
+            encoded[i] = plain
+    return encoded
+
+
+def _state(name: str, n: int, max_length: int, truncated: int, dropped: int) -> None:
+    for count, what in ((truncated, "cut off"), (dropped, "dropped")):
+        if count:
+            log.warning("%s: %s %d of %d texts, longer than %d tokens", name, what, count, n, max_length)

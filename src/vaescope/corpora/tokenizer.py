@@ -1,0 +1,130 @@
+"""Tokenizers: any saved one, or a byte-level BPE trained on the corpus; always with BOS, EOS and padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from vaescope.config import TokenizerConfig
+from vaescope.errors import UserError
+
+SPECIAL = {
+    "bos_token": "<s>",
+    "pad_token": "<pad>",
+    "eos_token": "</s>",
+    "unk_token": "<unk>",
+    "mask_token": "<mask>",
+}
+"""Control tokens of a trained BPE, with the ids 0 to 4 in this order (that of RoBERTa)."""
+
+SMALLEST = len(SPECIAL) + 256
+"""The smallest vocabulary of a trained BPE: control tokens and all bytes."""
+
+PIECES = r" ?<\w+>|'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+"""Where merges may not cross: GPT-2's pieces, and placeholders such as the Penn Treebank's ``<unk>`` as one piece."""
+
+
+@dataclass(frozen=True)
+class SpecialIds:
+    """The ids of the control tokens that frame a text."""
+
+    bos: int
+    eos: int
+    pad: int
+
+
+def load_tokenizer(config: TokenizerConfig, texts: list[str]) -> PreTrainedTokenizerFast:
+    """Return the saved tokenizer that ``config`` names, or a BPE trained on ``texts``, with its frame
+    completed.
+
+    Raises:
+        UserError: the path holds no tokenizer, or one that ``tokenizers`` cannot run.
+    """
+    if config.path is None:
+        return train_bpe(texts, config.vocab_size)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(config.path)
+    except Exception as error:  # transformers raises errors of many libraries; each of them means: no tokenizer
+        reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
+        raise UserError(f"tokenizer.path: no tokenizer at '{config.path}' ({reason}); check the name") from error
+    if not tokenizer.is_fast:
+        raise UserError(f"tokenizer.path: '{config.path}' has no fast version; save it as tokenizer.json")
+    return complete(tokenizer)
+
+
+def train_bpe(texts: list[str], vocab_size: int) -> PreTrainedTokenizerFast:
+    """Train a byte-level BPE: no text is unknown to it, and decoding returns the text.
+
+    A word is tokenised alike at the start and inside of a text, and no text is ever read as a control token.
+
+    Raises:
+        UserError: a vocabulary smaller than all bytes and control tokens.
+
+    >>> tokenizer = train_bpe(["the sea is deep", "the sea is salty"], 300)
+    >>> tokenizer.decode(tokenizer("the sea </s> 海").input_ids, skip_special_tokens=True)
+    'the sea </s> 海'
+    """
+    if vocab_size < SMALLEST:
+        raise UserError(f"tokenizer.vocab_size: {vocab_size}; give at least {SMALLEST} (all bytes and control tokens)")
+    bpe = Tokenizer(models.BPE())
+    bpe.normalizer = normalizers.Prepend(" ")
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PIECES), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    bpe.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=list(SPECIAL.values()),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(texts, trainer)
+    return wrap(bpe)
+
+
+def wrap(bpe: Tokenizer) -> PreTrainedTokenizerFast:
+    """Return a trained BPE as a tokenizer of transformers, which frames texts with BOS and EOS."""
+    bos, eos = SPECIAL["bos_token"], SPECIAL["eos_token"]
+    bpe.post_processor = processors.TemplateProcessing(
+        single=f"{bos} $A {eos}",
+        pair=f"{bos} $A {eos} $B {eos}",
+        special_tokens=[(token, bpe.token_to_id(token)) for token in (bos, eos)],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe, split_special_tokens=True, clean_up_tokenization_spaces=False, **SPECIAL
+    )
+
+
+def complete(tokenizer: Any) -> PreTrainedTokenizerFast:
+    """Give a tokenizer the BOS, EOS and padding tokens that it lacks.
+
+    BERT's CLS and SEP serve as BOS and EOS; a single end-of-text token (GPT-2) serves as both. A missing
+    padding token is added, so that padding is never mistaken for EOS.
+
+    Raises:
+        UserError: a tokenizer without any token that can begin and end a text.
+    """
+    tokenizer.bos_token = tokenizer.bos_token or tokenizer.cls_token or tokenizer.eos_token
+    tokenizer.eos_token = tokenizer.eos_token or tokenizer.sep_token
+    if tokenizer.bos_token is None or tokenizer.eos_token is None:
+        raise UserError(
+            f"tokenizer.path: '{tokenizer.name_or_path}' has no BOS and EOS (nor CLS and SEP); add them and save it"
+        )
+    if tokenizer.pad_token is None:
+        tokenizer.add_special_tokens({"pad_token": "<pad>"})
+    return tokenizer
+
+
+def special_ids(tokenizer: PreTrainedTokenizerFast) -> SpecialIds:
+    """Return the ids of BOS, EOS and padding of a completed tokenizer.
+
+    >>> special_ids(train_bpe(["a text"], 300))
+    SpecialIds(bos=0, eos=2, pad=1)
+    """
+    return SpecialIds(bos=tokenizer.bos_token_id, eos=tokenizer.eos_token_id, pad=tokenizer.pad_token_id)
