@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+
+from vaescope.assessment import draws_check, draws_file
+from vaescope.estimators import gaussian
+
+if TYPE_CHECKING:
+    from vaescope.assessment.aggregate import Aggregate
 
 
 @dataclass(frozen=True)
@@ -63,3 +71,59 @@ class Draws:
         """Return the tensors that are present, by name."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, torch.Tensor)}
+
+    @cached_property
+    def unit_rates(self) -> Tensor | None:
+        """KL(q(z_d|x) || p(z_d)) of each text and unit, ``[N, D]``, or None unless the prior is N(0, I)."""
+        if self.prior_z is not None:
+            return None
+        return gaussian.kl_to_standard(self.posterior_mean.double(), self.posterior_std.double())
+
+    @cached_property
+    def rates(self) -> Tensor:
+        """KL(q(z|x) || p(z)) of each text, ``[N]``: the closed form where the prior is N(0, I), else Monte Carlo."""
+        if self.unit_rates is not None:
+            return self.unit_rates.sum(1)
+        return (self.log_q_z_x.double() - self.log_p_z.double()).mean(0)
+
+    @cached_property
+    def distortions(self) -> Tensor:
+        """-E log p(x|z) of each text by its S samples, ``[N]``."""
+        return -self.log_p_x_z.double().mean(0)
+
+    @cached_property
+    def log_weights(self) -> Tensor:
+        """Importance weights log p(x|z) + log p(z) - log q(z|x), ``[S, N]``, float64."""
+        return self.log_p_x_z.double() + self.log_p_z.double() - self.log_q_z_x.double()
+
+    @cached_property
+    def aggregate(self) -> Aggregate:
+        """The aggregate posterior at the first sample of each text; computed once, when first used."""
+        from vaescope.assessment.aggregate import Aggregate
+
+        return Aggregate(self)
+
+    def validate(self) -> Draws:
+        """Return the draws if they are complete and consistent.
+
+        Raises:
+            UserError: a tensor of a wrong shape or type, NaN or infinity, a standard deviation that is not positive,
+                fewer than 2 texts or 1 sample, or densities that are not those of the stated q(z|x) and p(z). The
+                message names the tensor, what was expected and what was found.
+        """
+        draws_check.check(self)
+        return self
+
+    def save(self, path: Path | str) -> None:
+        """Write a safetensors file: the tensors by name; metadata ``prior`` and the entries of ``metadata`` as JSON."""
+        draws_file.write(Path(path), self.tensors(), self.metadata)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Draws:
+        """Read and validate a safetensors file as written by ``save`` or by any other program.
+
+        Raises:
+            UserError: no such file, not a complete safetensors file, or whatever ``validate`` refuses.
+        """
+        tensors, metadata = draws_file.read(Path(path))
+        return cls(**tensors, metadata=metadata).validate()

@@ -6,7 +6,6 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 KINDS = ("exact", "unbiased", "consistent", "lower", "upper", "interval")
@@ -64,7 +63,7 @@ class Estimate:
         return {k: v for k, v in asdict(self).items() if v is not None}
 
 
-def mean_of(values_N: Tensor, *, unit: str, kind: str = "unbiased", scale: float = 1.0) -> Estimate:
+def mean_of(values_N: Tensor, *, unit: str, kind: str = "unbiased", detail: dict[str, Any] | None = None) -> Estimate:
     """Return the mean over independent texts with its standard error, in float64.
 
     >>> e = mean_of(torch.tensor([1.0, 2.0, 3.0]), unit="nats/text")
@@ -74,4 +73,4 @@ def mean_of(values_N: Tensor, *, unit: str, kind: str = "unbiased", scale: float
     values = values_N.double()
     n = values.numel()
     se = values.std().item() / math.sqrt(n) if n > 1 else 0.0
-    return Estimate(value=scale * values.mean().item(), se=abs(scale) * se, unit=unit, kind=kind, n=n)
+    return Estimate(value=values.mean().item(), se=se, unit=unit, kind=kind, n=n, detail=detail)

@@ -1,0 +1,170 @@
+"""assess: all diagnostics of one sweep, their findings, and the file that they are kept in."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import metadata as packages
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vaescope import __version__, choices
+from vaescope.assessment import thresholds as conventions
+from vaescope.assessment.diagnostic import Diagnostic
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.estimate import Estimate
+from vaescope.assessment.findings import Finding, worst_first
+from vaescope.assessment.identities import identities
+from vaescope.assessment.thresholds import Thresholds
+from vaescope.errors import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What is known about a model from one sweep.
+
+    Attributes:
+        estimates: the numbers by name.
+        findings: the judgements, worst first.
+        skipped: why a diagnostic did not run, by name.
+        metadata: sizes, thresholds, versions, and what the draws say of their origin (split, run, seed).
+        figures: the pictures of the diagnostics by name.
+    """
+
+    estimates: dict[str, Estimate]
+    findings: list[Finding]
+    skipped: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, Figure] = field(default_factory=dict, repr=False)
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether z carries nothing."""
+        return _collapsed(self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of ``assessment.json``; what is not a finite number becomes null."""
+        content = {
+            "estimates": {name: estimate.to_json() for name, estimate in self.estimates.items()},
+            "findings": [finding.to_json() for finding in self.findings],
+            "skipped": self.skipped,
+            "metadata": self.metadata,
+        }
+        return _finite(content)
+
+    def save(self, folder: Path | str, *, name: str = "assessment", figures: Iterable[str] = ("svg",)) -> Path:
+        """Write ``NAME.json`` into the folder and each figure, in each of the formats, into ``NAME-figures``."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        for diagnostic, figure in self.figures.items():
+            for suffix in figures:
+                target = folder / f"{name}-figures" / f"{diagnostic}.{suffix}"
+                target.parent.mkdir(exist_ok=True)
+                figure.savefig(target)
+        return path
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row per estimate for a table: name, value, se, low, high, unit, kind, n."""
+        names = ("value", "se", "low", "high", "unit", "kind", "n")
+        return [{"name": name, **{k: getattr(e, k) for k in names}} for name, e in self.estimates.items()]
+
+
+def assess(
+    draws: Draws,
+    *,
+    diagnostics: Iterable[str | Diagnostic] | None = None,
+    thresholds: Mapping[str, float] | None = None,
+) -> Assessment:
+    """Run diagnostics (all by default) on the draws of any latent variable model and judge them.
+
+    Args:
+        draws: one sweep of a model over N texts.
+        diagnostics: names, or diagnostics constructed with options.
+        thresholds: values to override in the table of conventions.
+
+    Raises:
+        UserError: malformed draws, an unknown diagnostic or threshold.
+
+    >>> from vaescope.model.linear_gaussian import LinearGaussian
+    >>> model = LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0)
+    >>> assessment = assess(Draws(**model.sample_draws(500)), diagnostics=["rate", "mutual_information"])
+    >>> rate = assessment.estimates["rate"]
+    >>> rate.low < 2.0 < rate.high
+    True
+    """
+    table = Thresholds.override(thresholds)
+    chosen = dict(_named(item) for item in (choices.names("diagnostics") if diagnostics is None else diagnostics))
+    draws.validate()
+    skipped = {name: reason for name, d in chosen.items() if (reason := d.missing(draws))}
+    ran = {name: diagnostic for name, diagnostic in chosen.items() if name not in skipped}
+    estimates: dict[str, Estimate] = {}
+    for diagnostic in ran.values():
+        estimates |= diagnostic.estimate(draws)
+    return Assessment(
+        estimates=estimates,
+        findings=_judge(ran, estimates, draws, table),
+        skipped=skipped,
+        metadata=_metadata(draws, table),
+        figures={n: f for n, d in ran.items() if (f := d.figure(draws, estimates)) is not None},
+    )
+
+
+def _named(item: str | Diagnostic) -> tuple[str, Diagnostic]:
+    if isinstance(item, str):
+        return item, choices.build("diagnostics", item)
+    if isinstance(item, Diagnostic):
+        return type(item).__module__.rsplit(".", 1)[-1], item
+    raise UserError(f"a diagnostic is a name or a Diagnostic, not {type(item).__name__}")
+
+
+def _judge(
+    ran: dict[str, Diagnostic], estimates: dict[str, Estimate], draws: Draws, table: Thresholds
+) -> list[Finding]:
+    judged = {name: diagnostic.findings(estimates, draws, table) for name, diagnostic in ran.items()}
+    everything = [finding for findings in judged.values() for finding in findings]
+    if _collapsed(everything):
+        everything = [
+            finding.vacuous() if ran[name].consistency else finding
+            for name, findings in judged.items()
+            for finding in findings
+        ]
+    return worst_first(everything + identities(draws, estimates, table))
+
+
+def _collapsed(findings: list[Finding]) -> bool:
+    return any(finding.name == "latent_use" and finding.verdict == "FAIL" for finding in findings)
+
+
+def _metadata(draws: Draws, table: Thresholds) -> dict[str, Any]:
+    return {
+        **draws.metadata,
+        "texts": draws.texts,
+        "samples": draws.samples,
+        "latent_size": draws.latent_size,
+        "prior": "standard" if draws.prior_z is None else "samples",
+        "thresholds": {"version": conventions.VERSION, **asdict(table)},
+        "versions": {
+            "vaescope": __version__,
+            "python": platform.python_version(),
+            "torch": packages.version("torch"),
+            "transformers": packages.version("transformers"),
+        },
+    }
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {str(key): _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    return content if isinstance(content, str | int | float | bool | None) else str(content)

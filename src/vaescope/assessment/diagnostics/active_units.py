@@ -1,0 +1,75 @@
+"""Active units: how many posterior means vary over texts, Var E[z_d|x] > 0.01."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.estimate import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RESAMPLES = 200
+
+
+class ActiveUnits(Diagnostic):
+    """A count with a bootstrap error over texts, and the variance and rate of each unit.
+
+    The cut is a convention (Burda, Grosse, Salakhutdinov 2016) and has a meaning only because the prior has unit
+    variance; a unit can be active at a negligible rate, so the detail has both.
+    """
+
+    def __init__(self, *, cut: float = 0.01) -> None:
+        self.cut = cut
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``active_units``."""
+        mean_ND = draws.posterior_mean.double()
+        variance_D = mean_ND.var(0)
+        resampled = (_resampled_variances(mean_ND) > self.cut).sum(1).double()
+        detail = {"cut": self.cut, "units": draws.latent_size, "variances": variance_D.tolist()}
+        if draws.unit_rates is not None:
+            detail["rates"] = draws.unit_rates.mean(0).tolist()
+        active = int((variance_D > self.cut).sum())
+        estimate = Estimate(
+            value=float(active),
+            se=resampled.std().item(),
+            unit="units",
+            kind="consistent",
+            n=draws.texts,
+            low=min(float(active), resampled.quantile(0.025).item()),
+            high=max(float(active), resampled.quantile(0.975).item()),
+            detail=detail,
+        )
+        return {"active_units": estimate}
+
+    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+        """Variance of the posterior means of each unit, the cut dashed."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(5, 3), layout="constrained")
+        axes = figure.subplots()
+        axes.bar(range(draws.latent_size), draws.posterior_mean.double().var(0).numpy(), color="tab:blue")
+        axes.axhline(self.cut, color="black", linestyle="--")
+        axes.set(xlabel="latent unit", ylabel="variance of the posterior mean", yscale="log")
+        return figure
+
+
+def _resampled_variances(mean_ND: Tensor) -> Tensor:
+    """Bootstrap replicates of the variances, ``[RESAMPLES, D]``, from counts of each text in a resample."""
+    texts = len(mean_ND)
+    centred_ND = mean_ND - mean_ND.mean(0)
+    moments_NF = torch.cat([centred_ND, centred_ND.square()], 1)
+    generator = torch.Generator().manual_seed(0)
+    rows = []
+    for _ in range(RESAMPLES):
+        picked_N = torch.randint(texts, (texts,), generator=generator)
+        counts_N = torch.bincount(picked_N, minlength=texts).double()
+        rows.append(counts_N @ moments_NF / texts)
+    first_RD, second_RD = torch.stack(rows).chunk(2, dim=1)
+    return (second_RD - first_RD.square()) * texts / (texts - 1)

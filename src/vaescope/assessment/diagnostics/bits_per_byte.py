@@ -1,0 +1,25 @@
+"""Bits per byte: the negative log-likelihood in bits over the UTF-8 bytes of the texts, free of the tokenizer."""
+
+from __future__ import annotations
+
+import math
+
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.ratio import ratio
+from vaescope.estimators.importance import log_mean_exp
+
+
+class BitsPerByte(Diagnostic):
+    """-sum log2 p(x) / sum bytes over the corpus, from the importance-weighted bound: an upper bound.
+
+    The end of each text is predicted, so its cost is included, but it is no byte.
+    """
+
+    requires = ("bytes",)
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``bits_per_byte``."""
+        assert draws.bytes is not None
+        bits_N = -log_mean_exp(draws.log_weights) / math.log(2)
+        return {"bits_per_byte": ratio(bits_N, draws.bytes, unit="bits/byte", kind="upper")}

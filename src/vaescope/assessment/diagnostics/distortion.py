@@ -1,0 +1,15 @@
+"""Distortion: how badly a posterior sample reconstructs its text, D = -E log p(x|z)."""
+
+from __future__ import annotations
+
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.estimate import mean_of
+
+
+class Distortion(Diagnostic):
+    """D by all S samples of each text; the error counts texts and samples, since texts are independent."""
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``distortion``."""
+        return {"distortion": mean_of(draws.distortions, unit="nats/text")}

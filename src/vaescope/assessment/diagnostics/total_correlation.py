@@ -1,0 +1,54 @@
+"""Total correlation: how much the latent units depend on each other in q(z), KL(q(z) || prod_d q(z_d))."""
+
+from __future__ import annotations
+
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.diagnostics.mutual_information import MutualInformation, resolved
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.estimate import Estimate
+from vaescope.assessment.findings import Finding
+from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators import jackknife
+
+
+class TotalCorrelation(Diagnostic):
+    """The value is that of these N texts by exact sums; as a statement on the population it inherits the ceiling log N.
+
+    The interval is that of the population: E log q(z) = E log q(z|x) - I with the interval of I, less the
+    marginals with and without the text itself. It depends on the coordinates of z.
+    """
+
+    consistency = True
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``total_correlation``."""
+        aggregate, marginals = draws.aggregate, draws.aggregate.marginals
+        index_code = marginals.joint - marginals.upper
+        own = aggregate.means(aggregate.own)
+        bounds = (aggregate.information_others, aggregate.information_gaussian, aggregate.rate)
+        uppers = [bound for bound in bounds if bound.isfinite().all()]
+        ends = [jackknife.lower_end(own - bound - marginals.upper, candidates=len(uppers)) for bound in uppers]
+        low = max(0.0, *ends)
+        high = jackknife.upper_end(own - aggregate.information - marginals.lower)
+        estimate = Estimate(
+            value=jackknife.value(index_code),
+            se=jackknife.standard_error(index_code),
+            unit="nats/text",
+            kind="interval",
+            n=len(marginals.index),
+            low=min(low, high),
+            high=high,
+            detail={"components": draws.texts, "queries": len(marginals.index)},
+        )
+        return {"total_correlation": estimate}
+
+    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+        """Say whether it may be read as a property of the population."""
+        information = estimates.get("mutual_information") or MutualInformation().estimate(draws)["mutual_information"]
+        estimate = estimates["total_correlation"]
+        message = f"total correlation in [{estimate.low:.2f}, {estimate.high:.2f}] nats"
+        rule = "resolved where the mutual information is"
+        if resolved(information, thresholds):
+            return [Finding("total_correlation", "PASS", message, rule)]
+        message += f"; the index-code value {estimate.value:.2f} counts the unresolved information as dependence"
+        return [Finding("total_correlation", "UNRESOLVED", message, rule, "read dimension_kl and marginal_kl instead")]

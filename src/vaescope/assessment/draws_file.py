@@ -1,0 +1,58 @@
+"""The file form of Draws: safetensors with the tensors by name and metadata of strings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vaescope.errors import UserError
+
+REQUIRED = ("posterior_mean", "posterior_std", "z", "log_p_x_z", "log_p_z", "log_q_z_x", "tokens")
+OPTIONAL = ("words", "bytes", "prior_z")
+PRIORS = ("standard", "samples")
+
+
+def write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    """Write tensors and metadata; the metadata of a safetensors file are strings, so values become JSON."""
+    texts = {key: json.dumps(value) for key, value in metadata.items()}
+    texts["prior"] = "samples" if "prior_z" in tensors else "standard"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata=texts)
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read the tensors that Draws has, and the metadata without ``prior``."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file of draws")
+    try:
+        with safe_open(path, framework="pt") as file:
+            texts = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys() if name in REQUIRED + OPTIONAL}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: not a complete safetensors file ({reason}); write it again") from error
+    for name in REQUIRED:
+        if name not in tensors:
+            raise UserError(f"{path}: the tensor '{name}' is missing; required are {', '.join(REQUIRED)}")
+    _check_prior(path, texts.pop("prior", None), "prior_z" in tensors)
+    return tensors, {key: _parsed(text) for key, text in texts.items()}
+
+
+def _check_prior(path: Path, prior: str | None, has_samples: bool) -> None:
+    if prior is not None and prior.strip('"') not in PRIORS:
+        raise UserError(f"{path}: the metadata 'prior' is '{prior}'; expected one of {', '.join(PRIORS)}")
+    if prior is not None and (prior.strip('"') == "samples") != has_samples:
+        found = "present" if has_samples else "missing"
+        raise UserError(f"{path}: the metadata 'prior' is '{prior}', but the tensor 'prior_z' is {found}")
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,36 @@
+"""Ratios of sums over texts (per token, per word, per byte) with delta-method errors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from torch import Tensor
+
+from vaescope.assessment.estimate import Estimate, mean_of
+from vaescope.errors import UserError
+
+
+def ratio(numerator_N: Tensor, denominator_N: Tensor, *, unit: str, kind: str) -> Estimate:
+    """sum numerator / sum denominator; its error is that of the mean residual a_n - r b_n over mean b.
+
+    >>> import torch
+    >>> r = ratio(torch.tensor([2.0, 4.0]), torch.tensor([1, 2]), unit="nats/token", kind="upper")
+    >>> r.value, r.se
+    (2.0, 0.0)
+    """
+    numerator_N, denominator_N = numerator_N.double(), denominator_N.double()
+    if denominator_N.sum() <= 0:
+        raise UserError(f"a number in {unit} needs texts that are not empty")
+    value = (numerator_N.sum() / denominator_N.sum()).item()
+    residual = mean_of(numerator_N - value * denominator_N, unit=unit)
+    se = residual.se / denominator_N.mean().item()
+    detail = {"denominator_per_text": denominator_N.mean().item()}
+    return Estimate(value=value, se=se, unit=unit, kind=kind, n=len(numerator_N), detail=detail)
+
+
+def perplexity(log_p_N: Tensor, counts_N: Tensor, *, unit: str) -> Estimate:
+    """exp(-sum log p / sum counts), an upper bound when log p is a lower one; the interval is that of the exponent."""
+    nats = ratio(-log_p_N, counts_N, unit=unit, kind="upper")
+    value = math.exp(nats.value)
+    return replace(nats, value=value, se=value * nats.se, low=math.exp(nats.low), high=math.exp(nats.high))

@@ -1,0 +1,65 @@
+"""The thresholds of the findings: conventions, in one place, with a version; every one can be overridden.
+
+Only ``good_tail_share`` rests on a result (Vehtari et al. 2024); the others are choices of effect sizes in nats that
+matter to a person, so a finding always shows its number beside its verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from vaescope.errors import unknown
+
+VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where a finding turns from PASS to WARN to FAIL; in nats per text unless the name says otherwise.
+
+    >>> Thresholds.override({"latent_use": 0.5}).latent_use
+    0.5
+    """
+
+    latent_use: float = 0.1
+    """Rate and information below this: the model is collapsed."""
+    saturation: float = 1.0
+    """Information is unresolved when it is nearer than this to its ceiling log N."""
+    resolved_width: float = 1.0
+    """... or when its interval is wider than this,"""
+    resolved_share: float = 0.2
+    """and also wider than this share of its upper end."""
+    marginal_kl_pass: float = 0.5
+    marginal_kl_pass_share: float = 0.05
+    """Passes up to the larger of the two, the second as a share of the rate."""
+    marginal_kl_fail: float = 1.0
+    marginal_kl_fail_share: float = 0.2
+    """Fails from the larger of the two on."""
+    inference_gap_pass: float = 0.5
+    inference_gap_pass_share: float = 0.1
+    inference_gap_fail: float = 2.0
+    inference_gap_fail_share: float = 0.5
+    good_tail_share: float = 0.05
+    """Share of texts with an unreliable tail index up to which the log-likelihood is a number, not a bound,"""
+    bad_tail_share: float = 0.2
+    """and above which it may only be published as a bound."""
+    doubling_gain: float = 0.1
+    """Gain of the importance-weighted bound by doubling S that still counts as converged."""
+    identity_sigmas: float = 4.0
+    """Standard errors by which an identity may fail."""
+    active_variance: float = 0.01
+    """Variance of the posterior mean above which a unit is active (Burda et al. 2016); not in nats."""
+
+    @classmethod
+    def override(cls, values: Mapping[str, float] | None) -> Thresholds:
+        """Return the table with some values replaced.
+
+        Raises:
+            UserError: an unknown threshold.
+        """
+        known = [f.name for f in fields(cls)]
+        for name in values or {}:
+            if name not in known:
+                raise unknown("threshold", name, known)
+        return cls(**(values or {}))
