@@ -23,14 +23,15 @@ LARGEST_LOG_CHANGE = 7.0
 class Multiplier(DenseMultiplier):
     """A Lagrange multiplier lambda that scales the weight of the constrained term, stepped in its logarithm.
 
-    Where the constraint opposes a weight w > 0 (rate >= r while the rate is minimised), the term's coefficient in the
-    Lagrangian is w - lambda, and lambda > w would reward the term without bound. With
+    Where the constraint opposes a weight w > 0 (rate >= r while the rate is minimised), the term's
+    coefficient in the Lagrangian is w - lambda, and lambda > w would reward the term without bound. With
 
         lambda(u) = s w (1 - exp(-s u)),    s = 1 opposing the weight, s = -1 reinforcing it,
 
-    the coefficient is w exp(-u) or w exp(u): never of the wrong sign, and equal steps of u are equal *relative* steps
-    of it, which is how the rate responds (R(beta) of a linear-Gaussian VAE is linear in log beta). Dual ascent is the
-    mirror step du = eta * violation. Without a weight, lambda(u) = scale * u. u is >= 0 for >= and <=, signed for ==.
+    the coefficient is w exp(-u) or w exp(u): never of the wrong sign, and equal steps of u are equal
+    *relative* steps of it, which is how the rate responds (R(beta) of a linear-Gaussian VAE is linear in
+    log beta). Dual ascent is the mirror step du = eta * violation. Without a weight, lambda(u) = scale *
+    u. u is >= 0 for >= and <=, signed for ==.
     """
 
     def __init__(self, *, weight: float, opposing: bool, scale: float) -> None:
@@ -62,15 +63,18 @@ class Multiplier(DenseMultiplier):
 class Constraint(nn.Module):
     """One constraint on a term, with its multiplier and the controller that moves it.
 
-    The relative violation e = (bound - value) / max(|bound|, 1), clipped to [-1, 1] (the other sign for <=), drives
-    the multiplier once per optimiser step:
+    The relative violation e = (bound - value) / max(|bound|, 1), clipped to [-1, 1] (the other sign for
+    <=), drives the multiplier once per optimiser step:
 
-    * ``pi`` (default): u = ``proportional`` * EMA(e) + ``step_size`` * sum(e), the nuPI controller. The proportional
+    * ``pi`` (default): u = ``proportional`` * EMA(e) + ``step_size`` * sum(e), the nuPI controller. The
+    proportional
       part damps the oscillation of plain ascent, the average (``smoothing``) takes the noise of a batch out.
     * ``lagrangian``: u += ``step_size`` * e.
-    * ``augmented``: likewise, and the loss gains ``penalty`` / 2 * violation^2 (of a micro-batch) while violated.
+    * ``augmented``: likewise, and the loss gains ``penalty`` / 2 * violation^2 (of a micro-batch) while
+    violated.
 
-    Sohrabi et al., On PI Controllers for Updating Lagrange Multipliers, ICML 2024; Pelsmaeker and Aziz, ACL 2020.
+    Sohrabi et al., On PI Controllers for Updating Lagrange Multipliers, ICML 2024; Pelsmaeker and Aziz,
+    ACL 2020.
 
     >>> floor = Constraint("rate", ">=", 8.0, weight=1.0)
     >>> for _ in range(20):
@@ -145,7 +149,8 @@ class Constraint(nn.Module):
 
 
 def build_constraint(spec: dict[str, Any], weight: float) -> Constraint:
-    """Return the constraint ``{term, relation, bound, ...options}`` on a term of signed ``weight`` in the loss.
+    """Return the constraint ``{term, relation, bound, ...options}`` on a term of signed ``weight`` in the
+    loss.
 
     Raises:
         UserError: a missing or unknown key, an unknown relation or method, a number that is none.
@@ -166,9 +171,7 @@ def build_constraint(spec: dict[str, Any], weight: float) -> Constraint:
             raise unknown("key of a constraint", key, known)
     for key in ("term", "relation", "bound"):
         if key not in spec:
-            raise UserError(
-                f"a constraint needs a {key}, for instance {{term: rate, relation: '>=', bound: 8}}"
-            )
+            raise UserError(f"a constraint needs a {key}, for instance {{term: rate, relation: '>=', bound: 8}}")
     if spec["relation"] not in RELATIONS:
         raise unknown("relation", str(spec["relation"]), RELATIONS)
     if spec.get("method", "pi") not in METHODS:

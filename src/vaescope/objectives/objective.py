@@ -23,8 +23,8 @@ class Loss:
     """The value of an objective on a batch.
 
     Attributes:
-        total: what the model descends: the weighted sum and the constraints' Lagrangian, a scalar with a gradient.
-        terms: value of every term in nats per text, scalars without a gradient.
+        total: what the model descends: the weighted sum and the constraints' Lagrangian, a scalar with a
+        gradient. terms: value of every term in nats per text, scalars without a gradient.
     """
 
     total: Tensor
@@ -36,9 +36,10 @@ class Objective(nn.Module):
 
         minimise sum_i w_i(step) term_i    subject to    term_j >= | <= | == bound_j
 
-    by the Lagrangian sum_i w_i term_i + sum_j lambda_j violation_j, minimised over the model by the trainer and
-    maximised over the multipliers by ``ascend``. Without constraints it is the weighted sum. ``state_dict`` holds the
-    multipliers and the memory of their controllers; weights are functions of the step and need no state.
+    by the Lagrangian sum_i w_i term_i + sum_j lambda_j violation_j, minimised over the model by the
+    trainer and maximised over the multipliers by ``ascend``. Without constraints it is the weighted sum.
+    ``state_dict`` holds the multipliers and the memory of their controllers; weights are functions of the
+    step and need no state.
 
     Args:
         terms: for each term its weight (a number or a schedule), or ``{weight: ..., **options of the term}``.
@@ -58,9 +59,7 @@ class Objective(nn.Module):
         self.terms: dict[str, Term] = {}
         self.schedules = {}
         for name, given in terms.items():
-            options = (
-                dict(given) if isinstance(given, dict) and "schedule" not in given else {"weight": given}
-            )
+            options = dict(given) if isinstance(given, dict) and "schedule" not in given else {"weight": given}
             self.schedules[name] = build_schedule(options.pop("weight", 1.0), name=f"weight of {name}")
             self.terms[name] = choices.build("terms", name, **options)
         if all(schedule.largest == 0 for schedule in self.schedules.values()):
@@ -115,7 +114,8 @@ class Objective(nn.Module):
 
 
 def build_objective(spec: str | dict[str, Any]) -> Objective:
-    """Return the objective of a preset's name, ``{preset: name, **options}``, or ``{terms: ..., constraints: ...}``.
+    """Return the objective of a preset's name, ``{preset: name, **options}``, or ``{terms: ...,
+    constraints: ...}``.
 
     Raises:
         UserError: an unknown preset, option or key (with the nearest known), or what ``Objective`` refuses.
@@ -146,8 +146,6 @@ def _refuse_contradictions(constraints: list[Any]) -> None:
         by_term[c.term][c.relation] = c.bound
     for term, bounds in by_term.items():
         if "==" in bounds and len(bounds) > 1:
-            raise UserError(
-                f"{term}: == {bounds['==']:g} leaves no room for another constraint on {term}; keep one"
-            )
+            raise UserError(f"{term}: == {bounds['==']:g} leaves no room for another constraint on {term}; keep one")
         if len(bounds) == 2 and bounds[">="] > bounds["<="]:
             raise UserError(f"{term}: >= {bounds['>=']:g} and <= {bounds['<=']:g} cannot both hold")

@@ -12,12 +12,15 @@ from vaescope.model.passes import Pass
 
 
 class Term(ABC):
-    """A differentiable statistic of a ``Pass``: a scalar in nats per text, averaged over the texts of the batch.
+    """A differentiable statistic of a ``Pass``: a scalar in nats per text, averaged over the texts of the
+    batch.
 
-    A term is a choice: one file in ``objectives/terms``, its options the keyword arguments of the constructor.
+    A term is a choice: one file in ``objectives/terms``, its options the keyword arguments of the
+    constructor.
 
     Attributes:
-        maximised: True for a term that is good when large (the ELBO): its weight then enters the minimised sum
+        maximised: True for a term that is good when large (the ELBO): its weight then enters the minimised
+        sum
             with a minus, so that a weight is always a non-negative number.
     """
 
@@ -36,9 +39,7 @@ def dimension_rate(pass_: Pass) -> Tensor:
     """
     rate_BD = pass_.prior.rate(pass_.posterior)
     if rate_BD is None:
-        raise UserError(
-            "free bits per latent unit need the prior 'standard'; use the term 'free_bits_total' or mdr"
-        )
+        raise UserError("free bits per latent unit need the prior 'standard'; use the term 'free_bits_total' or mdr")
     return rate_BD
 
 

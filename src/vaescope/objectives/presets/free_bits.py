@@ -14,6 +14,4 @@ class FreeBits:
 
     def spec(self) -> dict[str, Any]:
         """Return the terms."""
-        return {
-            "terms": {"distortion": 1.0, "free_bits": {"weight": self.beta, "rate": self.rate}, "rate": 0.0}
-        }
+        return {"terms": {"distortion": 1.0, "free_bits": {"weight": self.beta, "rate": self.rate}, "rate": 0.0}}

@@ -1,8 +1,9 @@
 """Rate with free bits per text and latent unit: mean_B sum_j KL_ij where KL_ij > lambda, else 0.
 
-The form of Li et al., A Surprisingly Effective Fix for Deep Latent Variable Modeling of Text, EMNLP 2019, up to a
-constant, and of the reference system. It is discontinuous at lambda: what is below is worth nothing, so the rate
-tends to end below its target. It is linear in the texts, so accumulation and processes do not change it.
+The form of Li et al., A Surprisingly Effective Fix for Deep Latent Variable Modeling of Text, EMNLP 2019,
+up to a constant, and of the reference system. It is discontinuous at lambda: what is below is worth
+nothing, so the rate tends to end below its target. It is linear in the texts, so accumulation and
+processes do not change it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,210 @@
+"""Trainer: the state of a run in training, and what one optimiser step does to it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from vaescope.config import RunConfig
+from vaescope.corpora.corpus import load_corpus
+from vaescope.corpora.loader import StepBatches
+from vaescope.corpora.tokenized import tokenize
+from vaescope.corpora.tokenizer import load_tokenizer
+from vaescope.model.build import build_model
+from vaescope.objectives.objective import build_objective
+from vaescope.training.checkpoint import load_checkpoint, save_checkpoint
+from vaescope.training.meter import Meter
+from vaescope.training.optimiser import build_optimiser, learning_rate
+from vaescope.training.precision import autocast_dtype
+from vaescope.training.run_folder import RunFolder
+from vaescope.training.step import PassModule, seed_everything
+from vaescope.training.trackers import NoTracker, Tracker, build_tracker
+from vaescope.training.validation import EarlyStopping, fixed_subset, validate
+
+log = logging.getLogger("vaescope")
+
+
+class Trainer:
+    """Data, model, objective and optimiser of a run, built from its configuration alone.
+
+    All randomness is a function of ``config.seed`` and counters, so a trainer restored at step t goes on
+    bit for bit as one that never stopped (on hardware whose kernels are deterministic, which CPUs' are).
+    """
+
+    def __init__(self, config: RunConfig, folder: RunFolder, accelerator: Accelerator) -> None:
+        self.config, self.folder, self.accelerator = config, folder, accelerator
+        settings, device = config.training, accelerator.device
+        self.objective = build_objective(config.objective).to(device)
+        corpus = load_corpus(config.data)
+        self.tokenizer = self._tokenizer(corpus.train)
+        limits = {"max_length": config.data.max_length, "too_long": config.data.too_long}
+        train = tokenize(corpus.train, self.tokenizer, name=f"{corpus.name} (train)", **limits)
+        valid = tokenize(corpus.valid, self.tokenizer, name=f"{corpus.name} (valid)", **limits)
+        self.batches = StepBatches(
+            train,
+            batch_size=settings.batch_size,
+            accumulate=settings.accumulate,
+            group_tokens=settings.group_tokens,
+            seed=config.seed,
+        )
+        self.valid = fixed_subset(valid, config)
+        seed_everything(config.seed)
+        self.model = build_model(config.model, self.tokenizer, config.data.max_length).to(device)
+        self.plain = PassModule(
+            self.model,
+            samples=settings.samples,
+            dataset_size=len(train),
+            dtype=autocast_dtype(settings.precision, device),
+        )
+        self.network = accelerator.prepare_model(self.plain).train()
+        self.optimiser = build_optimiser(self.model, settings)
+        self.learning_rate = learning_rate(settings)
+        self.meter = Meter([*self.objective.terms, "loss", "gradient", "tokens"], device)
+        self.stopping = EarlyStopping(settings.patience)
+        self.tracker: Tracker = NoTracker()
+        self.step = 0
+        self.since = time.perf_counter()
+
+    def _tokenizer(self, texts: list[str]) -> PreTrainedTokenizerFast:
+        with self.accelerator.main_process_first():
+            tokenizer = self.folder.load_tokenizer()
+            if tokenizer is None:
+                tokenizer = load_tokenizer(self.config.tokenizer, texts)
+                self.folder.save_tokenizer(tokenizer)
+        return tokenizer
+
+    def advance(self) -> None:
+        """Make one optimiser step: the gradient of the mean over its texts, then one step of the multipliers.
+
+        Terms that are no mean over texts (free_bits) are evaluated in each micro-batch and averaged.
+        """
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        micro_batches = self.batches.step(self.step, rank=rank, world_size=world)
+        values = torch.zeros(len(self.meter.names), device=self.accelerator.device)
+        for a, groups in enumerate(micro_batches):
+            seed_everything(self.config.seed, self.step, a * world + rank)
+            with nullcontext() if a + 1 == len(micro_batches) else self.accelerator.no_sync(self.network):
+                values += self._backward(groups, share=1 / len(micro_batches))
+        values = self.accelerator.reduce(values, "mean")
+        clip = self.config.training.clip
+        values[-2] = torch.nn.utils.clip_grad_norm_(self.model.parameters(), clip)
+        values[-1] *= world * len(micro_batches)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate(self.step)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.objective.ascend(dict(zip(self.meter.names, values, strict=True)))
+        self.step += 1
+        self.meter.add(self.step, values)
+
+    def _backward(self, groups: list[Any], share: float) -> Tensor:
+        """Add the gradient of a micro-batch; return its share of the measured values."""
+        pass_ = self.network([batch.to(self.accelerator.device) for batch in groups])
+        loss = self.objective(pass_, self.step)
+        self.accelerator.backward(share * loss.total)
+        tokens = pass_.tokens.sum()
+        return share * torch.stack([*loss.terms.values(), loss.total.detach(), 0 * tokens, tokens]).float()
+
+    def log(self) -> dict[str, Any]:
+        """Write the means since the last log line."""
+        steps = self.meter.count
+        self.meter.check()
+        values = self.meter.read()
+        now = time.perf_counter()
+        seconds, self.since = now - self.since, now
+        tokens, texts = values.pop("tokens") * steps, self.config.training.batch_size * steps
+        line = {
+            **self._head("train"),
+            **values,
+            "weights": self.objective.weights(self.step - 1),
+            "multipliers": {name: value.item() for name, value in self.objective.multipliers.items()},
+            "learning_rate": self.learning_rate(self.step - 1),
+            "texts_per_second": texts / seconds,
+            "tokens_per_second": tokens / seconds,
+        }
+        self._write(line)
+        return line
+
+    def validate(self) -> dict[str, Any]:
+        """Write the validation, and remember whether it is the best."""
+        self.meter.check()
+        values = validate(
+            self.plain,
+            self.objective,
+            self.valid,
+            seed=self.config.seed,
+            last_step=self.config.training.steps - 1,
+        )
+        # The processes must agree to the last bit on when to stop.
+        values = {k: self.accelerator.reduce(self._scalar(v), "mean").item() for k, v in values.items()}
+        improved = self.stopping.improved(self.step, values["objective"], met=self.objective.met(values))
+        if improved and self.stopping.patience is not None:
+            self._save_model()
+        line = {**self._head("validation"), **values, "best_step": self.stopping.best_step}
+        self._write(line)
+        return line
+
+    def _scalar(self, value: float) -> Tensor:
+        return torch.tensor(value, device=self.accelerator.device)
+
+    def _head(self, kind: str) -> dict[str, Any]:
+        return {"kind": kind, "step": self.step, "epoch": self.step / self.batches.steps_per_epoch}
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self.accelerator.is_main_process:
+            self.folder.log(line)
+            scalars = {k: v for k, v in line.items() if isinstance(v, float)}
+            for group in ("weights", "multipliers"):
+                scalars |= {f"{group}/{k}": v for k, v in line.get(group, {}).items()}
+            self.tracker.log({f"{line['kind']}/{k}": v for k, v in scalars.items()}, self.step)
+
+    def save(self) -> None:
+        """Write the checkpoint; never one with a number that is not finite."""
+        self.meter.check()
+        if self.accelerator.is_main_process:
+            state = {
+                "step": self.step,
+                "optimiser": self.optimiser.state_dict(),
+                "objective": self.objective.state_dict(),
+                "meter": self.meter.state_dict(),
+                "stopping": self.stopping.state_dict(),
+            }
+            save_checkpoint(self.folder.checkpoint, self.model, state)
+        self.accelerator.wait_for_everyone()
+
+    def restore(self) -> None:
+        """Load the checkpoint, if there is one, and forget what was logged after it."""
+        state = load_checkpoint(self.folder.checkpoint, self.model)
+        if state is not None:
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.objective.load_state_dict(state["objective"])
+            self.meter.load_state_dict(state["meter"])
+            self.stopping.load_state_dict(state["stopping"])
+            self.step = state["step"]
+            log.info("%s: resumed at step %d", self.folder.path, self.step)
+        if self.accelerator.is_main_process:
+            self.folder.cut_metrics(self.step)
+            dump = self.config.model_dump(mode="json")
+            self.tracker = build_tracker(self.config.training.tracker, self.folder.path, dump, self.step)
+        self.since = time.perf_counter()
+
+    def finish(self) -> dict[str, Any]:
+        """Write the weights, unless the best are already there, and say which they are."""
+        best = self.stopping.patience is not None and self.stopping.best_step > 0
+        if not best:
+            self._save_model()
+        self.tracker.close()
+        weights = f"best validation objective, step {self.stopping.best_step}" if best else f"last, step {self.step}"
+        reason = "no improvement" if self.stopping.over else "all steps done"
+        return {"finished": True, "step": self.step, "reason": reason, "weights": weights}
+
+    def _save_model(self) -> None:
+        if self.accelerator.is_main_process:
+            self.folder.save_model(self.model, self.tokenizer)
