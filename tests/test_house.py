@@ -61,9 +61,7 @@ def strings(file: Path) -> list[str]:
         for node in ast.walk(tree)
         if isinstance(node, (ast.Module, ast.ClassDef, *FUNCTION)) and ast.get_docstring(node) is not None
     }
-    constants = (
-        node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in documentation
-    )
+    constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in documentation)
     return [node.value for node in constants if isinstance(node.value, str)]
 
 
@@ -107,9 +105,7 @@ def test_functions_take_at_most_10_parameters(file):
 @each_file
 def test_only_the_command_line_prints(file):
     calls = [node for node in ast.walk(tree_of(file)) if isinstance(node, ast.Call)]
-    prints = [
-        call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id in ("print", "quit")
-    ]
+    prints = [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id in ("print", "quit")]
     assert stage(file) == "cli" or not prints
 
 
@@ -121,11 +117,7 @@ def test_devices_are_named_in_one_place(file):
 
 @each_file
 def test_no_path_of_a_machine(file):
-    assert not [
-        text
-        for text in strings(file)
-        if re.match(r"(/(home|root|work|tmp|usr|mnt|data)(/|$)|[A-Z]:\\)", text)
-    ]
+    assert not [text for text in strings(file) if re.match(r"(/(home|root|work|tmp|usr|mnt|data)(/|$)|[A-Z]:\\)", text)]
 
 
 @each_file
@@ -150,7 +142,7 @@ def test_every_stage_has_its_place():
     assert {stage(file) for file in FILES} <= set(LEVEL)
 
 
-# The heavy libraries are loaded once; each module is then imported in a fork that knows no vaescope module yet.
+# The heavy libraries are loaded once; each module is then imported in a fork that has seen no vaescope module.
 WALK = """
 import os, sys, importlib, warnings
 warnings.simplefilter("ignore")
@@ -179,9 +171,7 @@ def test_every_module_imports_first():
 
 
 def test_package_imports_without_torch():
-    command = (
-        "import sys, vaescope, vaescope.cli; sys.exit(not {'torch', 'transformers'}.isdisjoint(sys.modules))"
-    )
+    command = "import sys, vaescope, vaescope.cli; sys.exit(not {'torch', 'transformers'}.isdisjoint(sys.modules))"
     assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
 
 

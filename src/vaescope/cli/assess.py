@@ -16,9 +16,7 @@ def assess(
     draws: Annotated[Path | None, typer.Option(help="assess a file of draws instead of a run")] = None,
     split: Annotated[list[str] | None, typer.Option(help="train, valid or test; may be given again")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="posterior samples per text")] = None,
-    texts: Annotated[
-        int | None, typer.Option(min=2, help="assess the first so many texts of the split")
-    ] = None,
+    texts: Annotated[int | None, typer.Option(min=2, help="assess the first so many texts of the split")] = None,
 ) -> None:
     """Assess a run, or a file of draws from any model; writes assessment.json beside it.
 
@@ -58,8 +56,8 @@ def _assess_run(path: Path, splits: list[str] | None, samples: int | None, texts
 def _show(assessment: Assessment, *, title: str, folder: Path, name: str) -> None:
     from rich.table import Table
 
-    from vaescope.cli.console import COLOURS, console
-    from vaescope.report.tables import estimate_rows, worst_first
+    from vaescope.cli.console import console, show_findings
+    from vaescope.report.tables import estimate_rows
 
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     for column in ("estimate", "value", "SE", "95% interval", "unit", "kind"):
@@ -68,7 +66,5 @@ def _show(assessment: Assessment, *, title: str, folder: Path, name: str) -> Non
         table.add_row(*row)
     console.print(table)
     console.print()
-    for finding in worst_first(assessment):
-        console.print(f"[{COLOURS[finding.verdict]}]{finding.verdict}[/] {finding.name}: ", end="")
-        console.print(finding.message, markup=False)
-    console.print(f"\nwritten: {assessment.save(folder, name)}", soft_wrap=True, markup=False)
+    show_findings(assessment)
+    console.print(f"\nwritten: {assessment.save(folder, name=name)}", soft_wrap=True, markup=False)

@@ -5,15 +5,32 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from vaescope.assessment.findings import worst_first
+
+if TYPE_CHECKING:
+    from vaescope.assessment.assess import Assessment
 
 console = Console(highlight=False)
 
 COLOURS = {"FAIL": "bold red", "WARN": "yellow", "UNRESOLVED": "magenta", "VACUOUS": "blue", "PASS": "green"}
 """How a verdict is coloured."""
+
+
+def show_findings(assessment: Assessment) -> None:
+    """Print the findings, the worst first: verdict, what was found, what to try."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for finding in worst_first(assessment.findings):
+        message = f"{finding.message}; {finding.next_step}" if finding.next_step else finding.message
+        table.add_row(Text(finding.verdict, COLOURS[finding.verdict]), finding.name, Text(message))
+    console.print(table)
 
 
 class Meter:

@@ -8,9 +8,7 @@ import typer
 
 
 def list_choices(
-    kind: Annotated[
-        str | None, typer.Argument(help="corpora, injections, priors, terms, ...; all by default")
-    ] = None,
+    kind: Annotated[str | None, typer.Argument(help="corpora, injections, priors, terms, ...; all by default")] = None,
 ) -> None:
     """List the choices of a kind, each with one line of explanation."""
     from rich.table import Table

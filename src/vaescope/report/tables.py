@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from vaescope.assessment.findings import worst_first
 
 if TYPE_CHECKING:
     from vaescope.assessment.assess import Assessment
     from vaescope.assessment.estimate import Estimate
-
-SEVERITY = ("FAIL", "WARN", "UNRESOLVED", "VACUOUS", "PASS")
-"""Verdicts, the worst first."""
 
 RELATION = {"lower": "≥ ", "upper": "≤ "}
 """How the truth stands to an estimate that bounds it."""
@@ -34,6 +34,7 @@ COLUMNS = (
     Column("mutual_information", "I(X;Z)", "information that z carries about x, nats"),
     Column("marginal_kl", "KL(q(z) ‖ p(z))", "aggregate posterior against the prior, nats"),
     Column("active_units", "active units", "latent units that depend on the text"),
+    Column("joint_inconsistency", "R + D − H", "KL(q(x,z) ‖ p(x,z)), nats per text"),
 )
 
 
@@ -57,7 +58,7 @@ def cell(estimate: Estimate | None) -> str:
     if estimate.kind == "interval":
         return f"[{number(estimate.low)}, {number(estimate.high)}]"
     if estimate.unit == "units":
-        return f"{estimate.value:g}"
+        return f"{estimate.value:g}" + (f" of {estimate.detail['units']}" if estimate.detail else "")
     error = f" ± {number(estimate.se)}" if estimate.se > 0 else ""
     return f"{RELATION.get(estimate.kind, '')}{number(estimate.value)}{error}"
 
@@ -83,20 +84,12 @@ def entropy(assessment: Assessment) -> float | None:
     return None if value is None else float(value)
 
 
-def joint_divergence(assessment: Assessment) -> str:
-    """Return KL(q(x, z) ‖ p(x, z)) = R + D − H as it stands in a table, where H is known."""
-    h, elbo = entropy(assessment), assessment.estimates.get("elbo")
-    if h is None or elbo is None:
-        return "–"
-    return f"{number(-elbo.value - h)} ± {number(elbo.se)}"
+def columns(assessments: Sequence[Assessment]) -> list[Column]:
+    """Return the columns for which at least one run has an estimate."""
+    return [c for c in COLUMNS if any(c.estimate in a.estimates for a in assessments)]
 
 
 def verdict(assessment: Assessment) -> str:
     """Return the worst verdict among the findings, PASS where there is none."""
-    given = [f.verdict for f in worst_first(assessment)]
-    return given[0] if given else "PASS"
-
-
-def worst_first(assessment: Assessment) -> list:
-    """Return the findings, the worst first."""
-    return sorted(assessment.findings, key=lambda f: SEVERITY.index(f.verdict))
+    findings = worst_first(assessment.findings)
+    return findings[0].verdict if findings else "PASS"

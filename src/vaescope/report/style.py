@@ -1,0 +1,73 @@
+"""How figures look: a palette for every eye, no pyplot, and SVG that takes the page's colours."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
+"""Colours of runs: those of Okabe and Ito (2008), which people with a colour vision deficiency tell apart."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+"""Shapes of runs, so that colour is never the only difference."""
+
+INK, FAINT = "#1b2021", "#9aa3a7"
+_PAGE_COLOURS = {INK: "var(--ink)", FAINT: "var(--faint)"}
+_SETTINGS: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.edgecolor": FAINT,
+    "grid.color": FAINT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "font.size": 10,
+    "axes.titlesize": 10,
+}
+
+
+def axes(width: float = 5.6, height: float = 3.8, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """Return a figure with ``columns`` axes side by side, in the style of the page."""
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, list(figure.subplots(1, columns, squeeze=False)[0])
+
+
+def look(run: int) -> tuple[str, str]:
+    """Return the colour and the marker of the run at a position.
+
+    >>> look(0)
+    ('#0072B2', 'o')
+    """
+    return PALETTE[run % len(PALETTE)], MARKERS[run % len(MARKERS)]
+
+
+def legend(figure: Figure) -> None:
+    """Name the runs above the axes, where no point can be hidden."""
+    figure.legend(loc="outside upper center", ncols=4, frameon=False)
+
+
+def svg(figure: Figure, name: str) -> str:
+    """Return a figure as inline SVG whose ink follows the page (light or dark); ``name`` keeps its ids apart.
+
+    >>> figure, (ax,) = axes()
+    >>> svg(figure, "empty").startswith("<svg")
+    True
+    """
+    buffer = io.StringIO()
+    with matplotlib.rc_context(_SETTINGS | {"svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    for colour, variable in _PAGE_COLOURS.items():
+        text = text.replace(colour, variable)
+    text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text)
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.S)
+    return re.sub(r'(?<=\s)(width|height)="[\d.]+pt"\s*', "", text, count=2)

@@ -1,0 +1,118 @@
+"""Examined: a trained run, loaded to be assessed, sampled and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from vaescope.assessment.assess import Assessment, assess
+from vaescope.assessment.sweep import sweep
+from vaescope.config import RunConfig
+from vaescope.corpora.corpus import Corpus, load_corpus
+from vaescope.corpora.tokenized import Tokenized, tokenize
+from vaescope.errors import UserError
+from vaescope.model.vae import TransformerVAE
+from vaescope.training.run_folder import RunFolder
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A run with its model on the fastest device of this machine.
+
+    Attributes:
+        folder: the files of the run.
+        config: its configuration.
+        model: its model, in evaluation mode.
+        tokenizer: its tokenizer.
+    """
+
+    folder: RunFolder
+    config: RunConfig
+    model: TransformerVAE
+    tokenizer: PreTrainedTokenizerFast
+
+    @classmethod
+    def load(cls, path: Path) -> Examined:
+        """Read a run folder.
+
+        Raises:
+            UserError: not a run folder, or one without a trained model.
+        """
+        folder = RunFolder(path)
+        config, model, tokenizer = folder.config, folder.load_model(), folder.load_tokenizer()
+        if tokenizer is None:
+            raise UserError(f"{path}: no tokenizer/; finish the run with vaescope train")
+        device = torch.accelerator.current_accelerator(check_available=True)
+        if device is not None:
+            model.to(device=device)
+        return cls(folder, config, model, tokenizer)
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The texts that the run was trained on, chosen by and is reported on."""
+        return load_corpus(self.config.data)
+
+    def tokenized(self, split: str) -> Tokenized:
+        """Return the texts of ``train``, ``valid`` or ``test`` as the run reads them."""
+        data = self.config.data
+        name = f"{self.corpus.name} ({split})"
+        return tokenize(
+            self.corpus.split(split), self.tokenizer, max_length=data.max_length, too_long=data.too_long, name=name
+        )
+
+    def assess(
+        self, split: str, *, samples: int | None = None, texts: int | None = None, progress: Progress | None = None
+    ) -> Assessment:
+        """Return the assessment on a split; ``samples`` and ``texts`` are those of the configuration by default.
+
+        The exact entropy H(X) of a built-in corpus is passed on where every text was read whole, since it is the
+        entropy of whole texts.
+        """
+        settings, tokenized = self.config.assessment, self.tokenized(split)
+        draws = sweep(
+            self.model,
+            tokenized,
+            samples=samples or settings.samples,
+            texts=texts or settings.texts,
+            group_tokens=settings.group_tokens,
+            precision=settings.precision,
+            seed=self.config.seed,
+            progress=progress,
+        )
+        source: dict[str, Any] = {
+            "run": str(self.folder.path),
+            "corpus": self.corpus.name,
+            "split": split,
+            "config": self.config.model_dump(mode="json"),
+        }
+        if self.corpus.known is not None and not tokenized.truncated and not tokenized.dropped:
+            source["entropy"] = self.corpus.known.entropy()
+        return assess(replace(draws, metadata=draws.metadata | source))
+
+    def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
+        """Return n texts that the model makes up: z ~ p(z), x ~ p(x|z)."""
+        torch.manual_seed(seed)
+        with torch.inference_mode():
+            z_ND = self.model.prior.sample(n)
+        return self._decode(z_ND, temperature)
+
+    def reconstruct(self, split: str, n: int) -> list[tuple[str, str]]:
+        """Return the first n texts of a split, each with the greedy text at its posterior mean."""
+        tokenized = self.tokenized(split)
+        n = min(n, len(tokenized))
+        with torch.inference_mode():
+            mean_ND = self.model.encode(tokenized.batch(list(range(n))).to(self.model.device)).mean
+        return list(zip(tokenized.texts[:n], self._decode(mean_ND, 0.0), strict=True))
+
+    def _decode(self, z_ND: Tensor, temperature: float) -> list[str]:
+        ids = self.model.sample(z_ND, temperature=temperature).input_ids
+        return self.tokenizer.batch_decode(ids, skip_special_tokens=True)
