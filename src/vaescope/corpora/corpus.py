@@ -65,7 +65,7 @@ def load_corpus(config: DataConfig) -> Corpus:
         from vaescope.corpora.files import read_files
 
         name = str(config.path)
-        splits = read_files(config.path, config.column)
+        splits = read_files(config.path.expanduser(), config.column)
     else:
         from vaescope.corpora.hub import read_hub
 
@@ -80,11 +80,14 @@ def strip(texts: Sequence[str], source: str) -> list[str]:
     """Return the texts without outer white space; blank ones are left out and their number is logged.
 
     Raises:
-        UserError: nothing is left.
+        UserError: nothing is left, or a text that UTF-8 cannot hold.
     """
     kept = [stripped for text in texts if (stripped := text.strip())]
     if not kept:
         raise UserError(f"{source}: no text in it; give at least {LEAST} texts, one per line or row")
+    for number, text in enumerate(kept, start=1):
+        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise UserError(f"{source}: text {number} holds half of a surrogate pair, which UTF-8 has not; mend it")
     if blank := len(texts) - len(kept):
         log.warning("%s: skipped %d blank of %d texts", source, blank, len(texts))
     return kept

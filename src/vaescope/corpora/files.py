@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -40,10 +41,6 @@ def read_file(file: Path, column: str) -> list[str]:
         raise UserError(f"{file}: unknown kind of file; give one of {', '.join(READERS)}")
     try:
         return READERS[file.suffix.lower()](file, column)
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{file}: not UTF-8 (byte {error.start} of a block); convert it: iconv -f latin1 -t utf-8"
-        ) from error
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror or error}); check the file and its rights") from error
 
@@ -80,12 +77,12 @@ def _read_tsv(file: Path, column: str) -> list[str]:
 
 
 def _read_table(file: Path, column: str, *, delimiter: str) -> list[str]:
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines, delimiter=delimiter)
-        try:
-            return pick(reader, reader.fieldnames or (), column, str(file))
-        except csv.Error as error:
-            raise UserError(f"{file}: line {reader.line_num} is damaged ({error}); mend or remove it") from error
+    # Strict, because a quote that is never closed would otherwise swallow the rest of the file as one text.
+    reader = csv.DictReader(io.StringIO(_text(file)), delimiter=delimiter, strict=True)
+    try:
+        return pick(reader, reader.fieldnames or (), column, str(file))
+    except csv.Error as error:
+        raise UserError(f"{file}: damaged near line {reader.line_num} ({error}); mend or remove it") from error
 
 
 def _read_jsonl(file: Path, column: str) -> list[str]:
@@ -116,7 +113,12 @@ def _read_parquet(file: Path, column: str) -> list[str]:
 
 
 def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8-sig")
+    raw = file.read_bytes()
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise UserError(f"{file}: not UTF-8 (line {line}); convert it, for instance with iconv -t utf-8") from error
 
 
 READERS: dict[str, Callable[[Path, str], list[str]]] = {

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import tokenizers
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from vaescope.corpora.batch import Batch
-from vaescope.corpora.tokenizer import special_ids
+from vaescope.corpora.cache import WORTH, cached, digest
+from vaescope.corpora.tokenizer import SpecialIds, special_ids
 from vaescope.errors import UserError
 
 log = logging.getLogger("vaescope")
@@ -68,9 +72,9 @@ class Tokenized:
         return Batch(flat_BT.masked_fill(~mask_BT, self.pad), mask_BT.long(), index_B)
 
     def by_length(self, indices: Tensor | list[int], budget: int) -> list[Batch]:
-        """Return the texts at ``indices`` in batches of like length, of at most ``budget`` tokens each.
+        """Return the texts at ``indices`` in batches of like length, of at most ``budget`` tokens.
 
-        The cut is that of ``group``. The batch with the longest texts comes first, so that memory runs out at once or never.
+        The cut is that of ``group``; the longest texts come first, so that memory runs out at once or never.
         """
         index_B = torch.as_tensor(indices, dtype=torch.int64)
         groups = group(self.lengths[index_B].numpy(), budget)
@@ -117,45 +121,80 @@ def tokenize(
     too_long: Literal["truncate", "drop", "error"] = "truncate",
     name: str = "texts",
 ) -> Tokenized:
-    """Return the texts as token ids between BOS and EOS; what becomes of texts over ``max_length`` is counted
-    and logged.
+    """Return the texts as token ids between BOS and EOS; what becomes of longer texts is counted and logged.
 
-    A truncated text keeps its EOS. Inside a text there is never a BOS, EOS or padding token, whatever it
-    spells.
+    A truncated text keeps its EOS. Inside a text there is never a BOS, EOS or padding token, whatever it spells.
+    The token ids of a large corpus are kept in the cache.
 
     Raises:
-        UserError: ``too_long="error"`` and a text is too long, or none is left.
+        UserError: ``too_long="error"`` and a text is longer than ``max_length`` tokens, or no text is left.
     """
     special = special_ids(tokenizer)
+    ids, inner_N, ends = _flat(texts, tokenizer)
     room = max_length - 2
-    ids, kept, truncated, dropped = [], [], 0, 0
-    for number, (text, (inner, ends)) in enumerate(zip(texts, _encode(texts, tokenizer), strict=True), start=1):
-        if len(inner) > room:
-            if too_long == "error":
-                raise UserError(
-                    f"{name}: text {number} has {len(inner) + 2} tokens, more than {max_length}; "
-                    "raise data.max_length or set data.too_long to truncate or drop"
-                )
-            if too_long == "drop":
-                dropped += 1
-                continue
-            truncated += 1
-            inner, text = inner[:room], text[: ends[room - 1]]
-        ids.append([special.bos, *inner, special.eos])
-        kept.append(text)
-    _state(name, len(texts), max_length, truncated, dropped)
-    if not kept:
+    long_N = inner_N > room
+    count = int(long_N.sum())
+    if count and too_long == "error":
+        first = int(long_N.nonzero()[0])
+        raise UserError(
+            f"{name}: text {first + 1} has {int(inner_N[first]) + 2} tokens, more than {max_length}; "
+            "raise data.max_length or set data.too_long to truncate or drop"
+        )
+    if count:
+        what = {"truncate": "cut off", "drop": "dropped"}[too_long]
+        log.warning("%s: %s %d of %d texts, longer than %d tokens", name, what, count, len(texts), max_length)
+    kept_N = ~long_N if too_long == "drop" else torch.ones_like(long_N)
+    if not kept_N.any():
         raise UserError(f"{name}: all {len(texts)} texts have more than {max_length} tokens; raise data.max_length")
+    start_N = inner_N.cumsum(0) - inner_N
+    last_N = start_N + inner_N.clamp(max=room) - 1
+    modelled = [
+        texts[i][: int(ends[last_N[i]])] if long_N[i] else texts[i] for i in kept_N.nonzero().flatten().tolist()
+    ]
+    flat, offsets = _frame(ids, start_N[kept_N], inner_N[kept_N].clamp(max=room), special)
     return Tokenized(
-        ids=torch.tensor([token for text in ids for token in text], dtype=torch.int32),
-        offsets=torch.tensor([0, *(len(text) for text in ids)]).cumsum(0),
-        words=torch.tensor([len(text.split()) for text in kept]),
-        bytes=torch.tensor([len(text.encode()) for text in kept]),
-        texts=kept,
+        ids=flat,
+        offsets=offsets,
+        words=torch.tensor([len(text.split()) for text in modelled]),
+        bytes=torch.tensor([len(text.encode()) for text in modelled]),
+        texts=modelled,
         pad=special.pad,
-        truncated=truncated,
-        dropped=dropped,
+        truncated=count if too_long == "truncate" else 0,
+        dropped=count if too_long == "drop" else 0,
     )
+
+
+def _frame(ids: Tensor, start_N: Tensor, inner_N: Tensor, special: SpecialIds) -> tuple[Tensor, Tensor]:
+    """Return BOS, the ``inner`` tokens from ``start`` on and EOS of each text in one array, and the offsets."""
+    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), (inner_N + 2).cumsum(0)])
+    flat = torch.full((int(offsets[-1]),), special.bos, dtype=torch.int32)
+    flat[offsets[1:] - 1] = special.eos
+    within = torch.arange(int(inner_N.sum())) - (inner_N.cumsum(0) - inner_N).repeat_interleave(inner_N)
+    flat[offsets[:-1].repeat_interleave(inner_N) + 1 + within] = ids[start_N.repeat_interleave(inner_N) + within]
+    return flat, offsets
+
+
+def _flat(texts: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the token ids of all texts, how many each text has, and where in its text each token ends."""
+
+    def make() -> dict[str, Tensor]:
+        encoded = _encode(texts, tokenizer)
+        return {
+            "ids": torch.tensor([token for ids, _ in encoded for token in ids], dtype=torch.int32),
+            "counts": torch.tensor([len(ids) for ids, _ in encoded]),
+            "ends": torch.tensor([end for _, ends in encoded for end in ends], dtype=torch.int32),
+        }
+
+    def write(tensors: dict[str, Tensor], file: Path) -> None:
+        save_file(tensors, file)
+
+    if len(texts) < WORTH:
+        found = make()
+    else:
+        decided = (tokenizer.backend_tokenizer.to_str(), tokenizer.split_special_tokens, special_ids(tokenizer))
+        key = digest(texts, *decided, tokenizers.__version__)
+        found = cached(f"tokens/{key}.safetensors", make, write, lambda file: load_file(file))
+    return found["ids"], found["counts"], found["ends"]
 
 
 def _encode(texts: list[str], tokenizer: PreTrainedTokenizerFast) -> list[tuple[list[int], list[int]]]:
@@ -164,15 +203,7 @@ def _encode(texts: list[str], tokenizer: PreTrainedTokenizerFast) -> list[tuple[
     frame = {special.bos, special.eos, special.pad}
 
     def encode(some: list[str], **options: Any) -> list[tuple[list[int], list[int]]]:
-        out = tokenizer(
-            some,
-            add_special_tokens=False,
-            return_offsets_mapping=True,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-            **options,
-        )
+        out = tokenizer(some, add_special_tokens=False, return_offsets_mapping=True, verbose=False, **options)
         return [(i, [end for _, end in o]) for i, o in zip(out["input_ids"], out["offset_mapping"], strict=True)]
 
     encoded = encode(texts)
@@ -181,9 +212,3 @@ def _encode(texts: list[str], tokenizer: PreTrainedTokenizerFast) -> list[tuple[
         for i, plain in zip(framed, encode([texts[i] for i in framed], split_special_tokens=True), strict=True):
             encoded[i] = plain
     return encoded
-
-
-def _state(name: str, n: int, max_length: int, truncated: int, dropped: int) -> None:
-    for count, what in ((truncated, "cut off"), (dropped, "dropped")):
-        if count:
-            log.warning("%s: %s %d of %d texts, longer than %d tokens", name, what, count, n, max_length)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import tokenizers
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from vaescope.config import TokenizerConfig
+from vaescope.corpora.cache import WORTH, cached, digest
 from vaescope.errors import UserError
 
 SPECIAL = {
@@ -37,14 +40,19 @@ class SpecialIds:
 
 
 def load_tokenizer(config: TokenizerConfig, texts: list[str]) -> PreTrainedTokenizerFast:
-    """Return the saved tokenizer that ``config`` names, or a BPE trained on ``texts``, with its frame
-    completed.
+    """Return the saved tokenizer that ``config`` names, or a BPE trained on ``texts``.
+
+    The tokens that frame a text are completed (see ``complete``). A BPE trained on a large corpus is kept in the
+    cache.
 
     Raises:
         UserError: the path holds no tokenizer, or one that ``tokenizers`` cannot run.
     """
     if config.path is None:
-        return train_bpe(texts, config.vocab_size)
+        if len(texts) < WORTH:
+            return train_bpe(texts, config.vocab_size)
+        key = digest(texts, config.vocab_size, PIECES, SPECIAL, tokenizers.__version__)
+        return cached(f"bpe/{key}.json", lambda: train_bpe(texts, config.vocab_size), _write, _read)
     try:
         tokenizer = AutoTokenizer.from_pretrained(config.path)
     except Exception as error:  # transformers raises errors of many libraries; each of them means: no tokenizer
@@ -128,3 +136,11 @@ def special_ids(tokenizer: PreTrainedTokenizerFast) -> SpecialIds:
     SpecialIds(bos=0, eos=2, pad=1)
     """
     return SpecialIds(bos=tokenizer.bos_token_id, eos=tokenizer.eos_token_id, pad=tokenizer.pad_token_id)
+
+
+def _write(tokenizer: PreTrainedTokenizerFast, file: Path) -> None:
+    tokenizer.backend_tokenizer.save(str(file))
+
+
+def _read(file: Path) -> PreTrainedTokenizerFast:
+    return wrap(Tokenizer.from_file(str(file)))
