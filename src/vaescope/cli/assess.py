@@ -39,9 +39,9 @@ def _assess_file(path: Path) -> None:
 
 def _assess_run(path: Path, splits: list[str] | None, samples: int | None, texts: int | None) -> None:
     from vaescope.cli.console import progress
-    from vaescope.study.examine import Examined
+    from vaescope.cli.runs import load_run
 
-    run = Examined.load(path)
+    run = load_run(path)
     for split in splits or run.config.assessment.splits:
         with progress(f"assess {split}") as meter:
             assessment = run.assess(split, samples=samples, texts=texts, progress=meter)
@@ -55,6 +55,7 @@ def _assess_run(path: Path, splits: list[str] | None, samples: int | None, texts
 
 def _show(assessment: Assessment, *, title: str, folder: Path, name: str) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from vaescope.cli.console import console, show_findings
     from vaescope.report.tables import estimate_rows
@@ -63,7 +64,7 @@ def _show(assessment: Assessment, *, title: str, folder: Path, name: str) -> Non
     for column in ("estimate", "value", "SE", "95% interval", "unit", "kind"):
         table.add_column(column, justify="right" if column in ("value", "SE", "95% interval") else "left")
     for row in estimate_rows(assessment):
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     console.print(table)
     console.print()
     show_findings(assessment)

@@ -37,15 +37,15 @@ def demo(
 def _run(name: str, raw: dict[str, Any]) -> RunReport:
     """Train and assess one run; one that is already there is only assessed."""
     from vaescope.cli.console import progress, show_findings
+    from vaescope.cli.runs import load_run
     from vaescope.config import parse_config
     from vaescope.report.gather import gather
-    from vaescope.study.examine import Examined
     from vaescope.training.loop import train
 
     config = parse_config(raw, source=SETTINGS)
     with progress(f"{name}: train") as meter:
         train(config, progress=meter)
-    run = Examined.load(config.out)
+    run = load_run(config.out)
     with progress(f"{name}: assess") as meter:
         assessment = run.assess("valid", progress=meter)
     assessment.save(config.out)

@@ -12,6 +12,7 @@ def list_choices(
 ) -> None:
     """List the choices of a kind, each with one line of explanation."""
     from rich.table import Table
+    from rich.text import Text
 
     from vaescope import choices
     from vaescope.cli.console import console
@@ -25,6 +26,6 @@ def list_choices(
         table.add_column(style="cyan", no_wrap=True)
         table.add_column()
         for name in choices.names(shown):
-            table.add_row(name, choices.summary(shown, name))
+            table.add_row(name, Text(choices.summary(shown, name)))
         console.print(table)
         console.print()

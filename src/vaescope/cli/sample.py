@@ -15,7 +15,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="seed of z and of the tokens")] = 0,
 ) -> None:
     """Print texts that the model makes up: z from p(z), then x from p(x|z)."""
-    from vaescope.study.examine import Examined
+    from vaescope.cli.runs import load_run
 
-    for text in Examined.load(run).sample(count, temperature=temperature, seed=seed):
-        typer.echo(text)
+    for text in load_run(run).sample(count, temperature=temperature, seed=seed):
+        typer.echo(" ".join(text.split()))

@@ -72,7 +72,7 @@ def bounds(runs: Sequence[RunReport]) -> Figure:
     for ax, title in ((cost, "what a text costs: −ELBO = D + R"), (says, "what z says about it: H − D ≤ I ≤ R")):
         ax.set(title=title, xlabel="nats per text", yticks=list(rows), yticklabels=[run.name for run in runs])
         ax.invert_yaxis()
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=3, frameon=False)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=3, frameon=False, labelcolor=INK)
     return figure
 
 
@@ -150,7 +150,7 @@ def _elbo_lines(ax: Axes) -> None:
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     for total in _nice_levels(left + bottom, right + top):
         ax.axline((0, total), slope=-1, color=FAINT, lw=0.8, ls=":")
-        x = min(right, total - bottom)
+        x = min(right - 0.02 * (right - left), total - bottom)
         _along(ax, x, total - x, f"ELBO −{total:g} ", FAINT)
 
 

@@ -16,7 +16,7 @@ from vaescope import __version__
 from vaescope.assessment.findings import worst_first
 from vaescope.report import figures, tables
 from vaescope.report.run import RunReport
-from vaescope.report.style import look, svg
+from vaescope.report.style import PALETTE, svg
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ def write_report(path: Path, runs: Sequence[RunReport], *, title: str = "vaescop
         title=title,
         version=__version__,
         about=about(runs),
+        palette=PALETTE,
         columns=columns,
         runs=[_show(i, run, columns) for i, run in enumerate(runs)],
         plates=[(plate, Markup(svg(plate.draw(runs), plate.name))) for plate in PLATES if _has(plate, runs)],
@@ -112,7 +113,7 @@ def _show(position: int, run: RunReport, columns: Sequence[tables.Column]) -> di
     return {
         "name": run.name,
         "objective": run.objective,
-        "colour": look(position)[0],
+        "colour": f"var(--c{position % len(PALETTE)})",
         "verdict": tables.verdict(run.assessment),
         "findings": [f for f in findings if f.verdict != "PASS"],
         "passed": [f for f in findings if f.verdict == "PASS"],
@@ -131,6 +132,8 @@ def _has(plate: Plate, runs: Sequence[RunReport]) -> bool:
     """Tell whether the runs have what a figure shows."""
     if plate.name == "rate-trajectory":
         return any("rate" in line for run in runs for line in run.metrics)
+    if plate.name == "marginal-kl":
+        return any("marginal_kl" in run.assessment.estimates for run in runs)
     if plate.name == "units":
         return any(figures.rates_by_unit(run) for run in runs)
     return True

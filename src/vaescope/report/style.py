@@ -17,7 +17,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 """Shapes of runs, so that colour is never the only difference."""
 
 INK, FAINT = "#1b2021", "#9aa3a7"
-_PAGE_COLOURS = {INK: "var(--ink)", FAINT: "var(--faint)"}
+_PAGE_COLOURS = {INK: "var(--ink)", FAINT: "var(--faint)"} | {c: f"var(--c{i})" for i, c in enumerate(PALETTE)}
 _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.color": INK,
@@ -51,11 +51,11 @@ def look(run: int) -> tuple[str, str]:
 
 def legend(figure: Figure) -> None:
     """Name the runs above the axes, where no point can be hidden."""
-    figure.legend(loc="outside upper center", ncols=4, frameon=False)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False, labelcolor=INK)
 
 
 def svg(figure: Figure, name: str) -> str:
-    """Return a figure as inline SVG whose ink follows the page (light or dark); ``name`` keeps its ids apart.
+    """Return a figure as inline SVG whose colours follow the page (light or dark); ``name`` keeps its ids apart.
 
     >>> figure, (ax,) = axes()
     >>> svg(figure, "empty").startswith("<svg")
@@ -67,7 +67,7 @@ def svg(figure: Figure, name: str) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     for colour, variable in _PAGE_COLOURS.items():
-        text = text.replace(colour, variable)
+        text = text.replace(colour.lower(), variable)
     text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text)
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.S)
     return re.sub(r'(?<=\s)(width|height)="[\d.]+pt"\s*', "", text, count=2)

@@ -53,7 +53,7 @@ class Examined:
             raise UserError(f"{path}: no tokenizer/; finish the run with vaescope train")
         device = torch.accelerator.current_accelerator(check_available=True)
         if device is not None:
-            model.to(device=device)
+            torch.nn.Module.to(model, device)
         return cls(folder, config, model, tokenizer)
 
     @cached_property
