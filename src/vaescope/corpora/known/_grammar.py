@@ -21,7 +21,7 @@ class Grammar:
     sum over the productions.
 
     Raises:
-        ValueError: probabilities of a nonterminal do not sum to one, or two of its productions start alike.
+        ValueError: probabilities of a nonterminal do not sum to one, or one category ahead does not decide.
 
     >>> grammar = Grammar({"S": [(0.5, ("Noun", "Verb")), (0.5, ("Verb",))]})
     >>> grammar.log_prob(["Verb"])
@@ -37,6 +37,9 @@ class Grammar:
             if not math.isclose(sum(p for p, _ in productions), 1.0):
                 raise ValueError(f"the probabilities of {symbol} do not sum to one")
             self._table[symbol] = self._row(symbol)
+        for symbol, after in self._follow().items():
+            if None in self._table[symbol] and (clash := after & set(self._table[symbol])):
+                raise ValueError(f"{symbol} may be empty, but {min(clash)} may also follow it")
 
     @property
     def categories(self) -> list[str]:
@@ -143,6 +146,20 @@ class Grammar:
                     raise ValueError(f"two productions of {symbol} start with {category or 'nothing'}")
                 row[category] = production
         return row
+
+    def _follow(self) -> dict[str, set[str]]:
+        """Return the categories that can come right after each nonterminal."""
+        after: dict[str, set[str]] = {symbol: set() for symbol in self.rules}
+        before = -1
+        while before != (before := sum(map(len, after.values()))):
+            for symbol, productions in self.rules.items():
+                for _, body in productions:
+                    for i, part in enumerate(body):
+                        if part in after:
+                            starts = self._first(body[i + 1 :])
+                            after[part] |= {s for s in starts if s is not None}
+                            after[part] |= after[symbol] if None in starts else set()
+        return after
 
     def _first(self, body: Sequence[str]) -> set[str | None]:
         """Return the categories that ``body`` can start with; None stands for an empty body."""
