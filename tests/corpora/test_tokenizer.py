@@ -1,0 +1,86 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from vaescope.config import TokenizerConfig
+from vaescope.corpora.known.topic_pcfg import TopicPcfg
+from vaescope.corpora.tokenizer import SMALLEST, SpecialIds, load_tokenizer, special_ids, train_bpe
+from vaescope.errors import UserError
+
+TEXTS = TopicPcfg().sample(500, seed=0)
+BPE = train_bpe(TEXTS, 500)
+
+
+def word_level(folder, *words, **special):
+    """Save a tokenizer of whole words, as a stand-in for those of BERT and GPT-2."""
+    backend = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token=words[0]))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=backend, unk_token=words[0], **special).save_pretrained(folder)
+    return load_tokenizer(TokenizerConfig(path=str(folder)), [])
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+@settings(max_examples=200, deadline=None)
+def test_decoding_returns_any_text(text):
+    ids = BPE(text).input_ids
+    assert BPE.decode(ids, skip_special_tokens=True) == text
+    assert (ids[0], ids[-1]) == (0, 2)
+    assert min(ids[1:-1], default=5) >= 5
+
+
+def test_control_tokens_have_the_ids_of_roberta():
+    assert BPE.convert_tokens_to_ids(["<s>", "<pad>", "</s>", "<unk>", "<mask>"]) == [0, 1, 2, 3, 4]
+    assert special_ids(BPE) == SpecialIds(bos=0, eos=2, pad=1)
+    assert len(BPE) == 500
+
+
+def test_a_word_is_tokenised_alike_everywhere():
+    word = TEXTS[0].split()[0]
+    once = BPE(word, add_special_tokens=False).input_ids
+    assert BPE(f"{word} {word}", add_special_tokens=False).input_ids == once * 2
+
+
+def test_a_placeholder_can_become_one_token():
+    tokenizer = train_bpe(["the <unk> of the <unk>", "a <unk> <unk>"] * 9, 300)
+    assert len(tokenizer("<unk> the", add_special_tokens=False).input_ids) == 2
+
+
+def test_training_is_deterministic():
+    assert train_bpe(TEXTS, 500).get_vocab() == BPE.get_vocab()
+
+
+def test_saved_and_loaded_it_is_the_same(tmp_path):
+    BPE.save_pretrained(tmp_path)
+    loaded = load_tokenizer(TokenizerConfig(path=str(tmp_path)), [])
+    texts = [*TEXTS[:50], "a </s> b <pad> 海  two"]
+    assert loaded(texts).input_ids == BPE(texts).input_ids
+    assert loaded.batch_decode(loaded(texts).input_ids, skip_special_tokens=True) == texts
+    assert special_ids(loaded) == special_ids(BPE)
+
+
+def test_without_a_path_it_is_trained():
+    assert load_tokenizer(TokenizerConfig(vocab_size=300), TEXTS).get_vocab() == train_bpe(TEXTS, 300).get_vocab()
+
+
+def test_cls_and_sep_frame_the_text_of_bert(tmp_path):
+    special = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]"}
+    tokenizer = word_level(tmp_path, "[UNK]", "[PAD]", "[CLS]", "[SEP]", "word", **special)
+    assert special_ids(tokenizer) == SpecialIds(bos=2, eos=3, pad=1)
+
+
+def test_padding_is_added_and_differs_from_eos(tmp_path):
+    tokenizer = word_level(tmp_path, "<|end|>", "word", bos_token="<|end|>", eos_token="<|end|>")
+    assert special_ids(tokenizer) == SpecialIds(bos=0, eos=0, pad=2)
+    assert len(tokenizer) == 3
+
+
+def test_mistakes(tmp_path):
+    with pytest.raises(UserError, match="has no BOS and EOS"):
+        word_level(tmp_path / "bare", "[UNK]", "word")
+    with pytest.raises(UserError, match="no tokenizer at") as error:
+        load_tokenizer(TokenizerConfig(path=str(tmp_path / "none")), [])
+    assert "\n" not in str(error.value)
+    with pytest.raises(UserError, match=f"at least {SMALLEST}"):
+        train_bpe(TEXTS, 100)
