@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torch import Tensor, nn
 from torch.distributions import Independent
+
+if TYPE_CHECKING:
+    from vaescope.model.vae import TransformerVAE
 
 
 class Prior(nn.Module):
@@ -24,3 +29,12 @@ class Prior(nn.Module):
     def rate(self, posterior: Independent) -> Tensor | None:
         """Return KL(q(z|x) || p(z)) by latent unit, ``[B, D]``, or None where there is no closed form."""
         return None
+
+    def bind(self, model: TransformerVAE) -> None:
+        """Take from the model what p(z) is defined through; called once, before weights are drawn or loaded.
+
+        A prior may keep a method of the model, never the model itself, which would become its submodule.
+        """
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters anew; called once by the model, never for loaded weights."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,10 @@ from vaescope import choices
 from vaescope.corpora.batch import Batch
 from vaescope.errors import UserError
 from vaescope.model import backbone
+from vaescope.model.adapt import adapt
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.decoder import conditioned_states, log_likelihood
-from vaescope.model.encoder import PosteriorHead
+from vaescope.model.encoder import PosteriorHead, diagonal_gaussian
 from vaescope.model.injection import Conditioning, Injection
 from vaescope.model.prior import Prior
 from vaescope.model.sampling import Generated, ancestral_sample
@@ -41,6 +42,8 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
     supports_gradient_checkpointing = True
     _supports_sdpa = True
     _supports_attention_backend = True
+    encoder: PreTrainedModel
+    posterior_head: PosteriorHead
 
     def __init__(
         self,
@@ -49,12 +52,12 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         decoder: PreTrainedModel | None = None,
     ) -> None:
         super().__init__(config)
-        self.encoder = encoder if encoder is not None else backbone.encoder_from(_given(config.encoder, "encoder"))
+        self._make_encoder(encoder)
         self.decoder = decoder if decoder is not None else backbone.decoder_from(_given(config.decoder, "decoder"))
-        config.encoder, config.decoder = self.encoder.config, self.decoder.config
-        if config.tie_encoder_decoder:
+        config.decoder = self.decoder.config
+        if config.tied:
             self._tied_weights_keys = _ties(self.encoder, self.decoder)
-        self.posterior_head = PosteriorHead(config.encoder.hidden_size, config.latent_size, config.pooling)
+        adapt(self)
         self.injections = nn.ModuleDict(
             {
                 name: choices.build("injections", name, config.latent_size, config.decoder, **options)
@@ -63,14 +66,30 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         )
         name, options = config.prior_options
         self.prior: Prior = choices.build("priors", name, config.latent_size, **options)
+        self.prior.bind(self)
         self.post_init()
-        self.encoder.set_attn_implementation("sdpa")
+        for injection in self.injections.values():
+            cast(Injection, injection).attach(self.decoder)
+        if self.encoder is not None:
+            self.encoder.set_attn_implementation("sdpa")
         self.decoder.set_attn_implementation(backbone.LATENT_ATTENTION)
 
     def encode(self, batch: Batch) -> Independent:
-        """Return q(z|x) of a batch: a diagonal Gaussian, batch shape ``[B]``, event shape ``[D]``."""
+        """Return q(z|x) of a batch: a diagonal Gaussian, batch shape ``[B]``, event shape ``[D]``.
+
+        A language model (injection ``none``) has no encoder: its posterior is its prior N(0, I).
+        """
+        if self.config.is_language_model:
+            zeros = torch.zeros(len(batch), self.config.latent_size, device=self.device)
+            return diagonal_gaussian(zeros, torch.ones_like(zeros))
         states = self.encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
         return self.posterior_head(states, batch.attention_mask)
+
+    def encode_embeddings(self, embeddings_KTH: Tensor) -> Independent:
+        """Return q(z|x) of K inputs given by their token embeddings, without padding: batch shape ``[K]``."""
+        mask_KT = torch.ones(embeddings_KTH.shape[:2], dtype=torch.long, device=embeddings_KTH.device)
+        states = self.encoder(inputs_embeds=embeddings_KTH, attention_mask=mask_KT).last_hidden_state
+        return self.posterior_head(states, mask_KT)
 
     def log_likelihood(self, batch: Batch, z: Tensor) -> Tensor:
         """Return log p(x|z) in nats per text: ``[S, B]`` for ``z`` of shape ``[S, B, D]``, ``[B]`` for ``[B, D]``.
@@ -88,14 +107,18 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
             batch.input_ids.repeat(samples, 1),
             batch.attention_mask.repeat(samples, 1),
             self.condition(z.reshape(-1, z.shape[-1])),
+            word_dropout=self.config.word_dropout if self.training else 0.0,
         )
         return log_p.view(lead)
 
     def condition(self, z_ND: Tensor) -> Conditioning:
         """Return what the decoder is conditioned on, by every injection of the model."""
         conditioning: Conditioning = {}
-        for injection in self.injections.values():
-            conditioning |= injection(z_ND)
+        for name, injection in self.injections.items():
+            part = injection(z_ND)
+            for place in part.keys() & conditioning.keys():
+                raise UserError(f"injection '{name}' fills the place '{place}', which another fills; use one of them")
+            conditioning |= part
         return conditioning
 
     @torch.inference_mode()
@@ -124,11 +147,14 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
         """Return next-token logits ``[N, T, V]`` of p(x|z) for ``latents`` z ``[N, D]``; the entry of ``generate``."""
-        start = past_key_values.get_seq_length() if past_key_values is not None else 0
+        conditioning = self.condition(latents)
+        cached = past_key_values.get_seq_length() if past_key_values is not None else 0
+        # a latent prefix is in the cache, but no part of the text
+        start = cached - conditioning["prefix"].shape[1] if cached and "prefix" in conditioning else cached
         states = conditioned_states(
             self.decoder,
             input_ids,
-            self.condition(latents),
+            conditioning,
             start=start,
             cache=past_key_values if use_cache else None,
             attention_mask=attention_mask,
@@ -143,8 +169,18 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         """Return the decoder's output layer."""
         return self.decoder.get_output_embeddings()
 
+    def _make_encoder(self, encoder: PreTrainedModel | None) -> None:
+        config = self.config
+        if config.is_language_model:
+            self.register_module("encoder", None)
+            self.register_module("posterior_head", None)
+            return
+        self.encoder = encoder if encoder is not None else backbone.encoder_from(_given(config.encoder, "encoder"))
+        config.encoder = self.encoder.config
+        self.posterior_head = PosteriorHead(config.encoder.hidden_size, config.latent_size, config.pooling)
+
     def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, Injection | PosteriorHead):
+        if isinstance(module, Injection | PosteriorHead | Prior):
             module.reset_parameters()
         else:
             super()._init_weights(module)

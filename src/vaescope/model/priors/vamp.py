@@ -1,0 +1,79 @@
+"""Vamp: the mean of the posteriors of learned pseudo-inputs, which are read by the encoder itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent
+from transformers import initialization as init
+
+from vaescope.errors import UserError
+from vaescope.model import gaussian_mixture
+from vaescope.model.prior import Prior
+
+if TYPE_CHECKING:
+    from vaescope.model.vae import TransformerVAE
+
+Encode = Callable[[Tensor], Independent]
+
+
+class Vamp(Prior):
+    r"""VampPrior: :math:`p(z) = \frac1K \sum_k q(z|u_k)` with the encoder's own q and learned pseudo-inputs u.
+
+    A text cannot be learned by gradients, so a pseudo-input is ``length`` vectors in the place of token embeddings;
+    positions, layers and pooling are those of every text. ``components`` is K. The pseudo-posteriors are computed at
+    every call, so p(z) follows each step of the encoder (and its dropout in training). The rate has no closed form.
+
+    Reference: Tomczak & Welling 2018, "VAE with a VampPrior", arXiv:1705.07120.
+
+    >>> from vaescope.model.build import tiny_model
+    >>> model, _ = tiny_model(prior={"vamp": {"components": 3}})
+    >>> model.prior.log_prob(model.prior.sample(5)).shape
+    torch.Size([5])
+    """
+
+    pseudo_inputs: nn.Parameter
+
+    def __init__(self, latent_size: int, *, components: int = 32, length: int = 8) -> None:
+        super().__init__(latent_size)
+        for name, value in (("components", components), ("length", length)):
+            if value < 1:
+                raise UserError(f"prior 'vamp': {name} must be at least 1, not {value}")
+        self.components = components
+        self.length = length
+        self._encode: Encode | None = None
+
+    def bind(self, model: TransformerVAE) -> None:
+        """Take the encoder as a function, and make pseudo-inputs of the size of its token embeddings."""
+        if self.length > model.config.text_length:
+            raise UserError(
+                f"prior 'vamp': pseudo-inputs of length {self.length} are longer than any text "
+                f"({model.config.text_length} tokens); lower length"
+            )
+        self._encode = model.encode_embeddings
+        size = cast(Tensor, model.encoder.get_input_embeddings().weight).shape[1]
+        self.scale = getattr(model.encoder.config, "initializer_range", 0.02)
+        self.pseudo_inputs = nn.Parameter(torch.zeros(self.components, self.length, size))
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Return log p(z), ``[..., D] -> [...]``."""
+        return gaussian_mixture.log_density(z if z.dtype == torch.float64 else z.float(), *self._parts())
+
+    def sample(self, n: int) -> Tensor:
+        """Return n samples, ``[n, D]``."""
+        return gaussian_mixture.sample(n, *self._parts())
+
+    def reset_parameters(self) -> None:
+        """Start with vectors of the scale of new token embeddings."""
+        init.normal_(self.pseudo_inputs, std=self.scale)
+
+    def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
+        if self._encode is None:
+            raise ValueError("prior 'vamp' reads its pseudo-inputs with the encoder of a model: bind it to one first")
+        base = self._encode(self.pseudo_inputs).base_dist
+        log_weight_K = torch.full((self.components,), -math.log(self.components), device=base.loc.device)
+        return log_weight_K, base.loc, base.scale
