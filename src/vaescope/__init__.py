@@ -19,6 +19,8 @@ _HOMES = {
     "Estimate": "vaescope.assessment.estimate",
     "assess": "vaescope.assessment.assess",
     "train": "vaescope.training.loop",
+    "load": "vaescope.model.load",
+    "LatentSpace": "vaescope.model.latent_space",
     "UserError": "vaescope.errors",
 }
 

@@ -1,0 +1,216 @@
+"""LatentSpace: a trained model and its tokenizer, to go from texts to z and back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.distributions import Independent
+from transformers import PreTrainedTokenizerFast
+
+from vaescope.corpora.tokenized import Tokenized, tokenize
+from vaescope.errors import UserError, unknown
+from vaescope.model.encoder import diagonal_gaussian
+from vaescope.model.paths import PATHS
+from vaescope.model.vae import TransformerVAE
+
+log = logging.getLogger("vaescope")
+
+TOKENS_AT_ONCE = 8_192
+"""Tokens of one pass of the encoder or the decoder."""
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A text, its index in the list it came from, and the distance of its posterior."""
+
+    index: int
+    text: str
+    distance: float
+
+
+@dataclass(frozen=True)
+class LatentSpace:
+    r"""The latent space of a trained text VAE: what is where in it, and what lies between.
+
+    A text stands at the mean of its posterior, :math:`\mu(x) = E_{q(z|x)} z`, and a point z reads as the greedy text
+    of p(x|z), so everything is deterministic unless a temperature is given. Points are float32 on the CPU.
+
+    Attributes:
+        model: the model, in evaluation mode, on any device.
+        tokenizer: the tokenizer that it was trained with.
+
+    >>> from vaescope.config import ModelConfig
+    >>> from vaescope.corpora.tokenizer import train_bpe
+    >>> from vaescope.model.build import build_model
+    >>> tokenizer = train_bpe(["a text", "another text"], 300)
+    >>> vae = LatentSpace(build_model(ModelConfig(latent_size=4), tokenizer, max_length=16).eval(), tokenizer)
+    >>> vae.encode(["a text", "another"]).mean.shape
+    torch.Size([2, 4])
+    >>> len(vae.interpolate("a text", "another text", steps=5))
+    5
+    """
+
+    model: TransformerVAE
+    tokenizer: PreTrainedTokenizerFast
+
+    def encode(self, texts: Sequence[str]) -> Independent:
+        """Return q(z|x) of N texts: a diagonal Gaussian, batch shape ``[N]``, event shape ``[D]``.
+
+        Texts that are longer than the model's are truncated; a warning says how many.
+
+        Raises:
+            UserError: no text, an empty one, or a model without latent.
+        """
+        tokenized = self._tokenize(texts)
+        mean_ND = torch.empty(len(tokenized), self.model.config.latent_size)
+        std_ND = torch.empty_like(mean_ND)
+        with torch.inference_mode():
+            for batch in tokenized.by_length(list(range(len(tokenized))), TOKENS_AT_ONCE):
+                normal = self.model.encode(batch.to(self.model.device)).base_dist
+                mean_ND[batch.index], std_ND[batch.index] = normal.loc.cpu(), normal.scale.cpu()
+        return diagonal_gaussian(mean_ND, std_ND)
+
+    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
+        """Return one text for every point: the greedy one, or a sample of p(x|z) at a temperature.
+
+        Args:
+            z: points, ``[N, D]`` or ``[D]``.
+            temperature: 0 takes the most probable token each time, 1 samples p(x|z) as it is.
+            seed: of the samples; the global random state is neither read nor changed.
+
+        Raises:
+            UserError: points that are not finite or of another size than the model's.
+        """
+        z_ND = self._points(z)
+        texts: list[str] = []
+        unfinished = 0
+        with _seeded(self.model.device, seed):
+            for part in z_ND.split(max(1, TOKENS_AT_ONCE // self.model.config.text_length)):
+                drawn = self.model.sample(part.to(self.model.device, self.model.dtype), temperature=temperature)
+                texts += self.tokenizer.batch_decode(drawn.input_ids, skip_special_tokens=True)
+                unfinished += int((~drawn.finished).sum())
+        if unfinished:
+            limit = self.model.config.text_length
+            log.warning("%d of %d decoded texts did not end within %d tokens", unfinished, len(texts), limit)
+        return texts
+
+    def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
+        """Return n texts that the model makes up: z ~ p(z), x ~ p(x|z)."""
+        if n < 1:
+            raise UserError(f"the number of samples must be at least 1, not {n}")
+        with _seeded(self.model.device, seed), torch.inference_mode():
+            z_ND = self.model.prior.sample(n)
+        return self.decode(z_ND, temperature=temperature, seed=seed + 1)
+
+    def reconstruct(self, texts: Sequence[str]) -> list[str]:
+        """Return the greedy text at the posterior mean of each text."""
+        return self.decode(self.encode(texts).mean)
+
+    def interpolate(self, a: str, b: str, *, steps: int = 7, path: str = "linear") -> list[str]:
+        """Return the texts at equal steps on a path from text ``a`` to text ``b``, both ends included.
+
+        Args:
+            a: the text at the start; the first result is its reconstruction.
+            b: the text at the end.
+            steps: how many points.
+            path: ``linear`` or ``spherical`` (the functions of those names).
+
+        Raises:
+            UserError: fewer than 2 steps or an unknown path, and what ``encode`` refuses.
+        """
+        if steps < 2:
+            raise UserError(f"interpolation needs at least 2 steps (its ends), not {steps}")
+        if path not in PATHS:
+            raise unknown("path", path, PATHS)
+        start_D, end_D = self.encode([a, b]).mean
+        return self.decode(PATHS[path](start_D, end_D, torch.linspace(0, 1, steps)))
+
+    def analogy(self, a: str, b: str, c: str) -> str:
+        r"""Return what is to ``c`` as ``b`` is to ``a``: the text at :math:`\mu(c) + \mu(b) - \mu(a)`."""
+        mean_a, mean_b, mean_c = self.encode([a, b, c]).mean
+        return self.decode(mean_c + mean_b - mean_a)[0]
+
+    def neighbours(self, text: str, texts: Sequence[str], *, k: int = 5) -> list[Neighbour]:
+        r"""Return the k of ``texts`` whose posteriors are nearest to that of ``text``, the nearest first.
+
+        The distance is the 2-Wasserstein distance of the posteriors,
+        :math:`W_2^2 = \|\mu - \mu'\|^2 + \|\sigma - \sigma'\|^2`: a metric, in units of z. A unit that ignores the text
+        adds nothing, and a narrow posterior is not infinitely far from all others.
+
+        Raises:
+            UserError: k is not in 1 ... N, and what ``encode`` refuses.
+        """
+        if not 1 <= k <= len(texts):
+            raise UserError(f"k must be in 1 to {len(texts)} (the number of texts), not {k}")
+        here, there = self.encode([text]).base_dist, self.encode(texts).base_dist
+        distance_N = ((here.loc - there.loc).square() + (here.scale - there.scale).square()).sum(-1).sqrt()
+        nearest = distance_N.sort(stable=True)
+        found = zip(nearest.indices[:k].tolist(), nearest.values[:k].tolist(), strict=True)
+        return [Neighbour(index, texts[index], distance) for index, distance in found]
+
+    def traverse(self, text: str, unit: int, values: Sequence[float] = (-3, -2, -1, 0, 1, 2, 3)) -> list[str]:
+        """Return the texts at the posterior mean of ``text`` with one latent unit set to each of the values.
+
+        Under the standard prior the values are standard deviations.
+
+        Raises:
+            UserError: no such unit or no values, and what ``encode`` refuses.
+        """
+        size = self.model.config.latent_size
+        if not 0 <= unit < size:
+            raise UserError(f"unit {unit}: the model has {size} latent units, 0 to {size - 1}")
+        if not len(values):
+            raise UserError("a traversal needs at least one value")
+        z_ND = self.encode([text]).mean.repeat(len(values), 1)
+        z_ND[:, unit] = torch.as_tensor(values, dtype=z_ND.dtype)
+        return self.decode(z_ND)
+
+    def unit_rates(self, texts: Sequence[str]) -> Tensor | None:
+        """Return KL(q(z_d|x) || p(z_d)) of each text and unit in nats, ``[N, D]``, or None without a closed form."""
+        return self.model.prior.rate(self.encode(texts))
+
+    def _tokenize(self, texts: Sequence[str]) -> Tokenized:
+        if self.model.config.is_language_model:
+            raise UserError("this model is a language model (injection 'none'): it has no latent space")
+        if isinstance(texts, str):
+            raise UserError("give a list of texts, not one string")
+        if not len(texts):
+            raise UserError("give at least one text")
+        for number, text in enumerate(texts, start=1):
+            if not text.strip():
+                raise UserError(f"text {number} of {len(texts)} is empty")
+        tokenized = tokenize(list(texts), self.tokenizer, max_length=self.model.config.text_length)
+        rows = len(cast(Tensor, self.model.encoder.get_input_embeddings().weight))
+        if int(tokenized.ids.max()) >= rows:
+            raise UserError(
+                f"the tokenizer has token ids up to {int(tokenized.ids.max())}, but the model only {rows} tokens; "
+                "give the tokenizer that it was trained with"
+            )
+        unread = int((tokenized.ids == self.tokenizer.unk_token_id).sum()) if self.tokenizer.unk_token else 0
+        if unread:
+            log.warning("texts: %d of %d tokens are unknown to the tokenizer", unread, len(tokenized.ids))
+        return tokenized
+
+    def _points(self, z: Tensor) -> Tensor:
+        z_ND = torch.atleast_2d(torch.as_tensor(z, dtype=torch.float32))
+        size = self.model.config.latent_size
+        if z_ND.dim() != 2 or z_ND.shape[1] != size or not len(z_ND):
+            raise UserError(f"z has shape {list(torch.as_tensor(z).shape)}, but this model needs [N, {size}]")
+        if not z_ND.isfinite().all():
+            raise UserError("z: expected finite numbers, found NaN or infinity")
+        return z_ND
+
+
+@contextmanager
+def _seeded(device: torch.device, seed: int) -> Iterator[None]:
+    """Random numbers of a seed, inside; afterwards the global random state is as it was."""
+    kind = "cuda" if device.type == "cpu" else device.type
+    with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=kind):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,50 @@
+"""load: from a run, a model folder or a name of the hub to a latent space."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer
+
+from vaescope.errors import UserError
+from vaescope.model.backbone import read_config
+from vaescope.model.config import TransformerVAEConfig
+from vaescope.model.latent_space import LatentSpace
+from vaescope.model.vae import TransformerVAE
+
+
+def load(source: Path | str) -> LatentSpace:
+    """Return the trained model of ``source`` with its tokenizer, on the fastest device of this machine.
+
+    Args:
+        source: a run folder, the folder of a model (with its tokenizer), or a name of the Hugging Face hub.
+
+    Raises:
+        UserError: there is no model, it is of another kind, or it has no tokenizer.
+    """
+    place = _place(source)
+    config = read_config(place)
+    if not isinstance(config, TransformerVAEConfig):
+        raise UserError(f"{source}: a model of type '{config.model_type}', not one that vaescope trained")
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(place)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{source}: the model has no tokenizer; save the one it was trained with beside it") from error
+    model = TransformerVAE.from_pretrained(place).eval()
+    device = torch.accelerator.current_accelerator(check_available=True)
+    if device is not None:
+        torch.nn.Module.to(model, device)
+    return LatentSpace(model, tokenizer)
+
+
+def _place(source: Path | str) -> str:
+    folder = Path(source)
+    if (folder / "model" / "config.json").exists():
+        return str(folder / "model")
+    if folder.is_dir() and not (folder / "config.json").exists():
+        raise UserError(f"{folder}: neither a run with a trained model nor the folder of one (no config.json)")
+    if isinstance(source, Path) and not folder.exists():
+        raise UserError(f"{folder}: no such folder")
+    return str(source)
