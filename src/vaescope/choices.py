@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import keyword
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,11 @@ def class_name(name: str) -> str:
 
     >>> class_name("free_bits")
     'FreeBits'
+    >>> class_name("none")  # a word of Python itself cannot name a class
+    'None_'
     """
-    return "".join(part.capitalize() for part in name.split("_"))
+    joined = "".join(part.capitalize() for part in name.split("_"))
+    return f"{joined}_" if keyword.iskeyword(joined) else joined
 
 
 def _folder(kind: str) -> Path:

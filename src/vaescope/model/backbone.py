@@ -17,6 +17,7 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
+    AutoModelForTextEncoding,
     PreTrainedConfig,
     PreTrainedModel,
 )
@@ -25,6 +26,8 @@ from transformers.masking_utils import sdpa_mask
 
 from vaescope.errors import UserError, unknown
 
+ATTENTION = ("attention", "attn", "self_attn")
+QUERY_KEY_VALUE = (("query", "key", "value"), ("q_proj", "k_proj", "v_proj"), ("c_attn",))
 LATENT_ATTENTION = "vaescope_latent"
 """Name under which the attention function below is registered with transformers."""
 
@@ -44,7 +47,8 @@ def latent_attention(
     """Scaled dot-product attention whose self-attention also sees the latent memory of its layer.
 
     ``latent["memory"]`` is ``[B, L, 2, H, k, d]``: for each of L layers k key and value slots per key-value head. The
-    slots stand outside the text: they have no position, are never masked and never enter the cache.
+    slots stand outside the text: they have no position, are never masked and never enter the cache. ``latent["gate"]``
+    is ``[B, L, H, d]``: one vector per layer and key-value head that each query may take in place of its context.
     """
     crossing = getattr(module, "is_cross_attention", False) or "Cross" in type(module).__name__
     slots = 0
@@ -66,7 +70,15 @@ def latent_attention(
     else:
         mask = None
     context = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout, scale=scaling)
+    if latent is not None and "gate" in latent and not crossing:
+        gate_BH1d = latent["gate"].select(1, cast(int, module.layer_idx)).unsqueeze(2).to(query.dtype)
+        context = _gated(context, query, repeat_kv(gate_BH1d, groups))
     return context.transpose(1, 2).contiguous(), None
+
+
+def _gated(context_BHTd: Tensor, query_BHTd: Tensor, gate_BH1d: Tensor) -> Tensor:
+    g_BHT1 = (query_BHTd @ gate_BH1d.mT / query_BHTd.shape[-1] ** 0.5).sigmoid()
+    return context_BHTd + g_BHT1 * (gate_BH1d - context_BHTd)
 
 
 AttentionInterface.register(LATENT_ATTENTION, latent_attention)
@@ -115,22 +127,28 @@ def causal(config: PreTrainedConfig) -> PreTrainedConfig:
 
 
 def encoder_from(config: PreTrainedConfig) -> PreTrainedModel:
-    """Return a new bidirectional encoder without a pooler."""
-    return AutoModel.from_config(config, **_no_pooler(config))
+    """Return a new bidirectional encoder without a pooler; of an encoder-decoder such as T5 its encoder."""
+    return _encoders(config).from_config(config, **_no_pooler(config))
 
 
 def pretrained_encoder(checkpoint: str, config: PreTrainedConfig) -> PreTrainedModel:
     """Return the encoder of a checkpoint without a pooler."""
-    return AutoModel.from_pretrained(checkpoint, config=config, **_no_pooler(config))
+    return _encoders(config).from_pretrained(checkpoint, config=config, **_no_pooler(config))
 
 
 def decoder_from(config: PreTrainedConfig) -> PreTrainedModel:
-    """Return a new causal language model."""
+    """Return a new causal language model.
+
+    Raises:
+        UserError: transformers has no causal language model of this kind.
+    """
+    _check_causal(config)
     return AutoModelForCausalLM.from_config(config)
 
 
 def pretrained_decoder(checkpoint: str, config: PreTrainedConfig) -> PreTrainedModel:
     """Return the causal language model of a checkpoint, made causal where it was not."""
+    _check_causal(config)
     return AutoModelForCausalLM.from_pretrained(checkpoint, config=config)
 
 
@@ -169,10 +187,55 @@ def key_value_shape(config: PreTrainedConfig) -> tuple[int, int, int]:
     return config.num_hidden_layers, getattr(config, "num_key_value_heads", None) or heads, size
 
 
+def layers_of(decoder: PreTrainedModel) -> list[nn.Module]:
+    """Return the decoder's layers, each with a self-attention.
+
+    Raises:
+        UserError: the decoder keeps its layers in a way that is not known here.
+    """
+    for module in decoder.base_model.modules():
+        if isinstance(module, nn.ModuleList) and len(module) and _named(module[0], ATTENTION):
+            return list(module)
+    raise UserError(f"decoder '{decoder.config.model_type}' has no known layers; use gpt2, roberta, bert or llama")
+
+
+def attention_of(layer: nn.Module) -> nn.Module:
+    """Return the self-attention of a layer, its output projection included."""
+    return _named(layer, ATTENTION)[0]
+
+
+def projections_of(layer: nn.Module) -> tuple[nn.Module, list[nn.Module]]:
+    """Return the module in which a layer makes queries, keys and values, and the projections that make them.
+
+    Raises:
+        UserError: the projections are not linear maps of the module's input under names that are known here.
+    """
+    attention = attention_of(layer)
+    inner = getattr(attention, "self", attention)
+    for names in QUERY_KEY_VALUE:
+        found = _named(inner, names)
+        if len(found) == len(names):
+            return inner, found
+    raise UserError(f"{type(attention).__name__} has no known query, key and value projections; use gpt2, bert or llama")
+
+
+def _named(module: nn.Module, names: tuple[str, ...]) -> list[nn.Module]:
+    return [inner for name in names if isinstance(inner := getattr(module, name, None), nn.Module)]
+
+
 def enable_checkpointing(network: PreTrainedModel) -> None:
     """Recompute activations in the backward pass, whatever this version of transformers calls it."""
     enable = getattr(network, "activation_checkpointing_enable", None) or network.gradient_checkpointing_enable
     enable()
+
+
+def _encoders(config: PreTrainedConfig) -> Any:
+    return AutoModelForTextEncoding if config.is_encoder_decoder else AutoModel
+
+
+def _check_causal(config: PreTrainedConfig) -> None:
+    if type(config) not in AutoModelForCausalLM._model_mapping:
+        raise UserError(f"'{config.model_type}' cannot be a decoder; use gpt2, roberta, bert, llama or qwen3")
 
 
 def _no_pooler(config: PreTrainedConfig) -> dict[str, bool]:

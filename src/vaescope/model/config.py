@@ -34,6 +34,9 @@ class TransformerVAEConfig(PreTrainedConfig):
         prior: str | dict[str, Any] = "standard",
         tie_encoder_decoder: bool = False,
         text_length: int = 64,
+        word_dropout: float = 0.0,
+        freeze: str = "none",
+        lora: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         if pooling not in POOLINGS:
@@ -46,6 +49,9 @@ class TransformerVAEConfig(PreTrainedConfig):
         self.prior = prior
         self.tie_encoder_decoder = tie_encoder_decoder
         self.text_length = text_length
+        self.word_dropout = word_dropout
+        self.freeze = freeze
+        self.lora = lora
         for token in ("bos_token_id", "eos_token_id", "pad_token_id"):
             kwargs.setdefault(token, getattr(self.decoder, token, None))
         # transformers v5: this also gates every tie that this model declares itself
@@ -55,12 +61,27 @@ class TransformerVAEConfig(PreTrainedConfig):
     @property
     def injections(self) -> dict[str, dict[str, Any]]:
         """The injections by name with their options: ``memory+embedding`` or ``{memory: {slots: 2}}``."""
-        return _named("injections", self.injection)
+        injections = _named("injections", self.injection)
+        if "none" in injections and len(injections) > 1:
+            raise UserError("injection 'none' is a language model without a latent: it composes with no other")
+        return injections
+
+    @property
+    def is_language_model(self) -> bool:
+        """Whether there is no latent, so that the model has no encoder and z is ignored."""
+        return "none" in self.injections
+
+    @property
+    def tied(self) -> bool:
+        """Whether the encoder's parameters are the decoder's."""
+        return self.tie_encoder_decoder and not self.is_language_model
 
     @property
     def prior_options(self) -> tuple[str, dict[str, Any]]:
         """The name of the prior and its options."""
         (item,) = _named("priors", self.prior).items()
+        if self.is_language_model and item[0] != "standard":
+            raise UserError(f"injection 'none' has no latent, so prior '{item[0]}' has no use; set model.prior=standard")
         return item
 
     def get_text_config(self, decoder: bool | None = None, encoder: bool | None = None) -> PreTrainedConfig:
@@ -77,7 +98,11 @@ def _as_config(config: PreTrainedConfig | dict[str, Any] | None) -> PreTrainedCo
 
 def _named(kind: str, choice: str | dict[str, Any]) -> dict[str, dict[str, Any]]:
     if isinstance(choice, str):
-        choice = {name.strip(): {} for name in choice.split("+")}
+        parts = [name.strip() for name in choice.split("+")]
+        for name in parts:
+            if parts.count(name) > 1:
+                raise UserError(f"{kind[:-1]} '{name}' is given more than once in '{choice}'")
+        choice = dict.fromkeys(parts, {})
     for name, options in choice.items():
         if name not in names(kind):
             raise unknown(kind[:-1], name, names(kind))

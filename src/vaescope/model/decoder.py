@@ -24,41 +24,71 @@ def conditioned_states(
     *,
     start: int = 0,
     cache: Cache | None = None,
+    word_dropout: float = 0.0,
     **options: Any,
 ) -> Tensor:
     """Return the last hidden states of the decoder under the conditioning, ``[N, T, h]``.
 
     ``start`` is the number of tokens before these, which are in the ``cache``. Position ids are always given: with
-    embeddings as input the RoBERTa family would place them wrongly.
+    embeddings as input the RoBERTa family would place them wrongly. ``word_dropout`` is the probability with which the
+    embedding of an input token is dropped.
     """
+    tokens = input_ids_NT.shape[1]
     embeddings = decoder.get_input_embeddings()(input_ids_NT)
+    if word_dropout > 0:
+        embeddings = embeddings * _kept_words(embeddings, word_dropout)
     if "embedding" in conditioning:
         embeddings = embeddings + conditioning["embedding"].to(embeddings.dtype).unsqueeze(1)
-    positions = torch.arange(start, start + input_ids_NT.shape[1], device=input_ids_NT.device)
-    return decoder.base_model(
+    positions = torch.arange(start, start + tokens, device=input_ids_NT.device)
+    if "prefix" in conditioning:
+        prefix_Nkh = conditioning["prefix"].to(embeddings.dtype)
+        # a mask is given even where it hides nothing: without one, transformers takes equal positions for packed texts
+        mask = options.pop("attention_mask", None)
+        mask = input_ids_NT.new_ones(len(input_ids_NT), start + tokens) if mask is None else mask
+        options["attention_mask"] = F.pad(mask, (prefix_Nkh.shape[1], 0), value=1)
+        if start == 0:
+            embeddings = torch.cat([prefix_Nkh, embeddings], 1)
+            positions = F.pad(positions, (prefix_Nkh.shape[1], 0))
+    states_NTH = decoder.base_model(
         inputs_embeds=embeddings,
-        position_ids=(positions + position_offset(decoder)).expand(input_ids_NT.shape),
+        position_ids=(positions + position_offset(decoder)).expand(embeddings.shape[:2]),
         past_key_values=cache,
         use_cache=cache is not None,
         latent=conditioning,
         **options,
     ).last_hidden_state
+    return states_NTH[:, -tokens:]
 
 
 def log_likelihood(
-    decoder: PreTrainedModel, input_ids_NT: Tensor, mask_NT: Tensor, conditioning: Conditioning
+    decoder: PreTrainedModel,
+    input_ids_NT: Tensor,
+    mask_NT: Tensor,
+    conditioning: Conditioning,
+    *,
+    word_dropout: float = 0.0,
 ) -> Tensor:
     r"""Return :math:`\log p(x|z) = \sum_{t=1}^{T} \log p(x_t | x_{<t}, z)` of each text, ``[N]``, float32.
 
     The sum runs over every predicted token: EOS yes, BOS and padding no. Padding on the right needs no attention mask
     in a causal network, and its logits are never computed.
     """
-    states_NTH = conditioned_states(decoder, input_ids_NT[:, :-1], conditioning)
+    states_NTH = conditioned_states(decoder, input_ids_NT[:, :-1], conditioning, word_dropout=word_dropout)
     predicted_NT = mask_NT[:, 1:].bool()
     states_PH, targets_P = states_NTH[predicted_NT], input_ids_NT[:, 1:][predicted_NT]
     log_p_P = _token_log_probs(head_of(decoder), states_PH, targets_P, decoder.config.vocab_size)
     log_p_NT = torch.zeros(predicted_NT.shape, dtype=torch.float32, device=states_PH.device)
     return log_p_NT.masked_scatter(predicted_NT, log_p_P).sum(1)
+
+
+def _kept_words(embeddings_NTh: Tensor, dropout: float) -> Tensor:
+    """Return 0 for dropped words and 1 / (1 - p) for kept ones, ``[N, T, 1]``; BOS is kept as it is.
+
+    The expectation of every input embedding is the embedding itself, as with any dropout.
+    """
+    scale_NT1 = F.dropout(torch.ones_like(embeddings_NTh[..., :1]), dropout)
+    scale_NT1[:, 0] = 1
+    return scale_NT1
 
 
 def _token_log_probs(head: nn.Module, states_PH: Tensor, targets_P: Tensor, vocabulary: int) -> Tensor:

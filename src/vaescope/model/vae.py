@@ -169,6 +169,14 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         """Return the decoder's output layer."""
         return self.decoder.get_output_embeddings()
 
+    @classmethod
+    def is_custom_code(cls) -> bool:
+        """Return False: of code not its own, transformers would never initialise a module without direct parameters.
+
+        Such modules are the injections and the posterior head; their ``reset_parameters`` spare loaded weights.
+        """
+        return False
+
     def _make_encoder(self, encoder: PreTrainedModel | None) -> None:
         config = self.config
         if config.is_language_model:

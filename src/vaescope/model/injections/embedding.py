@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from torch import Tensor, nn
-from transformers import PreTrainedConfig
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 
-from vaescope.model.injection import Conditioning, Injection
+from vaescope.errors import unknown
+from vaescope.model.backbone import layers_of
+from vaescope.model.injection import Conditioning, Injection, hidden_states, with_hidden_states
+
+PLACES = {"before_norm": "embedding", "after_norm": "first_layer"}
+"""Where the projection is added, and what that place of the conditioning is called."""
 
 
 class Embedding(Injection):
-    r"""Latent embedding: :math:`e_t \leftarrow e_t + W z + b` for every input token t, before the network's own
-    position embeddings and normalisation.
+    r"""Latent embedding: :math:`e_t \leftarrow e_t + W z + b` for every input token t.
+
+    ``placement`` is ``before_norm``, before the network's own position embeddings, normalisation and dropout, or
+    ``after_norm``, at the input of the first layer: in BERT and RoBERTa after the LayerNorm and dropout of the
+    embeddings; decoders without such a LayerNorm (GPT-2, Llama) differ at most by GPT-2's dropout.
 
     Reference: Li et al. 2020, "Optimus", arXiv:2004.04092 (embedding scheme).
     """
 
-    def __init__(self, latent_size: int, decoder: PreTrainedConfig) -> None:
+    def __init__(self, latent_size: int, decoder: PreTrainedConfig, *, placement: str = "before_norm") -> None:
         super().__init__(latent_size, decoder)
+        if placement not in PLACES:
+            raise unknown("placement of injection 'embedding'", placement, PLACES)
+        self.place = PLACES[placement]
         self.scale = decoder.initializer_range / math.sqrt(latent_size)
         self.projection = nn.Linear(latent_size, decoder.hidden_size)
 
+    def attach(self, decoder: PreTrainedModel) -> None:
+        """Add to the input of the first layer, where that is the place."""
+        if self.place == "first_layer":
+            layers_of(decoder)[0].register_forward_pre_hook(self._add, with_kwargs=True)
+
     def forward(self, z_ND: Tensor) -> Conditioning:
-        """Return ``embedding``, ``[N, h]``."""
-        return {"embedding": self.projection(z_ND)}
+        """Return ``embedding`` or ``first_layer``, ``[N, h]``."""
+        return {self.place: self.projection(z_ND)}
 
     def reset_parameters(self) -> None:
         """Give Wz the scale of a new token embedding under the prior."""
         init.normal_(self.projection.weight, std=self.scale)
         init.zeros_(self.projection.bias)
+
+    def _add(self, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        latent_Nh = (kwargs.get("latent") or {}).get(self.place)
+        if latent_Nh is None:
+            return None
+        return with_hidden_states(args, kwargs, hidden_states(args, kwargs) + latent_Nh.unsqueeze(1))

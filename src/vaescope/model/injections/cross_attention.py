@@ -1,0 +1,83 @@
+"""Cross attention: each layer gains a block in which every token attends to exactly z and itself."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import initialization as init
+
+from vaescope.model.backbone import attention_of, layers_of
+from vaescope.model.injection import Conditioning, Injection
+
+
+class CrossAttention(Injection):
+    r"""Latent-or-self attention, added to the output a of each layer's self-attention: :math:`a_t \leftarrow a_t + O c_t`.
+
+    :math:`c_t` is the softmax attention of query :math:`Q a_t` over two slots, :math:`(m_l, m_l)` from z and
+    :math:`(K a_t, V a_t)` from the token itself; over two slots the softmax is a sigmoid:
+    :math:`c_t = V a_t + w_t (m_l - V a_t)` with :math:`w_t = \sigma(Q a_t \cdot (m_l - K a_t) / \sqrt d)` per head.
+    O starts at zero, so that a pre-trained decoder is unchanged; Q, K, V and m get a gradient from the second step on.
+
+    Reference: Barkhof 2021, "Taking a step back: assessing the TransformerVAE as a latent variable model first", there
+    with a LayerNorm of its own in place of the start as the identity.
+    """
+
+    def __init__(self, latent_size: int, decoder: PreTrainedConfig) -> None:
+        super().__init__(latent_size, decoder)
+        self.heads = decoder.num_attention_heads
+        self.head_size = getattr(decoder, "head_dim", None) or decoder.hidden_size // self.heads
+        width = self.heads * self.head_size
+        count = decoder.num_hidden_layers
+        self.scale = decoder.initializer_range * math.sqrt(decoder.hidden_size / latent_size)
+        self.projection = nn.Linear(latent_size, count * width)
+        self.layers = nn.ModuleList(LatentOrSelf(index, decoder.hidden_size, width) for index in range(count))
+        self.std = decoder.initializer_range
+
+    def attach(self, decoder: PreTrainedModel) -> None:
+        """Add each block to the output of its layer's self-attention."""
+        for block, layer in zip(self.layers, layers_of(decoder), strict=True):
+            attention_of(layer).register_forward_hook(block.add, with_kwargs=True)
+
+    def forward(self, z_ND: Tensor) -> Conditioning:
+        """Return ``cross_attention``, ``[N, L, H, d]``."""
+        vectors = self.projection(z_ND).view(-1, len(self.layers), self.heads, self.head_size)
+        return {"cross_attention": vectors}
+
+    def reset_parameters(self) -> None:
+        """Start as the identity, with m on the scale of the token's own keys and values."""
+        init.normal_(self.projection.weight, std=self.scale)
+        init.zeros_(self.projection.bias)
+        for block in self.layers:
+            init.normal_(block.query_key_value.weight, std=self.std)
+            init.zeros_(block.query_key_value.bias)
+            init.zeros_(block.out.weight)
+            init.zeros_(block.out.bias)
+
+
+class LatentOrSelf(nn.Module):
+    """The block of one layer."""
+
+    def __init__(self, index: int, hidden_size: int, width: int) -> None:
+        super().__init__()
+        self.index = index
+        self.query_key_value = nn.Linear(hidden_size, 3 * width)
+        self.out = nn.Linear(width, hidden_size)
+
+    def forward(self, states_NTh: Tensor, latent_NHd: Tensor) -> Tensor:
+        """Return what is added to the states, ``[N, T, h]``."""
+        heads_NTHd = (*states_NTh.shape[:2], *latent_NHd.shape[1:])
+        query, key, value = (part.view(heads_NTHd) for part in self.query_key_value(states_NTh).chunk(3, -1))
+        latent_N1Hd = latent_NHd.unsqueeze(1).to(query.dtype)
+        weight = ((query * (latent_N1Hd - key)).sum(-1, keepdim=True) / math.sqrt(query.shape[-1])).sigmoid()
+        return self.out((value + weight * (latent_N1Hd - value)).flatten(2))
+
+    def add(self, attention: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        """Add the block to the output of a self-attention; without a latent it is unchanged."""
+        latent_NLHd = (kwargs.get("latent") or {}).get("cross_attention")
+        if latent_NLHd is None:
+            return output
+        states, *rest = output
+        return (states + self(states, latent_NLHd[:, self.index]), *rest)

@@ -1,0 +1,26 @@
+"""None: no latent at all; the decoder is a language model, the baseline that shows what z buys."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from transformers import PreTrainedConfig
+
+from vaescope.model.injection import Conditioning, Injection
+
+
+class None_(Injection):  # noqa: N801 - None is a word of Python
+    r"""Language model: :math:`p(x|z) = p(x)`, so that q(z|x) = p(z), the rate is 0 and the ELBO is exact.
+
+    The model has no encoder, its posterior is the prior itself, and z is ignored wherever it is given. It stands alone:
+    it does not compose with other injections, and its prior is the standard one.
+    """
+
+    def __init__(self, latent_size: int, decoder: PreTrainedConfig) -> None:
+        super().__init__(latent_size, decoder)
+
+    def forward(self, z_ND: Tensor) -> Conditioning:
+        """Return nothing."""
+        return {}
+
+    def reset_parameters(self) -> None:
+        """Do nothing: there are no parameters."""
