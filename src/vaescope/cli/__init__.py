@@ -10,6 +10,7 @@ import typer
 from vaescope import __version__
 from vaescope.cli.assess import assess
 from vaescope.cli.demo import demo
+from vaescope.cli.latent import COMMANDS as LATENT_COMMANDS
 from vaescope.cli.list import list_choices
 from vaescope.cli.sample import sample
 from vaescope.cli.schema import schema
@@ -28,6 +29,8 @@ app.command()(assess)
 app.command()(sample)
 app.command(name="list")(list_choices)
 app.command()(schema)
+for _command in LATENT_COMMANDS:
+    app.command(rich_help_panel="Latent space")(_command)
 
 
 def _print_version(wanted: bool) -> None:

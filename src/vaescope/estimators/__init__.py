@@ -1,1 +1,1 @@
-"""TODO"""
+"""Pure tensor mathematics that objectives and diagnostics share."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""What training minimises, and subject to which constraints."""

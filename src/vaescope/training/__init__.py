@@ -1,1 +1,1 @@
-"""TODO"""
+"""The one loop, the run folder, and resuming bit for bit."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The objectives of the literature, made of terms and constraints."""

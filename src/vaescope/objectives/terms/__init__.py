@@ -1,1 +1,1 @@
-"""TODO"""
+"""Terms: the parts of an objective, one file each."""

@@ -1,0 +1,151 @@
+"""``vaescope encode``, ``decode``, ``reconstruct``, ``interpolate``, ``analogy``, ``neighbours`` and ``traverse``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from vaescope.model.latent_space import LatentSpace
+
+Run = Annotated[Path, typer.Argument(help="a run folder, a model folder or a name of the hub")]
+Text = Annotated[str, typer.Argument(help="a text")]
+UNITS_SHOWN = 8
+
+
+def encode(
+    run: Run,
+    texts: Annotated[list[str], typer.Argument(help="texts")],
+    out: Annotated[
+        Path | None, typer.Option(help="a safetensors file to write posterior_mean and posterior_std to, [N, D]")
+    ] = None,
+) -> None:
+    """Show q(z|x) of texts: their latent units, those that carry most first."""
+    from safetensors.torch import save_file
+
+    from vaescope.report.tables import number
+
+    vae = _load(run)
+    normal, rates = vae.encode(texts).base_dist, vae.unit_rates(texts)
+    for row, text in enumerate(texts):
+        mean_D, std_D = normal.loc[row], normal.scale[row]
+        order = (mean_D.abs() if rates is None else rates[row]).argsort(descending=True)[:UNITS_SHOWN].tolist()
+        carried = ["–" if rates is None else number(rates[row, d].item()) for d in order]
+        cells = [
+            (str(d), number(mean_D[d].item()), number(std_D[d].item()), rate)
+            for d, rate in zip(order, carried, strict=True)
+        ]
+        _show(("unit", "mean", "std", "rate (nats)"), cells, title=text, numbers=4)
+    if out is not None:
+        save_file({"posterior_mean": normal.loc, "posterior_std": normal.scale}, out)
+        typer.echo(f"written: {out}")
+
+
+def decode(
+    run: Run,
+    codes: Annotated[Path, typer.Argument(help="a safetensors file with z or posterior_mean, [N, D]")],
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy, 1 samples p(x|z) as it is")] = 0.0,
+    seed: Annotated[int, typer.Option(help="seed of the tokens")] = 0,
+) -> None:
+    """Print the text of every point of a file (what encode --out wrote, or your own)."""
+    from safetensors.torch import load_file
+
+    from vaescope.errors import UserError
+
+    try:
+        tensors = load_file(codes)
+    except Exception as error:  # safetensors raises errors of its own kind for damaged files
+        raise UserError(f"{codes}: not a safetensors file ({' '.join(str(error).split())})") from error
+    z_ND = tensors.get("z", tensors.get("posterior_mean"))
+    if z_ND is None:
+        raise UserError(f"{codes}: no tensor 'z' or 'posterior_mean' (found: {', '.join(sorted(tensors)) or 'none'})")
+    for text in _load(run).decode(z_ND, temperature=temperature, seed=seed):
+        typer.echo(text)
+
+
+def reconstruct(run: Run, texts: Annotated[list[str], typer.Argument(help="texts")]) -> None:
+    """Show texts beside the greedy texts at their posterior means."""
+    _show(("text", "reconstruction"), zip(texts, _load(run).reconstruct(texts), strict=True))
+
+
+def interpolate(
+    run: Run,
+    a: Text,
+    b: Text,
+    steps: Annotated[int, typer.Option(help="points, both ends included")] = 7,
+    path: Annotated[str, typer.Option(help="linear or spherical")] = "linear",
+) -> None:
+    """Show what lies between two texts."""
+    found = _load(run).interpolate(a, b, steps=steps, path=path)
+    rows = [("", a), *((f"{i / (steps - 1):.2f}", text) for i, text in enumerate(found)), ("", b)]
+    _show(("t", "text"), rows)
+
+
+def analogy(run: Run, a: Text, b: Text, c: Text) -> None:
+    """Show what is to C as B is to A."""
+    found = _load(run).analogy(a, b, c)
+    _show(("", "text"), [("a", a), ("is to b", b), ("as c", c), ("is to", found)])
+
+
+def neighbours(
+    run: Run,
+    text: Text,
+    among: Annotated[Path | None, typer.Option(help="a file of texts; by default the run's training texts")] = None,
+    column: Annotated[str, typer.Option(help="the column of that file, if it has columns")] = "text",
+    count: Annotated[int, typer.Option("-k", "--count", min=1, help="how many")] = 5,
+) -> None:
+    """Show the texts whose posteriors are nearest to that of a text (2-Wasserstein distance)."""
+    from vaescope.corpora.corpus import load_corpus
+    from vaescope.corpora.files import read_file
+    from vaescope.training.run_folder import RunFolder
+
+    texts = read_file(among, column) if among is not None else load_corpus(RunFolder(run).config.data).train
+    found = _load(run).neighbours(text, [t for t in texts if t.strip()], k=count)
+    _show(("distance", "text"), [("", text), *((f"{n.distance:.2f}", n.text) for n in found)])
+
+
+def traverse(
+    run: Run,
+    text: Text,
+    unit: Annotated[int, typer.Option(help="the latent unit, from 0 on; vaescope encode shows which carry most")],
+    values: Annotated[str, typer.Option(help="what the unit is set to")] = "-3,-2,-1,0,1,2,3",
+) -> None:
+    """Show what one latent unit does to a text."""
+    from vaescope.errors import UserError
+
+    try:
+        points = [float(value) for value in values.split(",")]
+    except ValueError as error:
+        raise UserError(f"--values '{values}': give numbers separated by commas, for instance -2,0,2") from error
+    found = _load(run).traverse(text, unit, points)
+    _show((f"z[{unit}]", "text"), [(f"{value:g}", x) for value, x in zip(points, found, strict=True)])
+
+
+COMMANDS = (encode, decode, reconstruct, interpolate, analogy, neighbours, traverse)
+
+
+def _load(run: Path) -> LatentSpace:
+    from transformers.utils import logging
+
+    from vaescope.model.load import load
+
+    logging.disable_progress_bar()
+    return load(str(run))
+
+
+def _show(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], title: str = "", numbers: int = 0) -> None:
+    """Print a table; the first ``numbers`` columns are aligned to the right."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from vaescope.cli.console import console
+
+    table = Table(box=None, padding=(0, 2, 0, 0), title=Text(title, "bold") if title else None, title_justify="left")
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if i < numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
