@@ -17,7 +17,7 @@ from vaescope.estimators import aggregate, gaussian, jackknife
 if TYPE_CHECKING:
     from vaescope.assessment.draws import Draws
 
-MARGINAL_EVALUATIONS = 1_000_000_000
+MARGINAL_EVALUATIONS = 400_000_000
 """Densities of one dimension that ``Marginals`` may evaluate; it takes fewer texts as queries to stay below."""
 
 

@@ -108,6 +108,7 @@ def assess(
     estimates: dict[str, Estimate] = {}
     for diagnostic in ran.values():
         estimates |= diagnostic.estimate(draws)
+        skipped |= diagnostic.partly_missing(draws)
     return Assessment(
         estimates=estimates,
         findings=_judge(ran, estimates, draws, table),

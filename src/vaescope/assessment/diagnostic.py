@@ -38,6 +38,10 @@ class Diagnostic:
         """Return a picture, or None."""
         return None
 
+    def partly_missing(self, draws: Draws) -> dict[str, str]:
+        """Return why single estimates of a diagnostic that runs are absent, by name."""
+        return {}
+
     def missing(self, draws: Draws) -> str:
         """Return why the diagnostic cannot run on these draws, or an empty string."""
         for name in self.requires:

@@ -66,6 +66,7 @@ class Estimate:
 def mean_of(values_N: Tensor, *, unit: str, kind: str = "unbiased", detail: dict[str, Any] | None = None) -> Estimate:
     """Return the mean over independent texts with its standard error, in float64.
 
+    >>> import torch
     >>> e = mean_of(torch.tensor([1.0, 2.0, 3.0]), unit="nats/text")
     >>> e.value, round(e.se, 4), e.n
     (2.0, 0.5774, 3)

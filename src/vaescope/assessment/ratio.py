@@ -10,6 +10,8 @@ from torch import Tensor
 from vaescope.assessment.estimate import Estimate, mean_of
 from vaescope.errors import UserError
 
+LARGEST_EXPONENT = 300.0
+
 
 def ratio(numerator_N: Tensor, denominator_N: Tensor, *, unit: str, kind: str) -> Estimate:
     """sum numerator / sum denominator; its error is that of the mean residual a_n - r b_n over mean b.
@@ -30,7 +32,10 @@ def ratio(numerator_N: Tensor, denominator_N: Tensor, *, unit: str, kind: str) -
 
 
 def perplexity(log_p_N: Tensor, counts_N: Tensor, *, unit: str) -> Estimate:
-    """exp(-sum log p / sum counts), an upper bound when log p is a lower one; the interval is that of the exponent."""
+    """exp(-sum log p / sum counts), an upper bound when log p is a lower one; the interval is that of the exponent.
+
+    Beyond exp(LARGEST_EXPONENT) it stays there, so that a hopeless model has a number.
+    """
     nats = ratio(-log_p_N, counts_N, unit=unit, kind="upper")
-    value = math.exp(nats.value)
-    return replace(nats, value=value, se=value * nats.se, low=math.exp(nats.low), high=math.exp(nats.high))
+    value, low, high = (math.exp(min(end, LARGEST_EXPONENT)) for end in (nats.value, nats.low, nats.high))
+    return replace(nats, value=value, se=value * nats.se, low=low, high=high)

@@ -19,7 +19,6 @@ from torch import Tensor
 from vaescope.estimators.gaussian import LOG_2PI
 
 _ROWS, _COLUMNS = 512, 1024
-_LOWEST = torch.finfo(torch.float64).min
 
 
 def log_aggregate(z_MD: Tensor, mean_ND: Tensor, std_ND: Tensor) -> Tensor:
@@ -69,14 +68,15 @@ def log_marginal_block_sums(
 
     The cost is M * N * D exponentials, so choose M accordingly; direct differences make float32 exact enough.
     """
-    result_MGD = torch.empty(z_MD.shape[0], blocks, z_MD.shape[1], dtype=torch.float64)
-    z_DM, mean_DN, std_DN = (t.float().mT.contiguous() for t in (z_MD, mean_ND, std_ND))
+    z_MD, mean_ND, std_ND = z_MD.float(), mean_ND.float(), std_ND.float()
+    size = z_MD.shape[1]
+    rows_at_once = max(1, _ROWS * _COLUMNS // (size * min(_COLUMNS, -(-mean_ND.shape[0] // blocks))))
+    result_MGD = torch.empty(z_MD.shape[0], blocks, size, dtype=torch.float64)
     for block in range(blocks):
-        mean_DB, std_DB = mean_DN[:, block::blocks].contiguous(), std_DN[:, block::blocks].contiguous()
-        for rows in _slices(z_MD.shape[0], _ROWS):
+        mean_DB, std_DB = mean_ND[block::blocks].mT.contiguous(), std_ND[block::blocks].mT.contiguous()
+        for rows in _slices(z_MD.shape[0], rows_at_once):
             own_R = None if own_M is None else _position_in_block(own_M[rows], block, blocks)
-            for d in range(z_MD.shape[1]):
-                result_MGD[rows, block, d] = _log_row_sums_1d(z_DM[d, rows], mean_DB[d], std_DB[d], own_R)
+            result_MGD[rows, block] = _log_marginal_row_sums(z_MD[rows], mean_DB, std_DB, own_R)
     return result_MGD
 
 
@@ -96,29 +96,30 @@ def _log_row_sums(features_RF: Tensor, weights_FB: Tensor, bias_B: Tensor, own_R
     return torch.stack(parts, 1).logsumexp(1)
 
 
-def _log_row_sums_1d(z_R: Tensor, mean_B: Tensor, std_B: Tensor, own_R: Tensor | None) -> Tensor:
+def _log_marginal_row_sums(z_RD: Tensor, mean_DB: Tensor, std_DB: Tensor, own_R: Tensor | None) -> Tensor:
     parts = []
-    scale_B = std_B.reciprocal() * math.sqrt(0.5)
-    bias_B = -std_B.log() - 0.5 * LOG_2PI
-    for columns in _slices(mean_B.numel(), _COLUMNS):
-        tile_RC = (z_R[:, None] - mean_B[columns]).mul_(scale_B[columns]).square_().neg_().add_(bias_B[columns])
-        parts.append(_log_sum_exp(_without_own(tile_RC, own_R, columns)))
-    return torch.stack(parts, 1).logsumexp(1)
+    scale_DB = std_DB.reciprocal() * math.sqrt(0.5)
+    bias_DB = -std_DB.log() - 0.5 * LOG_2PI
+    for columns in _slices(mean_DB.shape[1], _COLUMNS):
+        distance_RDC = (z_RD[:, :, None] - mean_DB[:, columns]).mul_(scale_DB[:, columns])
+        tile_RDC = torch.addcmul(bias_DB[:, columns], distance_RDC, distance_RDC, value=-1)
+        parts.append(_log_sum_exp(_without_own(tile_RDC, own_R, columns)))
+    return torch.stack(parts, -1).logsumexp(-1)
 
 
-def _without_own(tile_RC: Tensor, own_R: Tensor | None, columns: slice) -> Tensor:
+def _without_own(tile: Tensor, own_R: Tensor | None, columns: slice) -> Tensor:
     if own_R is not None:
         rows = ((own_R >= columns.start) & (own_R < columns.stop)).nonzero().squeeze(1)
-        tile_RC[rows, own_R[rows] - columns.start] = -torch.inf
-    return tile_RC
+        tile[rows, ..., own_R[rows] - columns.start] = -torch.inf
+    return tile
 
 
-def _log_sum_exp(tile_RC: Tensor) -> Tensor:
-    """Log-sum-exp of the rows that overwrites the tile: subtraction in its precision, exponentials in float32."""
-    lowest = torch.finfo(tile_RC.dtype).min
-    highest_R1 = tile_RC.amax(1, keepdim=True).clamp_min_(lowest)
-    sums_R = tile_RC.sub_(highest_R1).float().exp_().sum(1)
-    return sums_R.double().log_().add_(highest_R1.squeeze(1))
+def _log_sum_exp(tile: Tensor) -> Tensor:
+    """Log-sum-exp over the last dimension, overwriting the tile: the exponentials are in float32."""
+    lowest = torch.finfo(tile.dtype).min
+    highest = tile.amax(-1, keepdim=True).clamp_min_(lowest)
+    sums = tile.sub_(highest).float().exp_().sum(-1)
+    return sums.double().log_().add_(highest.squeeze(-1))
 
 
 def _position_in_block(own_M: Tensor, block: int, blocks: int) -> Tensor:

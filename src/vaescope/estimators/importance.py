@@ -66,7 +66,7 @@ def tail_index(log_w_SN: Tensor) -> Tensor:
     ``CONSTANT_WEIGHTS`` where the weights have no spread; infinite where S is too small for a tail of 5.
     """
     samples = log_w_SN.shape[0]
-    tail = math.ceil(min(samples / 5, 3 * math.sqrt(samples)))
+    tail = math.floor(min(samples / 5, 3 * math.sqrt(samples)))
     if tail < 5:
         return torch.full(log_w_SN.shape[1:], torch.inf, dtype=torch.float64)
     sorted_SN = (log_w_SN.double() - log_w_SN.double().amax(0)).sort(0).values
@@ -81,10 +81,15 @@ def tail_index(log_w_SN: Tensor) -> Tensor:
 
 def _pareto_shape(exceedance_TN: Tensor) -> Tensor:
     """Shape of the generalised Pareto fit to ascending exceedances (Zhang and Stephens 2009, equations 7 to 9)."""
+    return torch.cat([_pareto_shape_of_few(part_TN) for part_TN in exceedance_TN.split(1000, dim=1)])
+
+
+def _pareto_shape_of_few(exceedance_TN: Tensor) -> Tensor:
     tail = exceedance_TN.shape[0]
-    grid_G1 = 1 - (torch.arange(1, 31 + math.isqrt(tail)) - 0.5).reciprocal().mul(30 + math.isqrt(tail)).sqrt()[:, None]
+    points = 30 + math.isqrt(tail)
+    grid_G1 = 1 - (points / (torch.arange(1, points + 1, dtype=torch.float64) - 0.5)).sqrt()[:, None]
     quartile_N = exceedance_TN[int(tail / 4 + 0.5) - 1].clamp_min(1e-300)
-    theta_GN = grid_G1.double() / (3 * quartile_N) + 1 / exceedance_TN[-1]
+    theta_GN = grid_G1 / (3 * quartile_N) + 1 / exceedance_TN[-1]
     shape_GN = torch.log1p(-theta_GN[:, None] * exceedance_TN).mean(1)
     weight_GN = (tail * ((-theta_GN / shape_GN).log() - shape_GN - 1)).softmax(0)
     theta_N = (theta_GN * weight_GN).sum(0)

@@ -14,6 +14,10 @@ class Perplexity(Diagnostic):
     The tokens are the predicted ones (EOS yes, BOS and padding no); the words are those of the text and one EOS.
     """
 
+    def partly_missing(self, draws: Draws) -> dict[str, str]:
+        """Say so where the words are unknown."""
+        return {"perplexity_per_word": "the draws have no 'words'"} if draws.words is None else {}
+
     def estimate(self, draws: Draws) -> Estimates:
         """Return ``perplexity_per_token`` and, where the words are known, ``perplexity_per_word``."""
         bound_N = log_mean_exp(draws.log_weights)

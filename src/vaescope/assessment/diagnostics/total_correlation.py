@@ -29,7 +29,9 @@ class TotalCorrelation(Diagnostic):
         uppers = [bound for bound in bounds if bound.isfinite().all()]
         ends = [jackknife.lower_end(own - bound - marginals.upper, candidates=len(uppers)) for bound in uppers]
         low = max(0.0, *ends)
-        high = jackknife.upper_end(own - aggregate.information - marginals.lower)
+        # with two texts nothing is left to leave out, and only TC <= KL(q(z) || p(z)) <= R is known
+        widest = own - aggregate.information - marginals.lower
+        high = jackknife.upper_end(widest if widest.isfinite().all() else aggregate.rate)
         estimate = Estimate(
             value=jackknife.value(index_code),
             se=jackknife.standard_error(index_code),

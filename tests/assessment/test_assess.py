@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from vaescope import Draws, Estimate, UserError, assess, choices
+from vaescope.assessment.diagnostic import Diagnostic
+from vaescope.assessment.diagnostics.active_units import ActiveUnits
+from vaescope.assessment.findings import VERDICTS, Finding
+from vaescope.model.linear_gaussian import LinearGaussian
+
+TRUTHS = {
+    "rate": "rate",
+    "distortion": "distortion",
+    "elbo": "elbo",
+    "mutual_information": "information",
+    "marginal_kl": "marginal_kl",
+    "total_correlation": "total_correlation",
+    "dimension_kl": "dimension_kl",
+    "joint_inconsistency": "joint_inconsistency",
+}
+
+
+def matched(d: int = 4, rate: float = 4.0) -> LinearGaussian:
+    return LinearGaussian.matched(latent_size=d, data_size=d + 3, rate=rate)
+
+
+def mixed(vae: LinearGaussian) -> LinearGaussian:
+    """An encoder that is wrong in every way: mixed, shifted, too wide."""
+    n = vae.data_size
+    noise = torch.randn(n, n, generator=torch.Generator().manual_seed(1)).double()
+    weight = vae.encoder_weight + vae.encoder_weight @ noise * (0.2 / math.sqrt(n))
+    return replace(vae, encoder_weight=weight, encoder_bias=vae.encoder_bias + 0.2, encoder_std=vae.encoder_std * 1.2)
+
+
+def draws_of(vae: LinearGaussian, n: int = 800, samples: int = 16, seed: int = 0) -> Draws:
+    return Draws(**vae.sample_draws(n, samples=samples, seed=seed), metadata={"entropy": vae.entropy})
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+@pytest.mark.parametrize(("d", "rate"), [(2, 3.0), (8, 5.0), (8, 20.0), (32, 6.0), (32, 60.0)])
+def test_intervals_cover_the_truth(d, rate, wrong):
+    vae = mixed(matched(d, rate)) if wrong else matched(d, rate)
+    found = assess(draws_of(vae)).estimates
+    for name, attribute in TRUTHS.items():
+        estimate, truth = found[name], getattr(vae, attribute)
+        # 80 intervals are looked at here, so each is widened to one in ten thousand
+        slack = 2 * estimate.se + 1e-9
+        assert estimate.low - slack <= truth <= estimate.high + slack, (name, truth, estimate)
+    bound = found["log_likelihood"]
+    assert bound.value - 4 * bound.se <= vae.log_likelihood
+    nats = -vae.log_likelihood / vae.data_size
+    assert math.log(found["perplexity_per_token"].high) >= nats - 2 * bound.se / vae.data_size
+    assert found["perplexity_per_token"].value == pytest.approx(found["perplexity_per_word"].value)
+    assert found["bits_per_byte"].value == pytest.approx(math.log2(found["perplexity_per_token"].value))
+
+
+def test_rate_is_information_plus_marginal_kl():
+    found = assess(draws_of(mixed(matched()))).estimates
+    total = found["mutual_information"].value + found["marginal_kl"].value
+    assert found["rate"].value == pytest.approx(total, abs=1e-9)
+
+
+def test_information_stays_below_its_ceiling():
+    information = assess(draws_of(matched(32, 60.0), n=100)).estimates["mutual_information"]
+    assert information.ceiling == pytest.approx(math.log(100))
+    assert information.value <= information.ceiling + 1e-6
+    assert information.high > 50
+
+
+def test_active_units_are_those_whose_means_vary():
+    vae = matched(4)
+    weight = vae.encoder_weight.clone()
+    weight[2:] = 0
+    found = assess(draws_of(replace(vae, encoder_weight=weight)), diagnostics=["active_units"])
+    assert found.estimates["active_units"].value == 2
+    variances = found.estimates["active_units"].detail["variances"]
+    assert variances[0] == pytest.approx(vae.active_variances[0].item(), rel=0.2)
+    strict = assess(draws_of(vae), diagnostics=[ActiveUnits(cut=10.0)])
+    assert strict.estimates["active_units"].value == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "moved", "still"),
+    [
+        (lambda v: {"encoder_bias": v.encoder_bias + 1.0}, "dimension_kl", "mutual_information"),
+        (lambda v: {"encoder_std": v.encoder_std * 0.5}, "inference_gap", "active_units"),
+        (lambda v: {"bias": v.bias + 1.0}, "distortion", "rate"),
+    ],
+)
+def test_the_right_diagnostic_moves(change, moved, still):
+    right = matched()
+    before, after = (assess(draws_of(vae)) for vae in (right, replace(right, **change(right))))
+
+    def value(assessment, name):
+        if name == "inference_gap":
+            return assessment.estimates["log_likelihood"].value - assessment.estimates["elbo"].value
+        return assessment.estimates[name].value
+
+    assert value(after, moved) > value(before, moved) + 0.4
+    assert value(after, still) == pytest.approx(value(before, still), abs=0.05)
+
+
+def verdicts(assessment) -> dict[str, str]:
+    return {finding.name: finding.verdict for finding in assessment.findings}
+
+
+def test_collapse_is_named_and_makes_consistency_vacuous():
+    assessment = assess(draws_of(matched(4, 0.001)))
+    assert assessment.collapsed
+    first = assessment.findings[0]
+    assert (first.name, first.verdict, first.next_step) == ("latent_use", "FAIL", "try the objective mdr")
+    assert "0 of 4 active units: collapsed" in first.message
+    for name in ("marginal_kl", "inference_gap", "total_correlation"):
+        assert verdicts(assessment)[name] == "VACUOUS"
+
+
+def test_a_good_model_passes():
+    assessment = assess(draws_of(matched(4, 3.0), n=2000, samples=64))
+    assert set(verdicts(assessment).values()) == {"PASS"}
+
+
+def test_a_model_above_the_ceiling_is_unresolved():
+    found = verdicts(assess(draws_of(matched(32, 30.0), n=200)))
+    assert found["mutual_information"] == found["total_correlation"] == found["marginal_kl"] == "UNRESOLVED"
+    assert found["surplus_rate"] == "WARN"
+
+
+def test_a_shifted_aggregate_fails_though_the_rate_is_above_the_ceiling():
+    vae = matched(8, 30.0)
+    assert verdicts(assess(draws_of(replace(vae, encoder_bias=vae.encoder_bias + 3.0), n=300)))["marginal_kl"] == "FAIL"
+
+
+def test_draws_that_are_no_samples_break_an_identity():
+    draws = draws_of(matched())
+    means = draws.posterior_mean.expand_as(draws.z).contiguous()
+    from vaescope.estimators.gaussian import log_density, standard_log_density
+
+    wrong = replace(
+        draws,
+        z=means,
+        log_q_z_x=log_density(means, draws.posterior_mean, draws.posterior_std).sum(-1),
+        log_p_z=standard_log_density(means).sum(-1),
+    )
+    assert verdicts(assess(wrong))["identity_rate"] == "FAIL"
+
+
+def test_missing_tensors_skip_a_diagnostic_with_the_reason():
+    draws = replace(draws_of(matched()), bytes=None, words=None, metadata={}, prior_z=torch.randn(20, 4))
+    assessment = assess(draws)
+    assert set(assessment.skipped) == {"bits_per_byte", "dimension_kl", "joint_inconsistency", "perplexity_per_word"}
+    assert assessment.skipped["bits_per_byte"] == "the draws have no 'bytes'"
+    assert not assessment.estimates["rate"].detail["closed_form"]
+
+
+@pytest.mark.parametrize("name", choices.names("diagnostics"))
+def test_every_diagnostic_keeps_the_contract(name):
+    diagnostic = choices.build("diagnostics", name)
+    assert isinstance(diagnostic, Diagnostic)
+    draws = draws_of(matched(), n=60)
+    first, second = diagnostic.estimate(draws), diagnostic.estimate(draws_of(matched(), n=60))
+    assert first == second
+    assert name in first or all(key.startswith(name) for key in first)
+    for estimate in first.values():
+        assert isinstance(estimate, Estimate)
+        assert estimate.n > 0
+        assert estimate.unit
+        assert estimate.low <= estimate.value <= estimate.high
+
+
+@pytest.mark.parametrize("texts", [2, 3, 5])
+def test_very_few_texts_are_no_accident(texts):
+    json.dumps(assess(draws_of(matched(), n=texts, samples=1)).to_json(), allow_nan=False)
+
+
+def test_the_file_is_complete_and_valid(tmp_path):
+    assessment = assess(draws_of(matched(), n=100), thresholds={"latent_use": 0.2})
+    path = assessment.save(tmp_path, figures=("svg", "png"))
+    content = json.loads(path.read_text())
+    assert {"estimates", "findings", "skipped", "metadata"} <= set(content)
+    assert {"value", "se", "unit", "kind", "n", "low", "high"} <= set(content["estimates"]["marginal_kl"])
+    assert all({"name", "verdict", "message"} <= set(finding) for finding in content["findings"])
+    assert {"vaescope", "torch", "transformers", "python"} <= set(content["metadata"]["versions"])
+    assert content["metadata"]["thresholds"]["latent_use"] == 0.2
+    assert {"rate.svg", "rate.png"} <= {file.name for file in (tmp_path / "assessment-figures").iterdir()}
+    assert {row["name"] for row in assessment.rows()} == set(content["estimates"])
+    order = [VERDICTS.index(finding["verdict"]) for finding in content["findings"]]
+    assert order == sorted(order)
+
+
+def test_unknown_names_are_refused():
+    draws = draws_of(matched(), n=20)
+    with pytest.raises(UserError, match="did you mean 'rate'"):
+        assess(draws, diagnostics=["rat"])
+    with pytest.raises(UserError, match="unknown threshold"):
+        assess(draws, thresholds={"latent": 1.0})
+    with pytest.raises(ValueError, match="verdict"):
+        Finding("x", "MAYBE", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", [False, True])
+def test_nominal_intervals_cover_over_400_seeds(wrong):
+    vae = mixed(matched(4, 3.0)) if wrong else matched(4, 3.0)
+    misses = dict.fromkeys(TRUTHS, 0)
+    for seed in range(400):
+        found = assess(draws_of(vae, n=300, samples=2, seed=seed)).estimates
+        for name, attribute in TRUTHS.items():
+            misses[name] += not found[name].low - 1e-9 <= getattr(vae, attribute) <= found[name].high + 1e-9
+    for name in ("rate", "distortion", "elbo", "joint_inconsistency"):
+        assert 0.03 * 400 - 8 <= misses[name] <= 0.07 * 400 + 4, misses
+    # intervals that enclose a bound on each side cover more than their nominal share
+    for name in ("mutual_information", "marginal_kl", "total_correlation", "dimension_kl"):
+        assert misses[name] <= 0.07 * 400, misses
