@@ -52,7 +52,7 @@ def test_samples_lie_in_the_language_at_every_depth(depth):
 
 def test_the_posterior_is_calibrated_for_the_sampled_topics():
     corpus = TopicPcfg(purity=0.5, depth=1)
-    texts, topics = corpus.sample_with_topics(6_000, seed=0)
+    texts, topics = corpus.sample_with_cause(6_000, seed=0)
     right = corpus.posterior(texts).gather(1, topics[:, None])[:, 0]
     # E p(k|x) of the true topic equals E sum_k p(k|x)^2 where the posterior is that of the sampler.
     difference = right - (corpus.posterior(texts) ** 2).sum(1)

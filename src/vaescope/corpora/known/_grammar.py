@@ -1,4 +1,4 @@
-"""A probabilistic LL(1) grammar without recursion: exact probabilities, entropy and counts of its sentences."""
+"""A probabilistic LL(1) grammar: exact probabilities, entropy and counts of its sentences."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ class Grammar:
     """Sentences of categories from the start symbol ``S``.
 
     One category ahead decides each production (LL(1)), so a sentence has exactly one tree and p(sentence) is the
-    product of the probabilities of its productions. No nonterminal reaches itself, so every expectation is a finite
-    sum over the productions.
+    product of the probabilities of its productions. A nonterminal may reach itself, but not as its own first symbol;
+    every expectation over the sentences is then the solution of a linear system over the nonterminals.
 
     Raises:
-        ValueError: probabilities of a nonterminal do not sum to one, or one category ahead does not decide.
+        ValueError: probabilities of a nonterminal do not sum to one, one category ahead does not decide, or recursion
+            so frequent that the expected length is infinite.
 
     >>> grammar = Grammar({"S": [(0.5, ("Noun", "Verb")), (0.5, ("Verb",))]})
     >>> grammar.log_prob(["Verb"])
@@ -40,6 +41,8 @@ class Grammar:
         for symbol, after in self._follow().items():
             if None in self._table[symbol] and (clash := after & set(self._table[symbol])):
                 raise ValueError(f"{symbol} may be empty, but {min(clash)} may also follow it")
+        if max(abs(np.linalg.eigvals(self._offspring))) >= 1:
+            raise ValueError("the expected length is infinite; make the recursive productions less probable")
 
     @property
     def categories(self) -> list[str]:
@@ -79,7 +82,7 @@ class Grammar:
         return total if position == len(sentence) else -math.inf
 
     def entropy(self) -> float:
-        """Return the entropy of the sentences: H(A) = sum_r p_r (-log p_r + sum of H(B) over B in r)."""
+        """Return the entropy of the sentences: H(A) = sum_r p_r (-log p_r + sum of H(B) over B in r), solved for S."""
         return self._expect(lambda p: -math.log(p), {})
 
     def expected_counts(self) -> dict[str, float]:
@@ -90,8 +93,14 @@ class Grammar:
         """Return p(m) of the number m of words in the ``counted`` categories, ``[M + 1]``.
 
         The generating function of a nonterminal is the mixture over its productions of the products over their
-        symbols; a product of generating functions is a convolution of their coefficients.
+        symbols; a product of generating functions is a convolution of their coefficients. Without recursion they are
+        polynomials; the counts of a recursive grammar have no bound.
+
+        Raises:
+            ValueError: the grammar is recursive.
         """
+        if np.linalg.matrix_power(self._offspring, len(self.rules)).any():
+            raise ValueError("a recursive grammar has sentences of any length, so the counts have no last value")
         known: dict[str, np.ndarray] = {}
 
         def polynomial(symbol: str) -> np.ndarray:
@@ -113,19 +122,24 @@ class Grammar:
         return polynomial("S")
 
     def _expect(self, of_rule: Callable[[float], float], of_category: dict[str, float]) -> float:
-        """Return the expected sum over the tree of ``of_rule`` (of each production) and ``of_category``."""
-        known: dict[str, float] = {}
+        """Return the expected sum over the tree of ``of_rule`` (of each production) and ``of_category``.
 
-        def value(symbol: str) -> float:
-            if symbol not in self.rules:
-                return of_category.get(symbol, 0.0)
-            if symbol not in known:
-                known[symbol] = sum(
-                    p * (of_rule(p) + sum(value(part) for part in body)) for p, body in self.rules[symbol]
-                )
-            return known[symbol]
+        With E_AB the expected number of B in one rewriting of A and c_A the expected share of that rewriting, the sum
+        below A is v = c + E v (Grenander 1976).
+        """
+        own_A = [
+            sum(p * (of_rule(p) + sum(of_category.get(part, 0.0) for part in body)) for p, body in productions)
+            for productions in self.rules.values()
+        ]
+        values_A = np.linalg.solve(np.eye(len(self.rules)) - self._offspring, np.array(own_A))
+        return float(values_A[list(self.rules).index("S")])
 
-        return value("S")
+    @cached_property
+    def _offspring(self) -> np.ndarray:
+        """Expected number of each nonterminal in one rewriting of each, ``[A, A]``."""
+        return np.array(
+            [[sum(p * body.count(b) for p, body in productions) for b in self.rules] for productions in self.rules.values()]
+        )
 
     @cached_property
     def _reversed(self) -> dict[str, tuple[list[tuple[str, ...]], list[float]]]:

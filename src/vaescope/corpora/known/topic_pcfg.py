@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
 from functools import cache, cached_property
 
 import numpy as np
@@ -18,7 +17,9 @@ import torch
 from torch import Tensor
 
 from vaescope.corpora.known._grammar import Grammar, Rules
-from vaescope.corpora.known._known import KnownCorpus
+from vaescope.corpora.known._known import DiscreteCause
+from vaescope.corpora.known._lexicon import zipf_law
+from vaescope.corpora.known._topics import NoisyTopics
 from vaescope.corpora.known._words import FUNCTION, TOPICS
 from vaescope.errors import UserError
 
@@ -26,7 +27,7 @@ CONTENT = ("Noun", "Transitive", "Intransitive", "Adjective")
 """The categories whose words depend on the topic."""
 
 
-class TopicPcfg(KnownCorpus):
+class TopicPcfg(DiscreteCause):
     r"""The distribution p(x) = p(tree) prod_{function words} p(w|c) prod_{content words} p(w|c, g_w) p(n), with
 
         p(n) = 1/K sum_k a^{n_k} ((1 - a)/(K - 1))^{m - n_k},    m = sum_g n_g.
@@ -69,9 +70,9 @@ class TopicPcfg(KnownCorpus):
             raise UserError("topic_pcfg: words must be at least 1 and zipf at least 0")
         self.topics = topics
         self.grammar = Grammar(rules(depth))
-        self._log_pure, self._log_other = math.log(purity), math.log((1 - purity) / (topics - 1))
+        self._groups = NoisyTopics(topics=topics, purity=purity)
         self._lexicon = _lexicon(topics, words, random.Random(seed))
-        self._zipf = {c: _zipf(len(groups[0]), zipf) for c, groups in self._lexicon.items()}
+        self._zipf = {c: zipf_law(len(groups[0]), zipf) for c, groups in self._lexicon.items()}
         self._entries = {
             word: (c, g if c in CONTENT else None, math.log(p))
             for c, groups in self._lexicon.items()
@@ -85,11 +86,7 @@ class TopicPcfg(KnownCorpus):
         """All words of the language, sorted."""
         return sorted(self._entries)
 
-    def sample(self, n: int, *, seed: int) -> list[str]:
-        """Draw ``n`` independent sentences; the same seed draws the same."""
-        return self.sample_with_topics(n, seed=seed)[0]
-
-    def sample_with_topics(self, n: int, *, seed: int) -> tuple[list[str], Tensor]:
+    def sample_with_cause(self, n: int, *, seed: int) -> tuple[list[str], Tensor]:
         """Draw ``n`` sentences and the topic of each, ``[N]``, int64."""
         trees, rng = random.Random(seed), np.random.default_rng(seed)
         sentences = [self.grammar.sample(trees) for _ in range(n)]
@@ -97,8 +94,7 @@ class TopicPcfg(KnownCorpus):
         lengths = [len(sentence) for sentence in sentences]
         category_W = np.array([category for sentence in sentences for category in sentence])
         topic_W = np.repeat(topic_N, lengths)
-        pure_W = rng.random(len(topic_W)) < math.exp(self._log_pure)
-        group_W = np.where(pure_W, topic_W, (topic_W + rng.integers(1, self.topics, len(topic_W))) % self.topics)
+        group_W = self._groups.draw(topic_W, rng)
         word_W = np.empty(len(topic_W), dtype=object)
         for category, groups in self._lexicon.items():
             here = category_W == category
@@ -111,12 +107,16 @@ class TopicPcfg(KnownCorpus):
     def log_prob(self, texts: list[str]) -> Tensor:
         """Return log p(x), ``[N]``, float64; -inf outside the language."""
         log_shared_N, counts_NK = self._analyse(texts)
-        return log_shared_N + torch.logsumexp(self._log_joint(counts_NK), dim=1)
+        return log_shared_N + torch.logsumexp(self._groups.log_joint(counts_NK), dim=1)
+
+    def prior(self) -> Tensor:
+        """Return p(k) = 1/K, ``[K]``."""
+        return torch.full((self.topics,), 1 / self.topics, dtype=torch.float64)
 
     def posterior(self, texts: list[str]) -> Tensor:
         """Return p(k|x), ``[N, K]``, float64; NaN outside the language."""
         log_shared_N, counts_NK = self._analyse(texts)
-        posterior_NK = torch.softmax(self._log_joint(counts_NK), dim=1)
+        posterior_NK = torch.softmax(self._groups.log_joint(counts_NK), dim=1)
         return posterior_NK.masked_fill(log_shared_N.isinf()[:, None], torch.nan)
 
     def entropy(self) -> float:
@@ -125,8 +125,7 @@ class TopicPcfg(KnownCorpus):
 
     def conditional_entropy(self) -> float:
         """Return H(X|K) = H(tree) + sum over categories of E[n_c] H(W|c, k)."""
-        a, b = math.exp(self._log_pure), math.exp(self._log_other)
-        group = -(a * self._log_pure + (self.topics - 1) * b * self._log_other)
+        group = self._groups.entropy()
         lexical = {c: float(-(p * np.log(p)).sum()) + group * (c in CONTENT) for c, p in self._zipf.items()}
         counts = self.grammar.expected_counts()
         return self.grammar.entropy() + sum(n * lexical[c] for c, n in counts.items())
@@ -141,23 +140,8 @@ class TopicPcfg(KnownCorpus):
 
     @cached_property
     def _ambiguity(self) -> float:
-        """E H(K|n): counts that are permutations of each other share their probability and their entropy."""
-        probability_M = self.grammar.count_distribution(set(CONTENT))
-        total = 0.0
-        for m, p in enumerate(probability_M):
-            counts = list(_partitions(m, self.topics))
-            log_joint = self._log_joint(torch.tensor(counts, dtype=torch.float64).reshape(len(counts), self.topics))
-            log_p = log_joint.logsumexp(1)
-            log_posterior = log_joint - log_p[:, None]
-            entropy = -(log_posterior.exp() * log_posterior).sum(1)
-            ways = torch.tensor([_log_ways(c) for c in counts], dtype=torch.float64)
-            total += float(p) * float(((log_p + ways).exp() * entropy).sum())
-        return total
-
-    def _log_joint(self, counts_NK: Tensor) -> Tensor:
-        """Return log p(k) p(groups|k) for counts of content words per group."""
-        total_N1 = counts_NK.sum(1, keepdim=True)
-        return counts_NK * self._log_pure + (total_N1 - counts_NK) * self._log_other - math.log(self.topics)
+        """E H(K|n)."""
+        return self._groups.ambiguity(self.grammar.count_distribution(set(CONTENT)))
 
     def _analyse(self, texts: list[str]) -> tuple[Tensor, Tensor]:
         """Return the topic-free part of log p(x), ``[N]``, and the content words per group, ``[N, K]``."""
@@ -221,27 +205,3 @@ def _lexicon(topics: int, words: int, rng: random.Random) -> dict[str, list[list
         for group in lexicon[c]:
             rng.shuffle(group)
     return {c: [group[:words] for group in groups] for c, groups in lexicon.items()}
-
-
-def _zipf(n: int, exponent: float) -> np.ndarray:
-    weight = np.arange(1, n + 1, dtype=np.float64) ** -exponent
-    return weight / weight.sum()
-
-
-def _partitions(total: int, parts: int, largest: int | None = None) -> Iterator[tuple[int, ...]]:
-    """Yield the decreasing tuples of ``parts`` non-negative integers with sum ``total``."""
-    largest = total if largest is None else largest
-    if parts == 1:
-        if total <= largest:
-            yield (total,)
-        return
-    for first in range(min(total, largest), -(-total // parts) - 1, -1):
-        for rest in _partitions(total - first, parts - 1, first):
-            yield (first, *rest)
-
-
-def _log_ways(counts: tuple[int, ...]) -> float:
-    """Return the log-number of group sequences whose counts are a permutation of ``counts``."""
-    sequences = math.lgamma(sum(counts) + 1) - sum(math.lgamma(c + 1) for c in counts)
-    repeats = sum(math.lgamma(counts.count(c) + 1) for c in set(counts))
-    return sequences + math.lgamma(len(counts) + 1) - repeats
