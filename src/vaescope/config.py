@@ -74,6 +74,15 @@ class ModelConfig(Section):
     pooling: Literal["first_last", "first", "mean"] = Field("first_last", description="states that q(z|x) reads")
     prior: str | dict[str, Any] = Field("standard", description="p(z)")
     tie: bool = Field(True, description="share encoder and decoder parameters where the architectures allow")
+    word_dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of the decoder's input words that are dropped in training, BOS never"
+    )
+    freeze: Literal["none", "encoder", "decoder", "both"] = Field("none", description="networks that are not trained")
+    lora: dict[str, Any] | None = Field(
+        None, description="a low-rank adapter in place of the decoder's training: {rank: 8, alpha: 16, dropout: 0.0}"
+    )
+    init_from: str | None = Field(None, description="a run or model folder whose weights the model starts from")
+    reset_decoder: bool = Field(False, description="with init_from: start with a new decoder and new injections")
 
 
 class TrainingConfig(Section):
@@ -119,7 +128,7 @@ class RunConfig(Section):
     )
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     assessment: AssessmentConfig = Field(default_factory=AssessmentConfig)
-    seed: int = 0
+    seed: int = Field(0, ge=0, description="seed of all randomness but that of the data")
     out: Path = Field(Path("runs/run"), description="the run folder")
 
 

@@ -63,15 +63,16 @@ class Multiplier(DenseMultiplier):
 class Constraint(nn.Module):
     """One constraint on a term, with its multiplier and the controller that moves it.
 
-    The relative violation e = (bound - value) / max(|bound|, 1), clipped to [-1, 1] (the other sign for
-    <=), drives the multiplier once per optimiser step:
+    The relative violation e = (bound - value) / max(|bound|, 1), clipped to [-1, 1] (the other sign for <=),
+    drives the multiplier once per optimiser step:
 
-    * ``pi`` (default): u = ``proportional`` * EMA(e) + ``step_size`` * sum(e), the nuPI controller. The
-    proportional
-      part damps the oscillation of plain ascent, the average (``smoothing``) takes the noise of a batch out.
+    * ``pi`` (default): u = ``proportional`` * EMA(e) + ``step_size`` * sum(e), the nuPI controller, and the penalty
+      below. The proportional part and the penalty damp the oscillation of plain ascent; the average (``smoothing``)
+      takes the noise of a batch out.
     * ``lagrangian``: u += ``step_size`` * e.
-    * ``augmented``: likewise, and the loss gains ``penalty`` / 2 * violation^2 (of a micro-batch) while
-    violated.
+    * ``augmented``: the same, and the loss gains penalty / (2 |bound|) * violation^2 while violated. So far from its
+      bound a term is paid up to ``penalty`` nats per nat (the way out of a collapsed posterior, where a weight of
+      zero is not enough), and at the bound nothing. It is taken in each micro-batch.
 
     Sohrabi et al., On PI Controllers for Updating Lagrange Multipliers, ICML 2024; Pelsmaeker and Aziz,
     ACL 2020.
@@ -99,19 +100,23 @@ class Constraint(nn.Module):
         self.multiplier = Multiplier(weight=abs(weight), opposing=opposing, scale=options.pop("scale", 1.0))
         equality = relation == "=="
         kind = cooper.ConstraintType.EQUALITY if equality else cooper.ConstraintType.INEQUALITY
-        penalty = options.pop("penalty", 0.1)
-        augmented = method == "augmented"
+        penalty = options.pop("penalty", 1.0) / max(abs(self.bound), 1.0)
+        augmented = method != "lagrangian"
         self.rule = cooper.Constraint(
             constraint_type=kind,
             formulation_type=AugmentedLagrangian if augmented else Lagrangian,
             multiplier=self.multiplier,
             penalty_coefficient=DensePenaltyCoefficient(torch.tensor([penalty])) if augmented else None,
         )
-        step_size = options.pop("step_size", 0.01)
+        step_size = options.pop("step_size", 0.03)
         self.dual: torch.optim.Optimizer
         if method == "pi":
-            gains = {"Kp": options.pop("proportional", 1.0), "ema_nu": options.pop("smoothing", 0.9)}
-            self.dual = nuPI(self.multiplier.parameters(), lr=1.0, Ki=step_size, maximize=True, **gains)
+            gains: dict[str, Any] = {
+                "Ki": step_size,
+                "Kp": options.pop("proportional", 0.5),
+                "ema_nu": options.pop("smoothing", 0.9),
+            }
+            self.dual = nuPI(self.multiplier.parameters(), lr=1.0, maximize=True, **gains)
         else:
             self.dual = torch.optim.SGD(self.multiplier.parameters(), lr=step_size, maximize=True)
 
@@ -169,9 +174,9 @@ def build_constraint(spec: dict[str, Any], weight: float) -> Constraint:
     for key in spec:
         if key not in known:
             raise unknown("key of a constraint", key, known)
-    for key in ("term", "relation", "bound"):
+    for key in ("relation", "bound"):
         if key not in spec:
-            raise UserError(f"a constraint needs a {key}, for instance {{term: rate, relation: '>=', bound: 8}}")
+            raise UserError(f"the constraint on {spec['term']} needs a {key}, for instance relation: '>=', bound: 8")
     if spec["relation"] not in RELATIONS:
         raise unknown("relation", str(spec["relation"]), RELATIONS)
     if spec.get("method", "pi") not in METHODS:

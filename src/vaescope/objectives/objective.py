@@ -14,7 +14,7 @@ from vaescope import choices
 from vaescope.errors import UserError, unknown
 from vaescope.model.passes import Pass
 from vaescope.objectives.constraints import Constraint, build_constraint
-from vaescope.objectives.schedules import build_schedule
+from vaescope.objectives.schedules import Schedule, build_schedule
 from vaescope.objectives.term import Term
 
 
@@ -57,20 +57,21 @@ class Objective(nn.Module):
     def __init__(self, terms: dict[str, Any], constraints: list[dict[str, Any]] | None = None) -> None:
         super().__init__()
         self.terms: dict[str, Term] = {}
-        self.schedules = {}
+        self.schedules: dict[str, Schedule] = {}
         for name, given in terms.items():
             options = dict(given) if isinstance(given, dict) and "schedule" not in given else {"weight": given}
             self.schedules[name] = build_schedule(options.pop("weight", 1.0), name=f"weight of {name}")
             self.terms[name] = choices.build("terms", name, **options)
         if all(schedule.largest == 0 for schedule in self.schedules.values()):
             raise UserError("the objective minimises nothing: give at least one term a weight > 0")
-        self.constraints = nn.ModuleList(self._constraint(spec) for spec in constraints or [])
-        _refuse_contradictions(list(self.constraints))
+        self.constraints = [self._constraint(spec) for spec in constraints or []]
+        _refuse_contradictions(self.constraints)
+        self.registered = nn.ModuleList(self.constraints)
 
     def _constraint(self, spec: dict[str, Any]) -> Constraint:
         name = spec.get("term")
-        if name is None:
-            return build_constraint(spec, 0.0)
+        if not isinstance(name, str):
+            raise UserError("a constraint needs a term, for instance {term: rate, relation: '>=', bound: 8}")
         if name not in self.terms:
             self.terms[name] = choices.build("terms", name)
         largest = self.schedules[name].largest if name in self.schedules else 0.0
@@ -96,6 +97,7 @@ class Objective(nn.Module):
             observed |= constraint.lagrangian_part(values[constraint.term])
         state = cooper.CMPState(loss=self.weighted_sum(values, step), observed_constraints=observed)
         total = state.compute_primal_lagrangian().lagrangian
+        assert total is not None
         return Loss(total, {name: value.detach() for name, value in values.items()})
 
     def weighted_sum(self, values: dict[str, Any], step: int) -> Any:
@@ -137,7 +139,7 @@ def build_objective(spec: str | dict[str, Any]) -> Objective:
     return Objective(**spec)
 
 
-def _refuse_contradictions(constraints: list[Any]) -> None:
+def _refuse_contradictions(constraints: list[Constraint]) -> None:
     """Refuse two constraints on one term that cannot both bind or are the same."""
     by_term: dict[str, dict[str, float]] = defaultdict(dict)
     for c in constraints:

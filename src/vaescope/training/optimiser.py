@@ -17,7 +17,8 @@ def build_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.Ada
     An embedding row has a gradient only when its token occurs, so decay would shrink rare words towards zero.
     """
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
-    decayed, spared = [], []
+    decayed: list[nn.Parameter] = []
+    spared: list[nn.Parameter] = []
     for parameter in model.parameters():
         if parameter.requires_grad:
             matrix = parameter.ndim >= 2 and id(parameter) not in embeddings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
@@ -110,7 +110,9 @@ class RunFolder:
     def load_tokenizer(self) -> PreTrainedTokenizerFast | None:
         """Return the tokenizer of the run, or None before there is one."""
         recover(self.tokenizer)
-        return AutoTokenizer.from_pretrained(self.tokenizer) if self.tokenizer.exists() else None
+        if not self.tokenizer.exists():
+            return None
+        return cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(self.tokenizer))
 
 
 def _parsed(line: str) -> dict[str, Any]:

@@ -73,4 +73,6 @@ def build_tracker(name: str, folder: Path, config: dict[str, Any], step: int) ->
     """Return the tracker ``tensorboard``, ``wandb`` or ``none`` for a run that starts or resumes at ``step``."""
     if name == "none":
         return NoTracker()
-    return {"tensorboard": TensorBoard, "wandb": WeightsAndBiases}[name](folder, config, step)
+    if name == "wandb":
+        return WeightsAndBiases(folder, config, step)
+    return TensorBoard(folder, config, step)

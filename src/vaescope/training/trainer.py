@@ -44,7 +44,7 @@ class Trainer:
         self.objective = build_objective(config.objective).to(device)
         corpus = load_corpus(config.data)
         self.tokenizer = self._tokenizer(corpus.train)
-        limits = {"max_length": config.data.max_length, "too_long": config.data.too_long}
+        limits: dict[str, Any] = {"max_length": config.data.max_length, "too_long": config.data.too_long}
         train = tokenize(corpus.train, self.tokenizer, name=f"{corpus.name} (train)", **limits)
         valid = tokenize(corpus.valid, self.tokenizer, name=f"{corpus.name} (valid)", **limits)
         self.batches = StepBatches(

@@ -1,0 +1,121 @@
+import json
+import math
+
+import pytest
+import torch
+
+from vaescope.errors import UserError
+from vaescope.model.encoder import draw
+from vaescope.objectives.terms.distortion import Distortion
+from vaescope.training import step
+from vaescope.training.loop import train
+from vaescope.training.run_folder import RunFolder
+
+
+def test_a_run_is_a_folder(tmp_path, make_config):
+    lines = []
+    folder = train(make_config(tmp_path / "run", tracker="tensorboard"), on_validation=lines.append)
+    assert {f.name for f in folder.path.iterdir()} == {
+        "config.yaml",
+        "environment.json",
+        "metrics.jsonl",
+        "status.json",
+        "checkpoint",
+        "model",
+        "tokenizer",
+        "tensorboard",
+    }
+    assert folder.config == make_config(tmp_path / "run", tracker="tensorboard")
+    assert lines == folder.metrics("validation")
+    environment = json.loads((folder.path / "environment.json").read_text())
+    assert {"command", "git", "packages", "cpu", "time"} <= environment.keys()
+    assert folder.status["weights"] == "last, step 6"
+    assert not folder.load_model().training
+
+
+def test_every_log_line_says_what_is_needed(tmp_path, make_config):
+    folder = train(make_config(tmp_path / "run", objective={"preset": "mdr", "rate": 2}))
+    first, *_ = lines = folder.metrics("train")
+    assert [line["step"] for line in lines] == [2, 4, 6]
+    assert first["weights"] == {"distortion": 1.0, "rate": 1.0}
+    assert first["multipliers"]["rate>="] > 0
+    assert first["epoch"] == pytest.approx(2 * 8 / 64)
+    for key in ("loss", "gradient", "learning_rate", "texts_per_second", "tokens_per_second", "rate"):
+        assert math.isfinite(first[key])
+    validation = folder.metrics("validation")[0]
+    assert validation["elbo"] == pytest.approx(-validation["distortion"] - validation["rate"], rel=1e-5)
+
+
+def test_accumulation_does_not_change_the_gradient(tmp_path, make_config, monkeypatch):
+    # without dropout and noise the sum over micro-batches is that of one batch
+    monkeypatch.setattr(step, "draw", lambda posterior, noise: draw(posterior, 0 * noise))
+    config = [make_config(tmp_path / str(a), accumulate=a) for a in (1, 4)]
+    for each in config:
+        each.model.encoder |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    one, four = (train(each).metrics("train") for each in config)
+    for a, b in zip(one, four, strict=True):
+        for key in ("loss", "rate", "gradient"):
+            assert a[key] == pytest.approx(b[key], rel=1e-4)
+
+
+def test_the_loss_falls(tmp_path, make_config):
+    lines = train(make_config(tmp_path / "run", steps=40, validate_every=20)).metrics("validation")
+    assert lines[-1]["objective"] < lines[0]["objective"] - 1
+
+
+def test_a_number_that_is_not_finite_stops_the_run_and_is_never_saved(tmp_path, make_config, monkeypatch):
+    plain, steps = Distortion.__call__, []
+
+    def poisoned(self, pass_):
+        steps.append(1)
+        return plain(self, pass_) * (float("nan") if len(steps) == 5 else 1.0)
+
+    monkeypatch.setattr(Distortion, "__call__", poisoned)
+    config = make_config(tmp_path / "run", validate_every=100, steps=100)
+    with pytest.raises(UserError, match="step 5: distortion is not finite"):
+        train(config)
+    assert RunFolder(config.out).metrics()[-1]["step"] == 4
+    state = torch.load(tmp_path / "run" / "checkpoint" / "state.pt", weights_only=True)
+    assert state["step"] == 3
+
+
+def test_the_encoder_has_no_dropout_in_training(tmp_path, make_config):
+    from accelerate import Accelerator
+
+    from vaescope.training.trainer import Trainer
+
+    config = make_config(tmp_path / "run")
+    folder = RunFolder(config.out)
+    folder.open(config)
+    trainer = Trainer(config, folder, Accelerator(cpu=True))
+    batch = [trainer.valid[0]]
+    torch.manual_seed(0)
+    one, two = trainer.network(batch), trainer.network(batch)
+    torch.testing.assert_close(one.posterior.mean, two.posterior.mean, rtol=0, atol=0)
+    assert not torch.equal(one.log_p_x_z, two.log_p_x_z)
+
+
+def test_bfloat16_keeps_densities_and_weights_in_float32(tmp_path, make_config):
+    folder = train(make_config(tmp_path / "run", precision="bf16"))
+    fp32 = train(make_config(tmp_path / "fp32"))
+    assert {p.dtype for p in folder.load_model().parameters()} == {torch.float32}
+    last = [f.metrics("validation")[-1]["objective"] for f in (folder, fp32)]
+    assert last[0] == pytest.approx(last[1], rel=0.02)
+
+
+def test_patience_counts_only_weights_that_meet_the_constraint(tmp_path, make_config):
+    objective = {
+        "terms": {"distortion": 1, "rate": 1},
+        "constraints": [{"term": "rate", "relation": ">=", "bound": 90}],
+    }
+    folder = train(make_config(tmp_path / "run", objective=objective, patience=1, validate_every=1))
+    assert folder.status["step"] == 6
+    assert folder.status["weights"] == "last, step 6"
+
+
+@pytest.mark.parametrize("path", ["nowhere", "."])
+def test_what_is_no_run_is_told(tmp_path, path):
+    with pytest.raises(UserError, match="not a run folder"):
+        _ = RunFolder(tmp_path / path).config
+    with pytest.raises(UserError, match="no model/ yet"):
+        RunFolder(tmp_path / path).load_model()

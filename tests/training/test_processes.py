@@ -1,0 +1,50 @@
+"""Two processes give what one gives with the same texts per step."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from vaescope.training.loop import train
+from vaescope.training.run_folder import RunFolder
+
+CODE = (
+    "import sys; from vaescope.config import RunConfig; from vaescope.training.loop import train;"
+    "train(RunConfig.model_validate_json(open(sys.argv[1]).read()))"
+)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def run_as_two(config, file):
+    file.write_text(config.model_dump_json())
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", CODE, str(file)],
+            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
+        for rank in range(2)
+    ]
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    return RunFolder(config.out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", [{"preset": "mdr", "rate": 2.0}, {"preset": "autoencoder"}])
+def test_two_processes_equal_one(tmp_path, make_config, preset):
+    options = {"objective": preset, "steps": 10, "patience": 5}
+    one = train(make_config(tmp_path / "one", accumulate=4, **options))
+    two = run_as_two(make_config(tmp_path / "two", accumulate=2, **options), tmp_path / "config.json")
+    assert one.status == two.status
+    for a, b in zip(one.metrics(), two.metrics(), strict=True):
+        for key in ("loss", "rate", "distortion", "gradient", "objective", "multipliers", "step"):
+            if key in a:
+                assert json.loads(json.dumps(b[key])) == pytest.approx(a[key], rel=1e-6, abs=1e-6), (key, a["step"])

@@ -1,0 +1,131 @@
+"""KilledError at any moment and started again, a run gives the numbers of one that never stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from vaescope.errors import UserError
+from vaescope.training.loop import train
+from vaescope.training.run_folder import RunFolder
+
+MDR = {"preset": "mdr", "rate": 2.0}
+TIMES = ("texts_per_second", "tokens_per_second")
+
+
+class KilledError(Exception):
+    """What stands for SIGKILL in one process."""
+
+
+def numbers(folder):
+    return [{k: v for k, v in line.items() if k not in TIMES} for line in folder.metrics()]
+
+
+def weights(folder):
+    return folder.load_model().state_dict()
+
+
+def kill_at(step):
+    def progress(done, total, note):
+        if done == step:
+            raise KilledError
+
+    return progress
+
+
+def interrupted(config, *steps):
+    for step in steps:
+        with pytest.raises(KilledError):
+            train(config, progress=kill_at(step))
+    return train(config)
+
+
+def same(one, other):
+    assert numbers(one) == numbers(other)
+    expected = weights(other)
+    for name, tensor in weights(one).items():
+        assert torch.equal(tensor, expected[name]), name
+
+
+def test_killed_twice_equals_uninterrupted_bit_for_bit(tmp_path, make_config):
+    options = {"objective": MDR, "steps": 20, "accumulate": 2, "save_every": 7, "log_every": 3}
+    whole = train(make_config(tmp_path / "whole", **options))
+    # before the first checkpoint, then between two of them and between two log lines
+    parts = interrupted(make_config(tmp_path / "parts", **options), 5, 16)
+    same(whole, parts)
+
+
+@pytest.mark.slow
+def test_two_hundred_steps_are_a_hundred_a_kill_and_a_hundred(tmp_path, make_config):
+    options = {"objective": MDR, "steps": 200, "accumulate": 2, "save_every": 100, "log_every": 10}
+    whole = train(make_config(tmp_path / "whole", **options))
+    config = make_config(tmp_path / "parts", **options)
+    file = tmp_path / "config.json"
+    file.write_text(config.model_dump_json())
+    code = (
+        "import sys; from vaescope.config import RunConfig; from vaescope.training.loop import train;"
+        "train(RunConfig.model_validate_json(open(sys.argv[1]).read()))"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([sys.executable, "-c", code, str(file)], env=environment)
+    folder = RunFolder(config.out)
+    while not (steps := [line["step"] for line in folder.metrics()]) or max(steps) < 120:
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not folder.status
+    same(whole, train(config))
+
+
+def test_a_finished_run_does_nothing_and_says_so(tmp_path, make_config, caplog):
+    config = make_config(tmp_path / "run")
+    before = numbers(train(config))
+    assert numbers(train(config, progress=kill_at(1))) == before
+    assert "finished" in caplog.text
+
+
+def test_best_weights_are_kept_and_patience_survives_a_kill(tmp_path, make_config):
+    options = {"steps": 20, "patience": 2, "validate_every": 2, "learning_rate": 1e-7, "save_every": 3}
+    whole = train(make_config(tmp_path / "whole", **options))
+    parts = interrupted(make_config(tmp_path / "parts", **options), 4)
+    same(whole, parts)
+    assert parts.status == whole.status
+    assert whole.status["weights"].startswith("best")
+
+
+@pytest.mark.parametrize(
+    ("change", "key"), [({"steps": 9}, "training.steps"), ({"seed": 1}, "seed"), ({"objective": MDR}, "objective")]
+)
+def test_a_folder_of_another_run_is_refused_with_the_key(tmp_path, make_config, change, key):
+    train(make_config(tmp_path / "run"))
+    with pytest.raises(UserError, match=key) as caught:
+        train(make_config(tmp_path / "run", **change))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_checkpoint_is_told(tmp_path, make_config):
+    config = make_config(tmp_path / "run")
+    with pytest.raises(KilledError):
+        train(config, progress=kill_at(4))
+    (tmp_path / "run" / "checkpoint" / "state.pt").write_bytes(b"nothing")
+    with pytest.raises(UserError, match="checkpoint cannot be read"):
+        train(config)
+
+
+def test_a_kill_while_saving_leaves_a_whole_checkpoint(tmp_path, make_config):
+    config = make_config(tmp_path / "run")
+    with pytest.raises(KilledError):
+        train(config, progress=kill_at(4))
+    # between the two renames of whole_folder, and a new folder half written
+    (tmp_path / "run" / "checkpoint").rename(tmp_path / "run" / ".checkpoint.old")
+    (tmp_path / "run" / ".checkpoint.new").mkdir()
+    with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
+        file.write('{"kind": "train", "st')
+    same(train(config), train(make_config(tmp_path / "whole")))
+    assert all(json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
