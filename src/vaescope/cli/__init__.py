@@ -12,6 +12,7 @@ from vaescope.cli.assess import assess
 from vaescope.cli.demo import demo
 from vaescope.cli.latent import COMMANDS as LATENT_COMMANDS
 from vaescope.cli.list import list_choices
+from vaescope.cli.push import push
 from vaescope.cli.sample import sample
 from vaescope.cli.schema import schema
 from vaescope.cli.train import train
@@ -28,6 +29,7 @@ app.command()(train)
 app.command()(assess)
 app.command()(sample)
 app.command(name="list")(list_choices)
+app.command()(push)
 app.command()(schema)
 for _command in LATENT_COMMANDS:
     app.command(rich_help_panel="Latent space")(_command)

@@ -1,0 +1,192 @@
+"""The model card: what a model is, what it was trained on and what its assessment says, as README.md of its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from huggingface_hub import ModelCard, ModelCardData
+
+from vaescope.errors import UserError
+
+UNKNOWN = "unknown"
+"""The licence of a model whose maker has named none (an identifier of the hub)."""
+
+
+def write_card(
+    folder: Path | str,
+    *,
+    config: dict[str, Any],
+    environment: dict[str, Any],
+    assessment: dict[str, Any] | None = None,
+    licence: str | None = None,
+) -> Path:
+    """Write ``README.md`` into a model folder: architecture, data, objective, assessment, licence, how to load.
+
+    A path of the data is given by its last part only, since a card is made to be published.
+
+    Args:
+        folder: the folder of the model (``RUN/model``).
+        config: the configuration of the run, as JSON.
+        environment: what it was trained with (``environment.json``); may be empty.
+        assessment: the content of ``assessment.json``, or None before there is one.
+        licence: an identifier of the hub, for instance ``apache-2.0``; the one of a card that is there already is kept.
+    """
+    path = Path(folder) / "README.md"
+    data = ModelCardData(
+        license=licence or _licence(path),
+        library_name="vaescope",
+        pipeline_tag="text-generation",
+        tags=["vaescope", "vae", "latent-variable-model", "transformers"],
+    )
+    sections = [
+        "# Text VAE",
+        "A Transformer VAE for text: an encoder q(z|x), a decoder p(x|z) and a prior p(z), made with vaescope.",
+        "## Use\n\n" + _USE,
+        "## Architecture\n\n" + _table(("part", "choice"), _architecture(config["model"])),
+        "## Data\n\n" + _data(config["data"]),
+        "## Objective\n\n" + _block(config["objective"]),
+        "## Training\n\n" + _table(("setting", "value"), _training(config, environment)),
+        "## Assessment\n\n" + _assessment(assessment),
+        "## Licence\n\n" + _licence_words(str(data.license)),
+    ]
+    path.write_text(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n", encoding="utf-8")
+    return path
+
+
+def refresh_card(run: Path | str, *, licence: str | None = None) -> Path:
+    """Write the card of a run anew from its files, after an assessment or with another licence.
+
+    Raises:
+        UserError: the folder holds no run with a trained model.
+    """
+    run = Path(run)
+    if not (run / "config.yaml").exists() or not (run / "model" / "config.json").exists():
+        raise UserError(f"{run}: not a run with a trained model (config.yaml and model/)")
+    return write_card(
+        run / "model",
+        config=yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")),
+        environment=_json(run / "environment.json") or {},
+        assessment=_json(run / "assessment.json"),
+        licence=licence,
+    )
+
+
+_USE = """```python
+from vaescope import load
+
+vae = load("FOLDER")  # this folder, or its name on the hub
+vae.reconstruct(["a text"])
+vae.interpolate("one text", "another text", steps=5)
+vae.sample(3)
+```
+
+The model alone is `TransformerVAE.from_pretrained("FOLDER")`, a `PreTrainedModel` of transformers."""
+
+
+def _architecture(model: dict[str, Any]) -> list[tuple[str, str]]:
+    decoder = model.get("decoder")
+    rows = [
+        ("encoder", _network(model["encoder"])),
+        ("decoder", "the encoder's architecture made causal" if decoder is None else _network(decoder)),
+        ("latent units", str(model["latent_size"])),
+        *((key, _inline(model[key])) for key in ("injection", "pooling", "prior") if key in model),
+    ]
+    return [*rows, ("encoder and decoder tied", "yes" if model.get("tie") else "no")]
+
+
+def _network(side: str | dict[str, Any]) -> str:
+    if isinstance(side, str):
+        return f"pre-trained: {_public(side)}"
+    return "new: " + ", ".join(f"{key} {value}" for key, value in side.items())
+
+
+def _data(data: dict[str, Any]) -> str:
+    if data.get("known"):
+        source = f"The built-in corpus `{data['known']}`"
+    elif data.get("hub"):
+        source = f"The data set `{_public(data['hub'])}`"
+    else:
+        source = f"Texts of `{Path(data['path']).name}`"
+    rule = {"truncate": "truncated", "drop": "left out", "error": "refused"}.get(data.get("too_long", ""), "truncated")
+    return f"{source}. Longest text: {data.get('max_length')} tokens (BOS and EOS included); longer ones are {rule}."
+
+
+def _training(config: dict[str, Any], environment: dict[str, Any]) -> list[tuple[str, str]]:
+    training, packages = config["training"], environment.get("packages", {})
+    wanted = ("steps", "batch_size", "learning_rate", "schedule", "precision")
+    rows = [(key, str(training[key])) for key in wanted if key in training]
+    rows.append(("seed", str(config.get("seed", 0))))
+    rows += [(name, packages[name]) for name in ("vaescope", "torch", "transformers") if name in packages]
+    if environment.get("accelerators"):
+        rows.append(("hardware", ", ".join(environment["accelerators"])))
+    return [*rows, *((key, environment[key]) for key in ("git", "time") if environment.get(key))]
+
+
+def _assessment(assessment: dict[str, Any] | None) -> str:
+    if assessment is None:
+        return "Not assessed yet: `vaescope assess RUN` measures the model and adds the table."
+    metadata = assessment.get("metadata", {})
+    head = (
+        f"{metadata.get('texts')} texts of the split {metadata.get('split')}, {metadata.get('samples')} samples each."
+    )
+    rows = [
+        (name, _number(e.get("value")), _number(e.get("se")), _interval(e), e["unit"], e["kind"])
+        for name, e in assessment["estimates"].items()
+    ]
+    estimates = _table(("estimate", "value", "SE", "95% interval", "unit", "kind"), rows)
+    findings = _table(
+        ("verdict", "finding", "what was found"),
+        [(f["verdict"], f["name"], f["message"]) for f in assessment.get("findings", [])],
+    )
+    return "\n\n".join([head, estimates, findings])
+
+
+def _interval(estimate: dict[str, Any]) -> str:
+    if estimate["kind"] == "exact":
+        return ""
+    return f"[{_number(estimate.get('low'))}, {_number(estimate.get('high'))}]"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _licence(path: Path) -> str:
+    """The licence of the card that is there already."""
+    if not path.exists():
+        return UNKNOWN
+    return str(ModelCard.load(path).data.get("license") or UNKNOWN)
+
+
+def _licence_words(licence: str) -> str:
+    if licence == UNKNOWN:
+        return "No licence has been named for this model; ask its maker before you use it."
+    return f"`{licence}`. The texts that it was trained on have licences of their own."
+
+
+def _public(path: str) -> str:
+    """A name that may be published: of a path of this machine only its last part."""
+    local = path.startswith((".", "~")) or Path(path).is_absolute() or Path(path).exists()
+    return Path(path).name if local else path
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _inline(choice: str | dict[str, Any]) -> str:
+    return choice if isinstance(choice, str) else json.dumps(choice)
+
+
+def _block(choice: Any) -> str:
+    words = choice if isinstance(choice, str) else yaml.safe_dump(choice, sort_keys=False).strip()
+    return f"```yaml\n{words}\n```"
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
