@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from vaescope.assessment.assess import Assessment
 
 console = Console(highlight=False)
-logging.getLogger("vaescope").addHandler(RichHandler(console=console, show_time=False, show_path=False))
+# on stderr, so that what a command prints can be piped
+logging.getLogger("vaescope").addHandler(RichHandler(console=Console(stderr=True), show_time=False, show_path=False))
 
 COLOURS = {"FAIL": "bold red", "WARN": "yellow", "UNRESOLVED": "magenta", "VACUOUS": "blue", "PASS": "green"}
 """How a verdict is coloured."""
