@@ -9,6 +9,7 @@ import typer
 
 from vaescope import __version__
 from vaescope.cli.assess import assess
+from vaescope.cli.convert_reference import convert_reference
 from vaescope.cli.demo import demo
 from vaescope.cli.latent import COMMANDS as LATENT_COMMANDS
 from vaescope.cli.list import list_choices
@@ -31,6 +32,7 @@ app.command()(sample)
 app.command(name="list")(list_choices)
 app.command()(push)
 app.command()(schema)
+app.command(name="convert-reference")(convert_reference)
 for _command in LATENT_COMMANDS:
     app.command(rich_help_panel="Latent space")(_command)
 

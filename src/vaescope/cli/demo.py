@@ -19,11 +19,14 @@ def demo(
     """Train three small VAEs on the built-in corpus, assess each, and write one report."""
     from importlib import resources
 
+    import torch
     import yaml
 
     from vaescope.cli.console import console
     from vaescope.report.html import write_report
 
+    # Matrices this small cost more to share between cores than to multiply on one.
+    torch.set_num_threads(1)
     settings = yaml.safe_load(resources.files("vaescope.cli").joinpath(SETTINGS).read_text(encoding="utf-8"))
     runs = [
         _run(name, settings["run"] | {"objective": objective, "out": str(out / name)})

@@ -1,0 +1,19 @@
+"""``vaescope convert-reference``: a model of the reference system, as a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def convert_reference(
+    state_dict: Annotated[Path, typer.Argument(help="safetensors or a .pt of plain tensors, config.json beside it")],
+    out: Annotated[Path, typer.Argument(help="the model folder to write")],
+) -> None:
+    """Write a state dict of the reference system as a model folder for TransformerVAE.from_pretrained."""
+    from vaescope.model.reference import convert_reference as convert
+
+    model = convert(state_dict, out)
+    typer.echo(f"{out}: {model.num_parameters():,} parameters, latent size {model.config.latent_size}")
