@@ -80,14 +80,14 @@ def test_a_token_changes_nothing_before_it(injection, decoder):
 @every
 def test_z_moves_every_position_and_gets_a_gradient_from_each(injection, decoder):
     model, _ = model_of(injection, decoder)
-    if not model.injections:
+    if model.config.is_language_model:
         pytest.skip("no latent")
     ids = text(0, 5, 6, 7, 8).input_ids
     z = z_of(model, 1).requires_grad_()
     logits = model(ids, latents=z).logits
     with torch.no_grad():
         moved = (model(ids, latents=z + 1).logits - logits).abs().amax((0, 2))
-    assert (moved > 1e-5).all()
+    assert (moved > 1e-6).all()
     for position in range(ids.shape[1]):
         (gradient,) = torch.autograd.grad(logits[0, position].square().sum(), z, retain_graph=True)
         assert gradient.abs().max() > 0

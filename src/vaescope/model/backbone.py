@@ -216,7 +216,9 @@ def projections_of(layer: nn.Module) -> tuple[nn.Module, list[nn.Module]]:
         found = _named(inner, names)
         if len(found) == len(names):
             return inner, found
-    raise UserError(f"{type(attention).__name__} has no known query, key and value projections; use gpt2, bert or llama")
+    raise UserError(
+        f"{type(attention).__name__} has no known query, key and value projections; use gpt2, bert or llama"
+    )
 
 
 def _named(module: nn.Module, names: tuple[str, ...]) -> list[nn.Module]:

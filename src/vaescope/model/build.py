@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -15,18 +16,19 @@ from vaescope.model import backbone
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.probe import probe
 from vaescope.model.vae import TransformerVAE
+from vaescope.model.warm_start import warm_start
 
 
 def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_length: int) -> TransformerVAE:
     """Return the model that a configuration describes, its vocabulary and positions those of the tokenizer and texts.
 
     A side given as a string comes with the weights of that checkpoint, a side given as settings is new. By default the
-    decoder is the encoder's architecture (and checkpoint) made causal. The model is probed before it is returned: z must
-    move the logits of every position.
+    decoder is the encoder's architecture (and checkpoint) made causal. With ``init_from`` the weights are then those of
+    another model. The model is probed before it is returned: z must move the logits of every position.
 
     Raises:
         UserError: an unknown architecture, setting or checkpoint; a vocabulary or length that does not fit; sides that
-            cannot be tied.
+            cannot be tied; weights to start from that do not fit.
     """
     encoder_source = config.encoder
     decoder_source = config.decoder if config.decoder is not None else config.encoder
@@ -41,17 +43,26 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
         prior=config.prior,
         tie_encoder_decoder=config.tie,
         text_length=max_length,
+        word_dropout=config.word_dropout,
+        freeze=config.freeze,
+        lora=config.lora,
         bos_token_id=_bos(tokenizer),
         eos_token_id=_eos(tokenizer),
         pad_token_id=tokenizer.pad_token_id,
     )
+    with_encoder = not vae_config.is_language_model
     model = TransformerVAE(
         vae_config,
-        encoder=_weights(encoder_source, encoder_config, backbone.pretrained_encoder),
+        encoder=_weights(encoder_source, encoder_config, backbone.pretrained_encoder) if with_encoder else None,
         decoder=_weights(decoder_source, decoder_config, backbone.pretrained_decoder),
     )
     for side, network in (("encoder", model.encoder), ("decoder", model.decoder)):
-        _check_fit(side, network, tokenizer, max_length)
+        if network is not None:
+            _check_fit(side, network, tokenizer, max_length)
+    if config.init_from is not None:
+        warm_start(model, Path(config.init_from), tokenizer, reset_decoder=config.reset_decoder)
+    elif config.reset_decoder:
+        raise UserError("model.reset_decoder has a meaning only with model.init_from=FOLDER")
     probe(model)
     return model
 

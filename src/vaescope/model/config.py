@@ -81,7 +81,9 @@ class TransformerVAEConfig(PreTrainedConfig):
         """The name of the prior and its options."""
         (item,) = _named("priors", self.prior).items()
         if self.is_language_model and item[0] != "standard":
-            raise UserError(f"injection 'none' has no latent, so prior '{item[0]}' has no use; set model.prior=standard")
+            raise UserError(
+                f"injection 'none' has no latent, so prior '{item[0]}' has no use; set model.prior=standard"
+            )
         return item
 
     def get_text_config(self, decoder: bool | None = None, encoder: bool | None = None) -> PreTrainedConfig:
@@ -102,7 +104,7 @@ def _named(kind: str, choice: str | dict[str, Any]) -> dict[str, dict[str, Any]]
         for name in parts:
             if parts.count(name) > 1:
                 raise UserError(f"{kind[:-1]} '{name}' is given more than once in '{choice}'")
-        choice = dict.fromkeys(parts, {})
+        choice = {name: {} for name in parts}
     for name, options in choice.items():
         if name not in names(kind):
             raise unknown(kind[:-1], name, names(kind))

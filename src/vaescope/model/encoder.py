@@ -57,8 +57,8 @@ def diagonal_gaussian(mean: Tensor, std: Tensor) -> Independent:
 def draw(posterior: Independent, noise_SBD: Tensor) -> tuple[Tensor, Tensor]:
     r"""Return reparameterised samples and their log-density from standard Gaussian noise.
 
-    :math:`z = \mu + \sigma\epsilon` and :math:`\log q(z|x) = \sum_j -\epsilon_j^2/2 - \log\sigma_j - \log(2\pi)/2`, which
-    loses no digits where :math:`\sigma` is far smaller than :math:`\mu`, as dividing by it would.
+    :math:`z = \mu + \sigma\epsilon` and :math:`\log q(z|x) = \sum_j -\epsilon_j^2/2 - \log\sigma_j - \log(2\pi)/2`,
+    which loses no digits where :math:`\sigma` is far smaller than :math:`\mu`, as dividing by it would.
 
     >>> q = diagonal_gaussian(torch.full((1, 2), 1e3), torch.full((1, 2), 1e-6))
     >>> z, log_q = draw(q, torch.zeros(1, 1, 2))

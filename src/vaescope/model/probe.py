@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
+from torch.func import functional_call
 
 from vaescope.errors import UserError
 from vaescope.model.backbone import head_of, position_offset
@@ -28,9 +30,7 @@ def probe(model: TransformerVAE) -> None:
     noise = torch.Generator(device="cpu").manual_seed(0)
     ids = torch.randint(0, decoder.config.vocab_size, (2, 6), generator=noise).to(model.device)
     z = torch.randn(2, model.config.latent_size, generator=noise).to(model.device, model.dtype)
-    states = conditioned_states(decoder, ids, model.condition(z))
-    moved = (states - conditioned_states(decoder, ids, model.condition(z + 1))).abs().amax((0, 2))
-    if model.injections and not bool((moved > 0).all()):
+    if not model.config.is_language_model and not _reacts(model, ids, z, noise):
         raise UserError(f"decoder '{kind}' does not react to z at every position; use gpt2, roberta, bert or llama")
     plain = head_of(decoder)(conditioned_states(decoder, ids, {}))
     positions = torch.arange(ids.shape[1], device=ids.device) + position_offset(decoder)
@@ -38,3 +38,13 @@ def probe(model: TransformerVAE) -> None:
     if not torch.allclose(plain, own, atol=1e-3, rtol=1e-3):
         raise UserError(f"decoder '{kind}' does not compute its logits as head(body); use gpt2, roberta, bert or llama")
     model.train(was_training)
+
+
+def _reacts(model: TransformerVAE, ids: Tensor, z: Tensor, noise: torch.Generator) -> bool:
+    # an injection that starts as the identity shows what it does only once its parameters have moved
+    nudged = {
+        f"injections.{name}": p + 0.1 * torch.randn(p.shape, generator=noise).to(p)
+        for name, p in model.injections.named_parameters()
+    }
+    first, second = (functional_call(model, nudged, (ids, value)).logits for value in (z, z + 1))
+    return bool(((first - second).abs().amax((0, 2)) > 0).all())

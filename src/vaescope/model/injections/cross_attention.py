@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
@@ -14,7 +14,8 @@ from vaescope.model.injection import Conditioning, Injection
 
 
 class CrossAttention(Injection):
-    r"""Latent-or-self attention, added to the output a of each layer's self-attention: :math:`a_t \leftarrow a_t + O c_t`.
+    r"""Latent-or-self attention, added to the output a of each layer's self-attention:
+    :math:`a_t \leftarrow a_t + O c_t`.
 
     :math:`c_t` is the softmax attention of query :math:`Q a_t` over two slots, :math:`(m_l, m_l)` from z and
     :math:`(K a_t, V a_t)` from the token itself; over two slots the softmax is a sigmoid:
@@ -38,7 +39,7 @@ class CrossAttention(Injection):
 
     def attach(self, decoder: PreTrainedModel) -> None:
         """Add each block to the output of its layer's self-attention."""
-        for block, layer in zip(self.layers, layers_of(decoder), strict=True):
+        for block, layer in zip(self._blocks(), layers_of(decoder), strict=True):
             attention_of(layer).register_forward_hook(block.add, with_kwargs=True)
 
     def forward(self, z_ND: Tensor) -> Conditioning:
@@ -50,11 +51,14 @@ class CrossAttention(Injection):
         """Start as the identity, with m on the scale of the token's own keys and values."""
         init.normal_(self.projection.weight, std=self.scale)
         init.zeros_(self.projection.bias)
-        for block in self.layers:
+        for block in self._blocks():
             init.normal_(block.query_key_value.weight, std=self.std)
             init.zeros_(block.query_key_value.bias)
             init.zeros_(block.out.weight)
             init.zeros_(block.out.bias)
+
+    def _blocks(self) -> list[LatentOrSelf]:
+        return cast("list[LatentOrSelf]", list(self.layers))
 
 
 class LatentOrSelf(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,8 @@ GATE_AT_START = -5.0
 class Matrix(Injection):
     r"""Latent matrix: in layer l, each of queries, keys and values is :math:`h((1-g) W + g\,u a^\top) + b`.
 
-    :math:`(\gamma_l, u_l)` is a linear function of z, :math:`g = \sigma(\gamma_l)`, and a is learned, one for each of the
-    three. Computed as :math:`((1-g)h)W + g(h \cdot u)\,a + b`, so no matrix is ever formed for a text. The gate has its
+    :math:`(\gamma_l, u_l)` is a linear function of z, :math:`g = \sigma(\gamma_l)`, and a is learned, one
+    for each of the three. Computed as :math:`((1-g)h)W + g(h \cdot u)\,a + b`, so no matrix is ever formed for a text. The gate has its
     own logit, which starts at ``GATE_AT_START``; a starts on the scale of a key, not at zero, so that gradients reach u
     and the gate. In a decoder that makes queries, keys and values in one projection, a is their three vectors joined.
 
@@ -40,7 +40,7 @@ class Matrix(Injection):
 
     def attach(self, decoder: PreTrainedModel) -> None:
         """Scale the input of each layer's projections and add the rank-one update to their outputs."""
-        for update, layer in zip(self.layers, layers_of(decoder), strict=True):
+        for update, layer in zip(self._updates(), layers_of(decoder), strict=True):
             update.attach(layer)
 
     def forward(self, z_ND: Tensor) -> Conditioning:
@@ -53,8 +53,11 @@ class Matrix(Injection):
         bias = torch.zeros_like(self.projection.bias).unflatten(0, (len(self.layers), -1))
         bias[:, 0] = GATE_AT_START
         init.copy_(self.projection.bias, bias.flatten())
-        for update in self.layers:
+        for update in self._updates():
             init.normal_(update.direction, std=self.key_scale)
+
+    def _updates(self) -> list[RankOne]:
+        return cast("list[RankOne]", list(self.layers))
 
 
 class RankOne(nn.Module):
@@ -84,7 +87,7 @@ class RankOne(nn.Module):
         gate_N11, u_Nh1 = latent_N1h[:, None, :1].sigmoid(), latent_N1h[:, 1:, None]
         scaled = states_NTh * (1 - gate_N11)
         # rides on the tensor: nothing is kept in a module, so a recomputed layer cannot read what is out of date
-        scaled.latent_scores = gate_N11 * (states_NTh @ u_Nh1)  # type: ignore[attr-defined]
+        scaled.latent_scores = gate_N11 * (states_NTh @ u_Nh1)
         return with_hidden_states(args, kwargs, scaled)
 
     def add_joined(self, projection: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:

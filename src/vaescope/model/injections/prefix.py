@@ -15,8 +15,8 @@ from vaescope.model.injection import Conditioning, Injection
 class Prefix(Injection):
     r"""Latent prefix: the decoder reads :math:`[p_1, ..., p_k, e_1, ..., e_T]` with :math:`(p_1, ..., p_k) = W z + b`.
 
-    ``tokens`` is k. The text keeps its own positions, so that a pre-trained decoder is not shifted and no length is lost;
-    all soft tokens have the position of the first token. Their outputs predict nothing and are dropped.
+    ``tokens`` is k. The text keeps its own positions, so that a pre-trained decoder is not shifted and no length is
+    lost; all soft tokens have the position of the first token. Their outputs predict nothing and are dropped.
 
     Reference: Li and Liang 2021, "Prefix-Tuning", arXiv:2101.00190 (here at the input, and a function of z).
     """

@@ -1,0 +1,76 @@
+"""A warm start: the weights of another model, for instance an autoencoder's for a VAE."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from vaescope.errors import UserError
+from vaescope.model.vae import TransformerVAE
+
+SHOWN = 3
+"""How many names an error lists."""
+
+
+def warm_start(model: TransformerVAE, folder: Path, tokenizer: PreTrainedTokenizerBase, *, reset_decoder: bool) -> None:
+    """Load into ``model`` the weights of the model in ``folder``, a run or a model folder.
+
+    With ``reset_decoder`` the decoder and the injections stay as they are (new, or from their own checkpoint), and
+    only encoder, posterior head and prior are loaded.
+
+    Raises:
+        UserError: no model in the folder, another vocabulary, parameters of other names or shapes, or a reset of a
+            decoder that shares its parameters with the encoder.
+    """
+    source = folder / "model" if (folder / "model" / "config.json").exists() else folder
+    if not (source / "config.json").exists():
+        raise UserError(f"model.init_from: {folder} is neither a run with a trained model nor a model folder")
+    if reset_decoder and model.config.tied:
+        raise UserError("model.reset_decoder would reset the encoder, which shares its parameters; set model.tie=false")
+    _check_vocabulary(source, tokenizer)
+    state = TransformerVAE.from_pretrained(source).state_dict()
+    kept = ("decoder.", "injections.") if reset_decoder else ()
+    wanted = {name: value for name, value in model.state_dict().items() if not name.startswith(kept)}
+    given = {name: value for name, value in state.items() if not name.startswith(kept)}
+    mismatch = differences(wanted, given)
+    if mismatch:
+        raise UserError(f"model.init_from: {folder} does not fit this model: {mismatch}")
+    with torch.no_grad():
+        for name, value in wanted.items():
+            value.copy_(given[name])
+
+
+def differences(wanted: dict[str, Tensor], given: dict[str, Tensor]) -> str:
+    """Return in one line how named tensors differ: names missing, unknown, or of another shape; empty if they do not.
+
+    >>> differences({"a": torch.zeros(2), "b": torch.zeros(1)}, {"a": torch.zeros(3), "c": torch.zeros(1)})
+    'missing: b; unknown: c; of another shape: a [3] where [2] is needed'
+    """
+    shapes = [
+        f"{name} {list(given[name].shape)} where {list(value.shape)} is needed"
+        for name, value in wanted.items()
+        if name in given and given[name].shape != value.shape
+    ]
+    groups = {
+        "missing": sorted(wanted.keys() - given.keys()),
+        "unknown": sorted(given.keys() - wanted.keys()),
+        "of another shape": shapes,
+    }
+    return "; ".join(f"{what}: {_shortened(names)}" for what, names in groups.items() if names)
+
+
+def _shortened(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _check_vocabulary(source: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    if not (source / "tokenizer_config.json").exists():
+        return
+    if AutoTokenizer.from_pretrained(source).get_vocab() != tokenizer.get_vocab():
+        raise UserError(
+            f"model.init_from: {source} was trained with another vocabulary; set tokenizer.path={source} to use it"
+        )
