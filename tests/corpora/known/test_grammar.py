@@ -60,3 +60,19 @@ def test_an_ambiguous_grammar_is_refused():
 def test_probabilities_that_do_not_sum_to_one_are_refused():
     with pytest.raises(ValueError, match="sum to one"):
         Grammar({"S": [(0.5, ("a",))]})
+
+
+def test_a_recursive_grammar_by_its_closed_form():
+    grammar = Grammar({"S": [(0.3, ("a", "S", "b")), (0.7, ("c",))]})
+    assert math.exp(grammar.log_prob(["a", "a", "c", "b", "b"])) == pytest.approx(0.3**2 * 0.7)
+    assert grammar.log_prob(["a", "c"]) == -math.inf
+    # The number of rewritings before the last is geometric with mean 0.3/0.7.
+    assert grammar.entropy() == pytest.approx(-(0.3 * math.log(0.3) + 0.7 * math.log(0.7)) / 0.7)
+    assert grammar.expected_counts() == pytest.approx({"a": 3 / 7, "b": 3 / 7, "c": 1.0})
+    with pytest.raises(ValueError, match="recursive"):
+        grammar.count_distribution({"a"})
+
+
+def test_a_grammar_that_never_ends_is_refused():
+    with pytest.raises(ValueError, match="infinite"):
+        Grammar({"S": [(0.5, ("a", "S", "S")), (0.5, ("b",))]})

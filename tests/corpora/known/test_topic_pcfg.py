@@ -4,11 +4,12 @@ import itertools
 import math
 
 import pytest
-import torch
 
 from vaescope.corpora.known._words import FUNCTION, TOPICS
 from vaescope.corpora.known.topic_pcfg import CONTENT, TopicPcfg
 from vaescope.errors import UserError
+
+from .enumeration import check_by_enumeration
 
 TINY = [
     {"topics": 2, "words": 2, "depth": 0},
@@ -29,34 +30,13 @@ def language(corpus: TopicPcfg) -> list[str]:
 @pytest.mark.parametrize("options", TINY)
 def test_all_numbers_by_enumeration(options):
     corpus = TopicPcfg(**options)
-    texts = language(corpus)
-    log_p, posterior = corpus.log_prob(texts), corpus.posterior(texts)
-    p = log_p.exp()
-    assert float(p.sum()) == pytest.approx(1, abs=1e-12)
-    assert float(-(p * log_p).sum()) == pytest.approx(corpus.entropy(), abs=1e-10)
-    joint = p[:, None] * posterior
-    torch.testing.assert_close(joint.sum(0), torch.full((corpus.topics,), 1 / corpus.topics, dtype=torch.float64))
-    information = float(torch.xlogy(joint, posterior * corpus.topics).sum())
-    assert information == pytest.approx(corpus.mutual_information(), abs=1e-10)
-    conditional = -float(torch.xlogy(joint, joint * corpus.topics).sum())
-    assert conditional == pytest.approx(corpus.conditional_entropy(), abs=1e-10)
-    lengths = torch.tensor([len(text.split()) for text in texts], dtype=torch.float64)
-    assert float((p * lengths).sum()) == pytest.approx(corpus.expected_length(), abs=1e-10)
+    check_by_enumeration(corpus, language(corpus))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_samples_lie_in_the_language_at_every_depth(depth):
     corpus = TopicPcfg(depth=depth)
     assert corpus.log_prob(corpus.sample(500, seed=depth)).isfinite().all()
-
-
-def test_the_posterior_is_calibrated_for_the_sampled_topics():
-    corpus = TopicPcfg(purity=0.5, depth=1)
-    texts, topics = corpus.sample_with_cause(6_000, seed=0)
-    right = corpus.posterior(texts).gather(1, topics[:, None])[:, 0]
-    # E p(k|x) of the true topic equals E sum_k p(k|x)^2 where the posterior is that of the sampler.
-    difference = right - (corpus.posterior(texts) ** 2).sum(1)
-    assert abs(float(difference.mean())) < 4 * float(difference.std()) / math.sqrt(6_000)
 
 
 def test_the_default_is_of_the_size_that_the_documentation_promises():

@@ -138,7 +138,10 @@ class Grammar:
     def _offspring(self) -> np.ndarray:
         """Expected number of each nonterminal in one rewriting of each, ``[A, A]``."""
         return np.array(
-            [[sum(p * body.count(b) for p, body in productions) for b in self.rules] for productions in self.rules.values()]
+            [
+                [sum(p * body.count(b) for p, body in productions) for b in self.rules]
+                for productions in self.rules.values()
+            ]
         )
 
     @cached_property

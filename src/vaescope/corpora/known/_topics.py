@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import torch
@@ -45,14 +46,21 @@ class NoisyTopics:
         """Return E H(K|n) = log K - I(K;n), where the number m of draws has ``probability_M[m]``."""
         total = 0.0
         for m, p in enumerate(probability_M):
-            counts = list(_partitions(m, self.topics))
-            log_joint = self.log_joint(torch.tensor(counts, dtype=torch.float64).reshape(len(counts), self.topics))
+            counts_CK, log_ways_C = _counts(m, self.topics)
+            log_joint = self.log_joint(counts_CK)
             # An impossible count vector has probability 0 and, by the finite floor, a posterior of zeros.
             log_p = log_joint.logsumexp(1).clamp(min=-1e300)
             entropy = torch.special.entr((log_joint - log_p[:, None]).exp()).sum(1)
-            ways = torch.tensor([_log_ways(c) for c in counts], dtype=torch.float64)
-            total += float(p) * float(((log_p + ways).exp() * entropy).sum())
+            total += float(p) * float(((log_p + log_ways_C).exp() * entropy).sum())
         return total
+
+
+@cache
+def _counts(total: int, parts: int) -> tuple[Tensor, Tensor]:
+    """Return the decreasing count vectors with this sum, ``[C, parts]``, and the log-number of sequences of each."""
+    counts = list(_partitions(total, parts))
+    ways = [_log_ways(c) for c in counts]
+    return torch.tensor(counts, dtype=torch.float64), torch.tensor(ways, dtype=torch.float64)
 
 
 def _partitions(total: int, parts: int, largest: int | None = None) -> Iterator[tuple[int, ...]]:
