@@ -50,7 +50,7 @@ class TokenizerConfig(Section):
     """A saved tokenizer, or a byte-level BPE trained on the training texts."""
 
     path: str | None = Field(None, description="a saved tokenizer: a folder or a hub name")
-    vocab_size: int = Field(8_000, ge=64, description="tokens of a BPE trained on the corpus")
+    vocab_size: int = Field(8_000, ge=261, description="tokens of a BPE trained on the corpus")
 
 
 class ModelConfig(Section):
@@ -130,6 +130,18 @@ class RunConfig(Section):
     assessment: AssessmentConfig = Field(default_factory=AssessmentConfig)
     seed: int = Field(0, ge=0, description="seed of all randomness but that of the data")
     out: Path = Field(Path("runs/run"), description="the run folder")
+
+    @model_validator(mode="after")
+    def _language_model_has_no_latent(self) -> RunConfig:
+        preset = self.objective if isinstance(self.objective, str) else self.objective.get("preset")
+        if preset == "language_model" and "injection" not in self.model.model_fields_set:
+            self.model.injection = "none"
+        if (preset == "language_model") != (self.model.injection in ("none", {"none": {}})) and preset is not None:
+            raise ValueError(
+                "a model has no latent if and only if its objective is language_model: "
+                "set objective=language_model and model.injection=none together, or neither"
+            )
+        return self
 
 
 def read_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
