@@ -48,8 +48,13 @@ class Model(Protocol):
 class Texts(Protocol):
     """What a sweep needs of a split."""
 
-    words: Tensor
-    bytes: Tensor
+    @property
+    def words(self) -> Tensor:
+        """Words of each text, ``[N]``."""
+
+    @property
+    def bytes(self) -> Tensor:
+        """UTF-8 bytes of each text, ``[N]``."""
 
     def __len__(self) -> int:
         """Return the number of texts."""
