@@ -30,11 +30,16 @@ COMPOSED = {
 INJECTIONS = [*choices.names("injections"), *COMPOSED]
 
 
-def model_of(injection="memory+embedding", decoder="roberta", *, awake=True, **options):
+def model_of(injection="memory+embedding", decoder="roberta", *, awake=True, tied=None, **options):
     """A tiny model; awake, every injection has left its start, where some are the identity."""
     config = causal(new_config({"model_type": decoder}, **SIZES, **DECODERS[decoder], **TOKENS))
     injection = COMPOSED.get(injection, injection) if isinstance(injection, str) else injection
-    model, batch = tiny_model(injection=injection, decoder=config, tie_encoder_decoder=decoder == "roberta", **options)
+    model, batch = tiny_model(
+        injection=injection,
+        decoder=config,
+        tie_encoder_decoder=decoder == "roberta" if tied is None else tied,
+        **options,
+    )
     if awake:
         noise = torch.Generator().manual_seed(2)
         with torch.no_grad():

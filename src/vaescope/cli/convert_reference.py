@@ -13,7 +13,10 @@ def convert_reference(
     out: Annotated[Path, typer.Argument(help="the model folder to write")],
 ) -> None:
     """Write a state dict of the reference system as a model folder for TransformerVAE.from_pretrained."""
+    from transformers.utils import logging
+
     from vaescope.model.reference import convert_reference as convert
 
+    logging.disable_progress_bar()
     model = convert(state_dict, out)
     typer.echo(f"{out}: {model.num_parameters():,} parameters, latent size {model.config.latent_size}")

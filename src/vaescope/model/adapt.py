@@ -19,31 +19,25 @@ FROZEN = {"none": (), "encoder": ("encoder",), "decoder": ("decoder",), "both": 
 LORA_OPTIONS = ("rank", "alpha", "dropout")
 
 
-def adapt(model: TransformerVAE) -> None:
-    """Freeze networks and add the adapter, as the configuration says; posterior head, injections and prior are trained.
+def freeze(model: TransformerVAE, sides: str) -> None:
+    """Keep the networks of ``sides`` as they are; posterior head, injections and prior are trained all the same.
 
     Raises:
-        UserError: an unknown option; a frozen side whose parameters the other one trains; an adapter that would be
-            frozen or tied.
+        UserError: an unknown value, or a frozen side whose parameters are also those of the other side or an adapter's.
     """
-    config = model.config
-    if config.freeze not in FROZEN:
-        raise unknown("value of model.freeze", config.freeze, FROZEN)
-    if config.tied and len(FROZEN[config.freeze]) == 1:
-        raise UserError(f"model.freeze={config.freeze} with tied sides would freeze both; set model.tie=false, or both")
-    if config.lora is not None and config.tied:
-        raise UserError("model.lora trains an adapter of the decoder alone; set model.tie=false")
-    if config.lora is not None and "decoder" in FROZEN[config.freeze]:
+    if sides not in FROZEN:
+        raise unknown("value of model.freeze", sides, FROZEN)
+    if model.config.tied and len(FROZEN[sides]) == 1:
+        raise UserError(f"model.freeze={sides} with tied sides would freeze both; set model.tie=false, or freeze both")
+    if model.config.lora is not None and "decoder" in FROZEN[sides]:
         raise UserError("model.lora freezes all of the decoder but its adapter; set model.freeze to none or encoder")
-    for side in FROZEN[config.freeze]:
+    for side in FROZEN[sides]:
         network = getattr(model, side)
         if network is not None:
             network.requires_grad_(False)
-    if config.lora is not None:
-        add_lora(model.decoder, config.lora)
 
 
-def add_lora(decoder: PreTrainedModel, options: dict[str, Any]) -> None:
+def add_lora(decoder: PreTrainedModel, options: dict[str, Any], *, tied: bool) -> None:
     r"""Add to every linear map of the decoder's layers a low-rank update, :math:`W + (\alpha/r) B A`; train only that.
 
     Options: ``rank`` r (8), ``alpha`` (2 r), ``dropout`` of the update's input (0). B starts at zero.
@@ -51,8 +45,10 @@ def add_lora(decoder: PreTrainedModel, options: dict[str, Any]) -> None:
     Reference: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv:2106.09685.
 
     Raises:
-        UserError: ``peft`` is not installed, or an unknown option.
+        UserError: ``peft`` is not installed, an unknown option, or a decoder whose parameters are the encoder's too.
     """
+    if tied:
+        raise UserError("model.lora trains an adapter of the decoder alone; set model.tie=false")
     for option in options:
         if option not in LORA_OPTIONS:
             raise unknown("option of model.lora", option, LORA_OPTIONS)

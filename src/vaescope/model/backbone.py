@@ -232,7 +232,7 @@ def enable_checkpointing(network: PreTrainedModel) -> None:
 
 
 def _encoders(config: PreTrainedConfig) -> Any:
-    return AutoModelForTextEncoding if config.is_encoder_decoder else AutoModel
+    return AutoModelForTextEncoding if type(config) in AutoModelForTextEncoding._model_mapping else AutoModel
 
 
 def _check_causal(config: PreTrainedConfig) -> None:

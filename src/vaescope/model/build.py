@@ -13,6 +13,7 @@ from vaescope.config import ModelConfig
 from vaescope.corpora.batch import Batch
 from vaescope.errors import UserError
 from vaescope.model import backbone
+from vaescope.model.adapt import freeze
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.probe import probe
 from vaescope.model.vae import TransformerVAE
@@ -44,7 +45,6 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
         tie_encoder_decoder=config.tie,
         text_length=max_length,
         word_dropout=config.word_dropout,
-        freeze=config.freeze,
         lora=config.lora,
         bos_token_id=_bos(tokenizer),
         eos_token_id=_eos(tokenizer),
@@ -63,6 +63,7 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
         warm_start(model, Path(config.init_from), tokenizer, reset_decoder=config.reset_decoder)
     elif config.reset_decoder:
         raise UserError("model.reset_decoder has a meaning only with model.init_from=FOLDER")
+    freeze(model, config.freeze)
     probe(model)
     return model
 
@@ -72,9 +73,10 @@ def tiny_model(**options: Any) -> tuple[TransformerVAE, Batch]:
     torch.manual_seed(0)
     sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
     side = {"vocab_size": 12, "max_position_embeddings": 16, "type_vocab_size": 1, "pad_token_id": 1, **sizes}
-    encoder = backbone.new_config({"model_type": "roberta"}, **side)
+    roberta = backbone.new_config({"model_type": "roberta"}, **side)
     settings: dict[str, Any] = {"latent_size": 4, "tie_encoder_decoder": True, "text_length": 12, **options}
-    decoder = settings.pop("decoder", None) or backbone.causal(encoder)
+    encoder = settings.pop("encoder", None) or roberta
+    decoder = settings.pop("decoder", None) or backbone.causal(roberta)
     config = TransformerVAEConfig(
         encoder=encoder, decoder=decoder, bos_token_id=0, eos_token_id=2, pad_token_id=1, **settings
     )

@@ -35,7 +35,6 @@ class TransformerVAEConfig(PreTrainedConfig):
         tie_encoder_decoder: bool = False,
         text_length: int = 64,
         word_dropout: float = 0.0,
-        freeze: str = "none",
         lora: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -50,7 +49,6 @@ class TransformerVAEConfig(PreTrainedConfig):
         self.tie_encoder_decoder = tie_encoder_decoder
         self.text_length = text_length
         self.word_dropout = word_dropout
-        self.freeze = freeze
         self.lora = lora
         for token in ("bos_token_id", "eos_token_id", "pad_token_id"):
             kwargs.setdefault(token, getattr(self.decoder, token, None))

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from torch.distributions import Independent
 from transformers import AutoConfig, AutoModel, Cache, GenerationMixin, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.pytorch_utils import Conv1D
 
 from vaescope import choices
 from vaescope.corpora.batch import Batch
 from vaescope.errors import UserError
 from vaescope.model import backbone
-from vaescope.model.adapt import adapt
+from vaescope.model.adapt import add_lora
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.decoder import conditioned_states, log_likelihood
 from vaescope.model.encoder import PosteriorHead, diagonal_gaussian
@@ -57,7 +58,8 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         config.decoder = self.decoder.config
         if config.tied:
             self._tied_weights_keys = _ties(self.encoder, self.decoder)
-        adapt(self)
+        if config.lora is not None:
+            add_lora(self.decoder, config.lora, tied=config.tied)
         self.injections = nn.ModuleDict(
             {
                 name: choices.build("injections", name, config.latent_size, config.decoder, **options)
@@ -176,6 +178,11 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         Such modules are the injections and the posterior head; their ``reset_parameters`` spare loaded weights.
         """
         return False
+
+    def _adjust_bias(self, output_embeddings: nn.Module, input_embeddings: nn.Module) -> None:
+        # transformers takes the first size of a weight for that of the bias, which GPT-2's Conv1D has the other way round
+        if not isinstance(output_embeddings, Conv1D):
+            super()._adjust_bias(output_embeddings, input_embeddings)
 
     def _make_encoder(self, encoder: PreTrainedModel | None) -> None:
         config = self.config

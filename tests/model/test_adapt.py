@@ -1,0 +1,106 @@
+"""What is trained: frozen sides, adapters, dropped words."""
+
+import pytest
+import torch
+
+from vaescope.errors import UserError
+from vaescope.model import TransformerVAE
+from vaescope.model.adapt import freeze
+from vaescope.model.build import tiny_model
+from vaescope.model.decoder import conditioned_states
+
+from .families import DECODERS, model_of
+
+
+def step(model, batch):
+    """One optimiser step; returns the names of the parameters that it changed."""
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.train()
+    optimiser = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1.0)
+    q = model.encode(batch)
+    (model.prior.rate(q).sum() - model.log_likelihood(batch, q.rsample()).sum()).backward()
+    optimiser.step()
+    return {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+
+
+@pytest.mark.parametrize(
+    ("sides", "tied", "trained"),
+    [("none", False, {"encoder", "decoder"}), ("encoder", False, {"decoder"}), ("decoder", False, {"encoder"})]
+    + [("both", tied, set()) for tied in (True, False)],
+)
+def test_a_frozen_side_keeps_its_parameters(sides, tied, trained):
+    model, batch = tiny_model(tie_encoder_decoder=tied)
+    freeze(model, sides)
+    changed = {name.split(".")[0] for name in step(model, batch)}
+    assert changed == {"posterior_head", "injections", *trained}
+
+
+@pytest.mark.parametrize(("sides", "message"), [("decodr", "did you mean 'decoder'"), ("encoder", "would freeze both")])
+def test_what_cannot_be_frozen_is_refused(sides, message):
+    model, _ = tiny_model(tie_encoder_decoder=True)
+    with pytest.raises(UserError, match=message):
+        freeze(model, sides)
+
+
+@pytest.mark.parametrize(
+    ("lora", "tied", "message"), [({}, True, "set model.tie=false"), ({"rnk": 2}, False, "did you mean 'rank'")]
+)
+def test_what_cannot_be_adapted_is_refused(lora, tied, message):
+    with pytest.raises(UserError, match=message):
+        tiny_model(lora=lora, tie_encoder_decoder=tied)
+
+
+def test_lora_without_peft_names_the_extra(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "peft", None)
+    with pytest.raises(UserError, match=r"pip install 'vaescope\[lora\]'"):
+        tiny_model(lora={}, tie_encoder_decoder=False)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_lora_starts_as_the_identity_and_trains_alone(decoder, tmp_path):
+    pytest.importorskip("peft")
+    adapted, batch = model_of("memory+matrix", decoder, awake=False, tied=False, lora={"rank": 2})
+    with pytest.raises(UserError, match=r"set model\.freeze to none or encoder"):
+        freeze(adapted, "both")
+    bases = [m for m in adapted.decoder.modules() if hasattr(m, "lora_B")]
+    assert bases
+    assert all(m.lora_B["default"].weight.abs().max() == 0 for m in bases)
+    assert all(m.lora_A["default"].weight.abs().max() > 0 for m in bases)
+    changed = {name for name in step(adapted, batch) if name.startswith("decoder.")}
+    assert changed
+    assert all("lora_" in name for name in changed)
+    adapted.eval().save_pretrained(tmp_path)
+    again = TransformerVAE.from_pretrained(tmp_path).eval()
+    z = torch.randn(2, 4)
+    with torch.no_grad():
+        assert torch.equal(adapted.log_likelihood(batch, z), again.log_likelihood(batch, z))
+
+
+def test_word_dropout_keeps_bos_and_the_expectation():
+    model, _ = tiny_model()
+    ids = torch.full((4000, 3), 5)
+    seen = []
+    layers = model.decoder.base_model.embeddings
+    layers.register_forward_pre_hook(lambda m, a, k: seen.append(k["inputs_embeds"]), with_kwargs=True)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        conditioned_states(model.decoder, ids, {}, word_dropout=0.25)
+    word = model.get_input_embeddings().weight[5]
+    assert torch.equal(seen[0][:, 0], word.expand(4000, -1))
+    scales = seen[0][:, 1:] @ word / (word @ word)
+    assert ((scales == 0) | ((scales - 4 / 3).abs() < 1e-5)).all()
+    assert scales.mean().item() == pytest.approx(1, abs=0.03)
+
+
+def test_word_dropout_acts_in_training_only():
+    model, batch = tiny_model(word_dropout=0.5)
+    still, _ = tiny_model()
+    z = torch.randn(2, 4)
+    with torch.no_grad():
+        assert torch.equal(model.log_likelihood(batch, z), still.log_likelihood(batch, z))
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        model.decoder.config.attention_probs_dropout_prob = 0.0
+        model.train()
+        assert not torch.allclose(model.log_likelihood(batch, z), model.log_likelihood(batch, z))

@@ -1,0 +1,62 @@
+"""The contract of q(z|x) over families of encoders, and ties of same-family pairs."""
+
+import pytest
+import torch
+
+from vaescope.corpora.batch import Batch
+from vaescope.errors import UserError
+from vaescope.model import TransformerVAE
+from vaescope.model.backbone import causal, decoder_from, new_config
+from vaescope.model.build import tiny_model
+
+SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 12}
+TOKENS = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+ENCODERS = {
+    "bert": {"intermediate_size": 32, "max_position_embeddings": 16},
+    "roberta": {"intermediate_size": 32, "max_position_embeddings": 16, "type_vocab_size": 1},
+    "modernbert": {"intermediate_size": 32, "max_position_embeddings": 16, "cls_token_id": 0, "sep_token_id": 2},
+    "t5": {"d_kv": 8, "d_ff": 32, "decoder_start_token_id": 0},
+    "gpt2": {"max_position_embeddings": 16},
+    "llama": {"intermediate_size": 32, "max_position_embeddings": 16},
+    "qwen3": {"intermediate_size": 32, "max_position_embeddings": 16, "num_key_value_heads": 2, "head_dim": 8},
+}
+
+
+def config_of(family):
+    return new_config({"model_type": family}, **SIZES, **ENCODERS[family], **TOKENS)
+
+
+@pytest.mark.parametrize("pooling", ["first_last", "mean"])
+@pytest.mark.parametrize("family", ENCODERS)
+def test_the_posterior_is_a_function_of_the_text_alone(family, pooling, tmp_path):
+    model, batch = tiny_model(encoder=config_of(family), tie_encoder_decoder=False, pooling=pooling)
+    pad = torch.ones(2, 3, dtype=torch.long)
+    longer = Batch(torch.cat([batch.input_ids, pad], 1), torch.cat([batch.attention_mask, 0 * pad], 1), batch.index)
+    alone = Batch(batch.input_ids[1:, :3], batch.attention_mask[1:, :3], batch.index[1:])
+    other = Batch(batch.input_ids + 3 * (batch.input_ids == 8), batch.attention_mask, batch.index)
+    model.save_pretrained(tmp_path)
+    again = TransformerVAE.from_pretrained(tmp_path).eval()
+    with torch.no_grad():
+        q, q_longer, q_alone, q_other = (model.encode(x).base_dist for x in (batch, longer, alone, other))
+        assert torch.equal(again.encode(batch).base_dist.loc, q.loc)
+    torch.testing.assert_close(q.loc, q_longer.loc, atol=1e-5, rtol=0)
+    torch.testing.assert_close(q.scale[1:], q_alone.scale, atol=1e-5, rtol=0)
+    assert torch.equal(q.loc[0], q_other.loc[0])
+    assert (q.loc[1] - q_other.loc[1]).abs().max() > 1e-5
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "gpt2", "llama", "qwen3"])
+def test_sides_of_one_family_can_be_tied(family, tmp_path):
+    config = config_of(family)
+    model, batch = tiny_model(encoder=config, decoder=causal(config), tie_encoder_decoder=True)
+    body = dict(model.decoder.base_model.named_parameters())
+    assert all(value is body[name] for name, value in model.encoder.named_parameters())
+    model.save_pretrained(tmp_path)
+    again = TransformerVAE.from_pretrained(tmp_path).eval()
+    with torch.no_grad():
+        assert torch.equal(again.encode(batch).base_dist.loc, model.encode(batch).base_dist.loc)
+
+
+def test_an_encoder_of_sequences_to_sequences_is_no_decoder():
+    with pytest.raises(UserError, match="'t5' cannot be a decoder; use gpt2"):
+        decoder_from(causal(config_of("t5")))
