@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vaescope.assessment.draws import Draws
 from vaescope.assessment.estimate import Estimate
@@ -19,12 +19,17 @@ class Diagnostic:
     """A pure function of Draws. A choice is a file of ``diagnostics/`` whose class has its options as keywords.
 
     Attributes:
-        requires: optional tensors (or entries of the metadata) of Draws that it cannot do without.
+        requires: optional evidence of Draws that it cannot do without: names of tensors, of entries of the metadata,
+            or of parts of other evidence (``panel.attention``).
+        blocked_by: identities without which its numbers mean nothing.
         consistency: whether its findings ask if distributions agree, which a collapsed model does for nothing.
+        suite: ``fast`` (cheap enough for every validation) or ``full`` (a few seconds each).
     """
 
     requires: tuple[str, ...] = ()
+    blocked_by: tuple[str, ...] = ()
     consistency: bool = False
+    suite: str = "fast"
 
     def estimate(self, draws: Draws) -> Estimates:
         """Return the numbers, by name."""
@@ -45,6 +50,13 @@ class Diagnostic:
     def missing(self, draws: Draws) -> str:
         """Return why the diagnostic cannot run on these draws, or an empty string."""
         for name in self.requires:
-            if getattr(draws, name, None) is None and name not in draws.metadata:
+            if not _has(draws, name):
                 return f"the draws have no '{name}'"
         return ""
+
+
+def _has(draws: Draws, name: str) -> bool:
+    evidence: Any = draws
+    for part in name.split("."):
+        evidence = getattr(evidence, part, None)
+    return evidence is not None or name in draws.metadata

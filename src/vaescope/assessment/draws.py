@@ -15,6 +15,8 @@ from vaescope.estimators import gaussian
 
 if TYPE_CHECKING:
     from vaescope.assessment.aggregate import Aggregate
+    from vaescope.assessment.panel import Panel
+    from vaescope.assessment.simulations import Simulations
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,15 @@ class Draws:
         words: words of each text, ``[N]``, or None.
         bytes: UTF-8 bytes of each text, ``[N]``, or None.
         prior_z: samples of p(z), ``[M, D]``, or None for the standard Gaussian N(0, I).
+        log_p_x_z_shuffled: log p(x|z) with z drawn from the posterior of another text, ``[N]``, or None.
+        log_p_x_z_prior: log p(x|z) with z drawn from p(z), ``[N]``, or None.
+        log_weights_wide: importance weights of samples of a widened proposal, ``[S, N]``, or None; the factor of the
+            variance is the metadata ``widened``.
+        strings: the texts themselves, N of them, or None.
+        labels: one label per text, or None; the best accuracy that any reader of the text can have is the metadata
+            ``label_ceiling`` where it is known.
+        simulations: texts that the model makes up, or None; not part of the file.
+        panel: what needs the model itself, on few texts, or None; not part of the file.
         metadata: where it comes from (split, run, seed, versions) and, for a corpus of known truth, ``entropy``,
             the exact H(X) in nats per text.
     """
@@ -50,6 +61,13 @@ class Draws:
     words: Tensor | None = None
     bytes: Tensor | None = None
     prior_z: Tensor | None = None
+    log_p_x_z_shuffled: Tensor | None = None
+    log_p_x_z_prior: Tensor | None = None
+    log_weights_wide: Tensor | None = None
+    strings: list[str] | None = None
+    labels: list[str] | None = None
+    simulations: Simulations | None = None
+    panel: Panel | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -52,6 +52,8 @@ def _check_shapes(draws: Draws) -> None:
         "tokens": (texts,),
         "words": (texts,),
         "bytes": (texts,),
+        "log_p_x_z_shuffled": (texts,),
+        "log_p_x_z_prior": (texts,),
     }
     tensors = draws.tensors()
     for name, shape in expected.items():
@@ -60,6 +62,13 @@ def _check_shapes(draws: Draws) -> None:
     if draws.prior_z is not None:
         fits = draws.prior_z.dim() == 2 and draws.prior_z.shape[1] == size and len(draws.prior_z) >= 2
         _expect(fits, "prior_z", f"[M, {size}] with at least 2 samples", draws.prior_z)
+    if draws.log_weights_wide is not None:
+        fits = draws.log_weights_wide.dim() == 2 and draws.log_weights_wide.shape[1] == texts
+        _expect(fits, "log_weights_wide", f"[S, {texts}]", draws.log_weights_wide)
+    for name in ("strings", "labels"):
+        found = getattr(draws, name)
+        if found is not None and len(found) != texts:
+            raise UserError(f"'{name}': expected {texts}, one for each text, found {len(found)}")
     for name, tensor in tensors.items():
         if name not in ("tokens", "words", "bytes") and not tensor.is_floating_point():
             raise UserError(f"'{name}': expected floating point numbers, found {tensor.dtype}")

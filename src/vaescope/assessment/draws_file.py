@@ -13,7 +13,7 @@ from torch import Tensor
 from vaescope.errors import UserError
 
 REQUIRED = ("posterior_mean", "posterior_std", "z", "log_p_x_z", "log_p_z", "log_q_z_x", "tokens")
-OPTIONAL = ("words", "bytes", "prior_z")
+OPTIONAL = ("words", "bytes", "prior_z", "log_p_x_z_shuffled", "log_p_x_z_prior", "log_weights_wide")
 PRIORS = ("standard", "samples")
 
 
