@@ -42,7 +42,8 @@ def convert_reference(state_dict: Path, out: Path) -> TransformerVAE:
 
     The file holds plain tensors, as safetensors or for ``torch.load(weights_only=True)``; beside it lies
     ``config.json`` with the settings of the RoBERTa of both sides, and ``latent_size``. Posteriors and
-    log-likelihoods are those of the reference for unpadded texts. Encoder and decoder are tied where their parameters are equal.
+    log-likelihoods are those of the reference for unpadded texts. Encoder and decoder are tied where their
+    parameters are equal.
 
     Raises:
         UserError: no such file, not plain tensors, or tensors missing, unknown or of another shape.

@@ -180,7 +180,7 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         return False
 
     def _adjust_bias(self, output_embeddings: nn.Module, input_embeddings: nn.Module) -> None:
-        # transformers takes the first size of a weight for that of the bias, which GPT-2's Conv1D has the other way round
+        # transformers takes a weight's first size for that of its bias; in GPT-2's Conv1D it is the second
         if not isinstance(output_embeddings, Conv1D):
             super()._adjust_bias(output_embeddings, input_embeddings)
 
