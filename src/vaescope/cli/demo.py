@@ -40,14 +40,12 @@ def demo(
 def _run(name: str, raw: dict[str, Any]) -> RunReport:
     """Train and assess one run; one that is already there is only assessed."""
     from vaescope.cli.console import progress, show_findings
-    from vaescope.cli.runs import load_run
+    from vaescope.cli.runs import load_run, train_run
     from vaescope.config import parse_config
     from vaescope.report.gather import gather
-    from vaescope.training.loop import train
 
     config = parse_config(raw, source=SETTINGS)
-    with progress(f"{name}: train") as meter:
-        train(config, progress=meter)
+    train_run(config, title=f"{name}: train")
     run = load_run(config.out)
     with progress(f"{name}: assess") as meter:
         assessment = run.assess("valid", progress=meter)

@@ -1,4 +1,4 @@
-"""A run for the commands: loaded with one progress bar at a time."""
+"""A run for the commands: trained and loaded with one progress bar at a time."""
 
 from __future__ import annotations
 
@@ -6,14 +6,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vaescope.config import RunConfig
     from vaescope.study.examine import Examined
+
+
+def train_run(config: RunConfig, *, title: str) -> None:
+    """Train a run, or go on with it, and show how far it is."""
+    from vaescope.cli.console import progress
+    from vaescope.training.loop import train
+
+    _hide_other_bars()
+    with progress(title) as meter:
+        train(config, progress=meter)
 
 
 def load_run(path: Path) -> Examined:
-    """Read a run folder without the bars of the library that reads its weights."""
-    from transformers.utils import logging
-
+    """Read a run folder."""
     from vaescope.study.examine import Examined
 
-    logging.disable_progress_bar()
+    _hide_other_bars()
     return Examined.load(path)
+
+
+def _hide_other_bars() -> None:
+    """Turn off the bars that transformers shows while it reads and writes weights."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()

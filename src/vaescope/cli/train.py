@@ -16,12 +16,10 @@ def train(
     ] = None,
 ) -> None:
     """Train a model; the same command resumes a run that was interrupted."""
-    from vaescope.cli.console import console, progress
+    from vaescope.cli.console import console
+    from vaescope.cli.runs import train_run
     from vaescope.config import read_config
 
     settings = read_config(config, overrides)
-    from vaescope.training.loop import train as train_run
-
-    with progress("train") as meter:
-        train_run(settings, progress=meter)
+    train_run(settings, title="train")
     console.print(f"The run is in {settings.out}. Next: vaescope assess {settings.out}", soft_wrap=True)
