@@ -21,7 +21,7 @@ class Matrix(Injection):
     r"""Latent matrix: in layer l, each of queries, keys and values is :math:`h((1-g) W + g\,u a^\top) + b`.
 
     :math:`(\gamma_l, u_l)` is a linear function of z, :math:`g = \sigma(\gamma_l)`, and a is learned, one for each of
-    the three. Computed as :math:`((1-g)h)W + g(h \cdot u)\,a + b`, so that no matrix is ever formed for a text. The gate
+    the three. Computed as :math:`((1-g)h)W + g(h \cdot u)\,a + b`, so that no text has a matrix of its own. The gate
     has its own logit, which starts at ``GATE_AT_START``; a starts on the scale of a key, not at zero: gradients
     reach u and the gate. Where one projection makes queries, keys and values, a is their three vectors joined.
 
