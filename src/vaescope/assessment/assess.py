@@ -6,7 +6,7 @@ import json
 import math
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata as packages
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,16 @@ from vaescope.assessment.diagnostic import Diagnostic
 from vaescope.assessment.draws import Draws
 from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.findings import Finding, worst_first
-from vaescope.assessment.identities import identities
+from vaescope.assessment.identities import estimate_identities, evidence_identities
+from vaescope.assessment.panel import Panel
+from vaescope.assessment.simulations import Simulations
 from vaescope.assessment.thresholds import Thresholds
-from vaescope.errors import UserError
+from vaescope.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+SUITES = ("fast", "full")
 
 
 @dataclass(frozen=True)
@@ -79,19 +83,28 @@ class Assessment:
 
 def assess(
     draws: Draws,
+    simulations: Simulations | None = None,
+    panel: Panel | None = None,
     *,
+    suite: str = "full",
     diagnostics: Iterable[str | Diagnostic] | None = None,
     thresholds: Mapping[str, float] | None = None,
 ) -> Assessment:
-    """Run diagnostics (all by default) on the draws of any latent variable model and judge them.
+    """Run the diagnostics that the evidence allows on any latent variable model, and judge them.
+
+    A diagnostic whose evidence is missing is skipped with the reason, as is one that an identity blocks: where the
+    sampler is not the scorer, say, no number on drawn texts means anything.
 
     Args:
-        draws: one sweep of a model over N texts.
-        diagnostics: names, or diagnostics constructed with options.
+        draws: one sweep of a model over N texts; enough for what concerns rate, information and q(z).
+        simulations: texts that the model made up, for what concerns p(x, z) and the data space.
+        panel: experiments with the model on few texts.
+        suite: ``full`` for all diagnostics, ``fast`` for those that are cheap enough for every validation.
+        diagnostics: names, or diagnostics constructed with options, instead of a suite.
         thresholds: values to override in the table of conventions.
 
     Raises:
-        UserError: malformed draws, an unknown diagnostic or threshold.
+        UserError: malformed draws, an unknown suite, diagnostic or threshold.
 
     >>> from vaescope.model.linear_gaussian import LinearGaussian
     >>> model = LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0)
@@ -101,21 +114,36 @@ def assess(
     True
     """
     table = Thresholds.override(thresholds)
-    chosen = dict(_named(item) for item in (choices.names("diagnostics") if diagnostics is None else diagnostics))
-    draws.validate()
-    skipped = {name: reason for name, d in chosen.items() if (reason := d.missing(draws))}
+    chosen = _suite(suite) if diagnostics is None else dict(map(_named, diagnostics))
+    draws = replace(draws, simulations=simulations or draws.simulations, panel=panel or draws.panel).validate()
+    checked = evidence_identities(draws, table)
+    failed = [finding.name for finding in checked if finding.verdict == "FAIL"]
+    skipped = {name: reason for name, d in chosen.items() if (reason := _blocked(d, failed) or d.missing(draws))}
     ran = {name: diagnostic for name, diagnostic in chosen.items() if name not in skipped}
     estimates: dict[str, Estimate] = {}
     for diagnostic in ran.values():
         estimates |= diagnostic.estimate(draws)
         skipped |= diagnostic.partly_missing(draws)
+    checked += estimate_identities(draws, estimates, table)
     return Assessment(
         estimates=estimates,
-        findings=_judge(ran, estimates, draws, table),
+        findings=worst_first(_judge(ran, estimates, draws, table) + checked),
         skipped=skipped,
-        metadata=_metadata(draws, table),
+        metadata={**_metadata(draws, table), "suite": suite},
         figures={n: f for n, d in ran.items() if (f := d.figure(draws, estimates)) is not None},
     )
+
+
+def _suite(suite: str) -> dict[str, Diagnostic]:
+    if suite not in SUITES:
+        raise unknown("suite", suite, SUITES)
+    built = {name: choices.build("diagnostics", name) for name in choices.names("diagnostics")}
+    return {name: diagnostic for name, diagnostic in built.items() if suite == "full" or diagnostic.suite == "fast"}
+
+
+def _blocked(diagnostic: Diagnostic, failed: list[str]) -> str:
+    blocking = [name for name in diagnostic.blocked_by if name in failed]
+    return f"blocked: {', '.join(blocking)} failed" if blocking else ""
 
 
 def _named(item: str | Diagnostic) -> tuple[str, Diagnostic]:
@@ -137,11 +165,11 @@ def _judge(
             for name, findings in judged.items()
             for finding in findings
         ]
-    return worst_first(everything + identities(draws, estimates, table))
+    return everything
 
 
 def _collapsed(findings: list[Finding]) -> bool:
-    return any(finding.name == "latent_use" and finding.verdict == "FAIL" for finding in findings)
+    return any(finding.name == "latent_use" and finding.verdict in ("FAIL", "VACUOUS") for finding in findings)
 
 
 def _metadata(draws: Draws, table: Thresholds) -> dict[str, Any]:

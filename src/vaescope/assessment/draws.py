@@ -40,8 +40,8 @@ class Draws:
         prior_z: samples of p(z), ``[M, D]``, or None for the standard Gaussian N(0, I).
         log_p_x_z_shuffled: log p(x|z) with z drawn from the posterior of another text, ``[N]``, or None.
         log_p_x_z_prior: log p(x|z) with z drawn from p(z), ``[N]``, or None.
-        log_weights_wide: importance weights of samples of a widened proposal, ``[S, N]``, or None; the factor of the
-            variance is the metadata ``widened``.
+        log_weights_wide: importance weights of samples of a widened proposal for the first P texts, ``[S, P]``, or
+            None; the factor of the variance is the metadata ``widened``.
         strings: the texts themselves, N of them, or None.
         labels: one label per text, or None; the best accuracy that any reader of the text can have is the metadata
             ``label_ceiling`` where it is known.

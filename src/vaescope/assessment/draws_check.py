@@ -63,8 +63,8 @@ def _check_shapes(draws: Draws) -> None:
         fits = draws.prior_z.dim() == 2 and draws.prior_z.shape[1] == size and len(draws.prior_z) >= 2
         _expect(fits, "prior_z", f"[M, {size}] with at least 2 samples", draws.prior_z)
     if draws.log_weights_wide is not None:
-        fits = draws.log_weights_wide.dim() == 2 and draws.log_weights_wide.shape[1] == texts
-        _expect(fits, "log_weights_wide", f"[S, {texts}]", draws.log_weights_wide)
+        fits = draws.log_weights_wide.dim() == 2 and 1 <= draws.log_weights_wide.shape[1] <= texts
+        _expect(fits, "log_weights_wide", f"[S, P] with 1 <= P <= {texts}", draws.log_weights_wide)
     for name in ("strings", "labels"):
         found = getattr(draws, name)
         if found is not None and len(found) != texts:

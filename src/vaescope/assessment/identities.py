@@ -3,23 +3,89 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+
+import torch
 
 from vaescope.assessment.diagnostic import Estimates
 from vaescope.assessment.draws import Draws
 from vaescope.assessment.estimate import mean_of
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators import jackknife
 from vaescope.estimators.importance import log_mean_exp
 
+IDENTITY_RULE = "an identity: FAIL means that the draws or the program are wrong"
+SAMPLER_TEXTS = 64
+"""Fewest drawn texts on which sampler and scorer are said to agree."""
+NULL_TEXTS = 500
+"""Texts of the check with the prior in place of q(z|x)."""
 
-def identities(draws: Draws, estimates: Estimates, thresholds: Thresholds) -> list[Finding]:
-    """Check what can be checked with the estimates at hand, each as a finding that only says PASS or FAIL."""
-    checks = [_rate_by_samples(draws, thresholds), _bound_order(draws, thresholds)]
+
+def evidence_identities(draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    """Check the evidence before anything is estimated from it; what fails blocks the diagnostics that name it."""
+    checks = [
+        _sampler(draws, thresholds),
+        _repeated(draws, thresholds),
+        _rate_by_samples(draws, thresholds),
+        _bound_order(draws, thresholds),
+        _null_collapse(draws, thresholds),
+    ]
+    return [check for check in checks if check is not None]
+
+
+def estimate_identities(draws: Draws, estimates: Estimates, thresholds: Thresholds) -> list[Finding]:
+    """Check what the estimates at hand say of one another, each as a finding that only says PASS or FAIL."""
+    checks = []
     if "mutual_information" in estimates:
         checks.append(_ceiling(draws, estimates, thresholds))
     if {"rate", "mutual_information", "marginal_kl"} <= set(estimates):
         checks.append(_decomposition(estimates))
-    return [check for check in checks if check is not None]
+    return checks
+
+
+def _sampler(draws: Draws, thresholds: Thresholds) -> Finding | None:
+    """The sampler draws from the model that the scorer scores: their log-probabilities of a text are equal."""
+    simulations = draws.simulations
+    if simulations is None:
+        return None
+    error = simulations.sampler_error.max().item()
+    message = f"log p(x|z) by the sampler and by the scorer differ by at most {error:.2g} nats/token"
+    message += f" on {simulations.texts} drawn texts"
+    if error <= thresholds.sampler_error and simulations.texts < SAMPLER_TEXTS:
+        step = f"draw at least {SAMPLER_TEXTS} texts"
+        return Finding("identity_sampler", "UNRESOLVED", message, IDENTITY_RULE, step)
+    step = "the decoder is conditioned in another way when it samples: no number on drawn texts means anything"
+    return _finding("identity_sampler", error <= thresholds.sampler_error, message, step)
+
+
+def _repeated(draws: Draws, thresholds: Thresholds) -> Finding | None:
+    """The same texts and z have the same likelihood, whatever else is in the batch."""
+    if draws.panel is None or draws.panel.repeated is None:
+        return None
+    error = draws.panel.repeated.max().item()
+    message = f"log p(x|z) scored again, one text at a time, differs by at most {error:.2g} nats/token"
+    step = "the model is not in evaluation mode, or reads its padding"
+    return _finding("identity_repeated", error <= thresholds.sampler_error, message, step)
+
+
+def _null_collapse(draws: Draws, thresholds: Thresholds) -> Finding | None:
+    """With the prior in place of q(z|x), information, marginal KL and total correlation of the same N are 0."""
+    if draws.prior_z is not None:
+        return None
+    count = min(draws.texts, NULL_TEXTS)
+    normal_ND = torch.randn(count, draws.latent_size, generator=torch.Generator().manual_seed(0))
+    zeros_ND = torch.zeros_like(normal_ND)
+    null = replace(draws, posterior_mean=zeros_ND, posterior_std=zeros_ND + 1, z=normal_ND[None]).aggregate
+    values = [
+        jackknife.value(null.information),
+        jackknife.value(null.rate - null.information),
+        jackknife.value(null.marginals.joint - null.marginals.upper),
+    ]
+    worst = max(map(abs, values))
+    message = "with the prior in place of q(z|x), information, marginal KL and total correlation are "
+    message += f"{values[0]:.2g}, {values[1]:.2g} and {values[2]:.2g} nats"
+    return _finding("identity_null", worst <= 1e-3, message, "the estimators are wrong: report it")
 
 
 def _rate_by_samples(draws: Draws, thresholds: Thresholds) -> Finding | None:
@@ -63,5 +129,4 @@ def _decomposition(estimates: Estimates) -> Finding:
 
 
 def _finding(name: str, holds: bool, message: str, step: str) -> Finding:
-    rule = "an identity: FAIL means that the draws or the program are wrong"
-    return Finding(name, "PASS" if holds else "FAIL", message, rule, "" if holds else step)
+    return Finding(name, "PASS" if holds else "FAIL", message, IDENTITY_RULE, "" if holds else step)

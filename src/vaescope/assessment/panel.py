@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -67,7 +67,7 @@ class Interpolation:
     Attributes:
         steps: t of each step, ``[K]``.
         start: -log p(x_a|z_t), nats per token, ``[P, K]``.
-        decoded: -log p(x_t), nats per token, of the greedy text x_t at z_t, by the importance-weighted bound, ``[P, K]``.
+        decoded: -log p(x_t) of the greedy text x_t at z_t by the importance-weighted bound, nats per token, ``[P, K]``.
     """
 
     steps: Tensor
@@ -85,7 +85,7 @@ class Panel:
         inference: what optimising q(z|x) text by text would gain.
         annealed: bounds on log p(x) from both sides.
         interpolation: paths between texts.
-        repeated: |difference| of log p(x|z) when the same texts and z are scored again in other batches, ``[P]``.
+        repeated: |difference| of log p(x|z) per token when the same texts and z are scored again one by one, ``[P]``.
     """
 
     tokens: Tokens | None = None
@@ -94,4 +94,3 @@ class Panel:
     annealed: Annealed | None = None
     interpolation: Interpolation | None = None
     repeated: Tensor | None = None
-    metadata: dict[str, int] = field(default_factory=dict)

@@ -6,61 +6,17 @@ do not depend on how texts and samples are grouped into batches, nor on how many
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Protocol
+from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Independent
 
 from vaescope.assessment.draws import Draws
+from vaescope.assessment.scoring import Model, Prior, Progress, Texts, autocast, device_of, evaluating, noise, score
 from vaescope.corpora.batch import Batch
 from vaescope.estimators.gaussian import log_density, standard_log_density
 
-Progress = Callable[[int, int], None]
 PRIOR_SAMPLES = 10_000
-
-
-class Prior(Protocol):
-    """p(z)."""
-
-    def log_prob(self, z: Tensor) -> Tensor:
-        """Return log p(z), ``[..., D] -> [...]``."""
-
-    def sample(self, n: int) -> Tensor:
-        """Return ``[n, D]``."""
-
-
-class Model(Protocol):
-    """What a sweep needs of a latent variable model (a Protocol, so that any model may be swept)."""
-
-    prior: Any
-
-    def encode(self, batch: Batch) -> Independent:
-        """Return q(z|x), a diagonal Gaussian."""
-
-    def log_likelihood(self, batch: Batch, z: Tensor) -> Tensor:
-        """Return log p(x|z) in nats per text, ``[S, B]``."""
-
-
-class Texts(Protocol):
-    """What a sweep needs of a split."""
-
-    @property
-    def words(self) -> Tensor:
-        """Words of each text, ``[N]``."""
-
-    @property
-    def bytes(self) -> Tensor:
-        """UTF-8 bytes of each text, ``[N]``."""
-
-    def __len__(self) -> int:
-        """Return the number of texts."""
-
-    def by_length(self, indices: Tensor | list[int], budget: int) -> list[Batch]:
-        """Return batches of like length within a token budget."""
 
 
 def sweep(
@@ -75,7 +31,7 @@ def sweep(
     keep_z: int = 1,
     progress: Progress | None = None,
 ) -> Draws:
-    """Encode every text once and score S samples of its posterior.
+    """Encode every text once and score S samples of its posterior, one of another text's and one of the prior.
 
     Args:
         model: the model, on any device.
@@ -91,7 +47,7 @@ def sweep(
     count = min(texts or len(tokenized), len(tokenized))
     batches = tokenized.by_length(list(range(count)), group_tokens)
     parts, done = [], 0
-    with torch.inference_mode(), _evaluating(model), _autocast(model, precision):
+    with torch.inference_mode(), evaluating(model), autocast(model, precision):
         for batch in batches:
             parts.append(_sweep_batch(model, batch, samples, group_tokens, seed, keep_z))
             done += len(batch)
@@ -103,8 +59,10 @@ def sweep(
         name: torch.cat([part[name] for part in parts], dim).index_select(dim, order_N)
         for name, dim in _TEXT_DIMENSION.items()
     }
+    controls = _controls(model, tokenized, tensors["z"][0], group_tokens, seed, precision)
     return Draws(
         **tensors,
+        **controls,
         words=tokenized.words[:count],
         bytes=tokenized.bytes[:count],
         prior_z=prior_z,
@@ -126,7 +84,7 @@ _TEXT_DIMENSION = {
 def _sweep_batch(
     model: Model, batch: Batch, samples: int, group_tokens: int, seed: int, keep_z: int
 ) -> dict[str, Tensor]:
-    device = _device(model)
+    device = device_of(model)
     on_device = batch.to(device)
     normal = model.encode(on_device).base_dist
     mean_BD, std_BD = normal.loc.float(), normal.scale.float()
@@ -150,20 +108,6 @@ def _sweep_batch(
     }
 
 
-def noise(seed: int, index_B: Tensor, samples: int, size: int) -> Tensor:
-    """Standard normal noise of the texts at ``index_B``, ``[S, B, D]``, from one stream per seed and text.
-
-    >>> alone = noise(0, torch.tensor([7]), 2, 3)
-    >>> torch.equal(noise(0, torch.tensor([5, 7]), 2, 3)[:, 1:], alone)
-    True
-    """
-    streams = [
-        np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, int(index), 0])) for index in index_B.tolist()
-    ]
-    drawn = [stream.standard_normal((samples, size), dtype=np.float32) for stream in streams]
-    return torch.from_numpy(np.stack(drawn, 1))
-
-
 def _prior_samples(prior: Prior, parts: list[dict[str, Tensor]], seed: int) -> Tensor | None:
     """Samples of p(z), or None where its density is that of N(0, I) at all the z that were kept."""
     for part in parts:
@@ -172,31 +116,50 @@ def _prior_samples(prior: Prior, parts: list[dict[str, Tensor]], seed: int) -> T
         if (
             expected_ZB - part["log_p_z"][: len(kept_ZBD)].double()
         ).abs().max() > 1e-3 + 1e-5 * expected_ZB.abs().max():
-            with torch.random.fork_rng():
-                torch.manual_seed(seed)
-                return prior.sample(PRIOR_SAMPLES).float().cpu()
+            return sample_prior(prior, PRIOR_SAMPLES, seed)
     return None
 
 
-def _device(model: Model) -> torch.device:
-    return next(iter(model.parameters())).device if isinstance(model, torch.nn.Module) else torch.device("cpu")
+def _controls(
+    model: Model, tokenized: Texts, z_ND: Tensor, group_tokens: int, seed: int, precision: str
+) -> dict[str, Tensor]:
+    """log p(x|z) of each text with the z of another one and with z of the prior."""
+    wrong_2ND = torch.stack([z_ND[_others(len(z_ND), seed)], sample_prior(model.prior, len(z_ND), seed + 1)])
+    shuffled_N, prior_N = score(model, tokenized, wrong_2ND, group_tokens=group_tokens, precision=precision)
+    return {"log_p_x_z_shuffled": shuffled_N, "log_p_x_z_prior": prior_N}
 
 
-def _autocast(model: Model, precision: str) -> AbstractContextManager[Any]:
-    if precision == "fp32":
-        return nullcontext()
-    return torch.autocast(_device(model).type, dtype=torch.bfloat16)
+def _others(count: int, seed: int) -> Tensor:
+    """A permutation that leaves no text in its place: the next one in a random circle."""
+    circle_N = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    others_N = torch.empty(count, dtype=torch.int64)
+    others_N[circle_N] = circle_N.roll(1)
+    return others_N
 
 
-@contextmanager
-def _evaluating(model: Model) -> Iterator[None]:
-    """Dropout off, and afterwards the mode of the model as it was."""
-    if not isinstance(model, torch.nn.Module):
-        yield
-        return
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
+def sample_prior(prior: Prior, n: int, seed: int) -> Tensor:
+    """Return n samples of p(z) on the CPU, ``[n, D]``; the global random state stays as it is."""
+    with torch.random.fork_rng(), torch.inference_mode():
+        torch.manual_seed(seed)
+        return prior.sample(n).float().cpu()
+
+
+def widened(
+    model: Model, tokenized: Texts, draws: Draws, *, texts: int, factor: float = 1.5, group_tokens: int = 8_192
+) -> Draws:
+    """Return the draws with importance weights of S samples of N(mean, factor std^2) for the first ``texts`` texts.
+
+    A proposal that is wider than q(z|x) has lighter-tailed weights where q(z|x) is narrower than the posterior.
+    """
+    count = min(texts, draws.texts)
+    mean_PD = draws.posterior_mean[:count]
+    std_PD = draws.posterior_std[:count] * factor**0.5
+    seed = int(draws.metadata.get("seed", 0)) + 2
+    z_SPD = mean_PD + std_PD * noise(seed, torch.arange(count), draws.samples, draws.latent_size)
+    device = device_of(model)
+    with torch.inference_mode():
+        log_p_z = torch.stack([model.prior.log_prob(z_PD.to(device)).double().cpu() for z_PD in z_SPD])
+    log_q = log_density(z_SPD.double(), mean_PD.double(), std_PD.double()).sum(-1)
+    log_p_x_z = score(model, tokenized, z_SPD, group_tokens=group_tokens, precision=draws.metadata["precision"])
+    weights_SP = log_p_x_z.double() + log_p_z - log_q
+    return replace(draws, log_weights_wide=weights_SP, metadata={**draws.metadata, "widened": factor})

@@ -48,6 +48,29 @@ class Thresholds:
     """Gain of the importance-weighted bound by doubling S that still counts as converged."""
     identity_sigmas: float = 4.0
     """Standard errors by which an identity may fail."""
+    sampler_error: float = 1e-3
+    """Nats per token by which sampler and scorer may differ (rounding of float32)."""
+    efficiency_pass: float = 0.5
+    efficiency_fail: float = 0.25
+    """Nats of distortion bought per nat of rate: enough from the first on, too few below the second; no unit."""
+    multiplier_warn: float = 0.9
+    multiplier_fail: float = 1.0
+    """Multiplier of a rate constraint; at 1 forced rate buys no distortion (stationarity); no unit."""
+    margin_distance_pass: float = 0.1
+    margin_distance_fail: float = 0.2
+    """Kolmogorov-Smirnov distances of one-dimensional laws, as probabilities."""
+    mmd_pass: float = 0.05
+    mmd_fail: float = 0.25
+    """MMD^2 as a share of the kernel's mean under the prior: about half the squared shift per unit; no unit."""
+    classifier_pass: float = 0.01
+    classifier_fail: float = 0.05
+    """Held-out gain of a classifier that tells encodings from the prior (a lower bound of a divergence)."""
+    wasserstein_pass: float = 0.1
+    wasserstein_fail: float = 0.5
+    """Sliced Wasserstein distance, in latent units (the prior's standard deviations)."""
+    holes_pass: float = 0.05
+    holes_fail: float = 0.2
+    """Share of the prior where fewer texts are encoded than at 99% of the encodings (0.01 where q(z) = p(z))."""
     active_variance: float = 0.01
     """Variance of the posterior mean above which a unit is active (Burda et al. 2016); not in nats."""
 

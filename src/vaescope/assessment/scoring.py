@@ -1,0 +1,110 @@
+"""What every sweep shares: what it needs of a model and of texts, noise that no batching changes, and scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Independent
+
+from vaescope.corpora.batch import Batch
+
+Progress = Callable[[int, int], None]
+
+
+class Prior(Protocol):
+    """p(z)."""
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Return log p(z), ``[..., D] -> [...]``."""
+
+    def sample(self, n: int) -> Tensor:
+        """Return ``[n, D]``."""
+
+
+class Model(Protocol):
+    """What a sweep needs of a latent variable model (a Protocol, so that any model may be swept)."""
+
+    prior: Any
+
+    def encode(self, batch: Batch) -> Independent:
+        """Return q(z|x), a diagonal Gaussian."""
+
+    def log_likelihood(self, batch: Batch, z: Tensor) -> Tensor:
+        """Return log p(x|z) in nats per text, ``[S, B]``."""
+
+
+class Texts(Protocol):
+    """What a sweep needs of a split."""
+
+    @property
+    def words(self) -> Tensor:
+        """Words of each text, ``[N]``."""
+
+    @property
+    def bytes(self) -> Tensor:
+        """UTF-8 bytes of each text, ``[N]``."""
+
+    def __len__(self) -> int:
+        """Return the number of texts."""
+
+    def by_length(self, indices: Tensor | list[int], budget: int) -> list[Batch]:
+        """Return batches of like length within a token budget."""
+
+
+def noise(seed: int, index_B: Tensor, samples: int, size: int) -> Tensor:
+    """Standard normal noise of the texts at ``index_B``, ``[S, B, D]``, from one stream per seed and text.
+
+    >>> alone = noise(0, torch.tensor([7]), 2, 3)
+    >>> torch.equal(noise(0, torch.tensor([5, 7]), 2, 3)[:, 1:], alone)
+    True
+    """
+    streams = [
+        np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, int(index), 0])) for index in index_B.tolist()
+    ]
+    drawn = [stream.standard_normal((samples, size), dtype=np.float32) for stream in streams]
+    return torch.from_numpy(np.stack(drawn, 1))
+
+
+def score(model: Model, tokenized: Texts, z_SND: Tensor, *, group_tokens: int, precision: str = "fp32") -> Tensor:
+    """Return log p(x|z) of the first N texts at given z, ``[S, N]``, float32, on the CPU."""
+    log_p_SN = torch.empty(z_SND.shape[:2])
+    with torch.inference_mode(), evaluating(model), autocast(model, precision):
+        device = device_of(model)
+        for batch in tokenized.by_length(list(range(z_SND.shape[1])), group_tokens):
+            on_device, at_once = batch.to(device), max(1, group_tokens // batch.input_ids.numel())
+            parts = z_SND[:, batch.index].split(at_once)
+            log_p_SN[:, batch.index] = torch.cat(
+                [model.log_likelihood(on_device, part.to(device)).float().cpu() for part in parts]
+            )
+    return log_p_SN
+
+
+def device_of(model: Model) -> torch.device:
+    """Return the device that the model is on."""
+    return next(iter(model.parameters())).device if isinstance(model, torch.nn.Module) else torch.device("cpu")
+
+
+def autocast(model: Model, precision: str) -> AbstractContextManager[Any]:
+    """Return the context of bfloat16, or of nothing."""
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device_of(model).type, dtype=torch.bfloat16)
+
+
+@contextmanager
+def evaluating(model: Model) -> Iterator[None]:
+    """Dropout off, and afterwards the mode of the model as it was."""
+    if not isinstance(model, torch.nn.Module):
+        yield
+        return
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
