@@ -7,12 +7,13 @@ own: E k under N(0, I_d) falls as (1 + 2/l^2)^(-d/2), so values at different d o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 OCTAVES = tuple(range(-4, 6))
-"""Bandwidths of the test: the median distance times 2^k."""
+"""Kernels of the test: l is that of the median heuristic times 2^k."""
 
 
 def squared_distances(x_ND: Tensor, y_MD: Tensor) -> Tensor:
@@ -21,46 +22,49 @@ def squared_distances(x_ND: Tensor, y_MD: Tensor) -> Tensor:
     return (x_ND.square().sum(1)[:, None] + y_MD.square().sum(1) - 2 * products_NM).clamp_min(0)
 
 
-def unbiased(x_ND: Tensor, y_MD: Tensor, bandwidth: float) -> Tensor:
-    """Unbiased MMD^2 of two samples, a scalar that can be negative; differentiable.
+def squared_mmd(x_ND: Tensor, y_MD: Tensor, widths: Sequence[float | Tensor]) -> Tensor:
+    """Unbiased MMD^2 of two samples, its mean over kernels of ``widths`` l^2; a scalar, can be negative, differentiable.
 
     Gretton et al. 2012.
 
     >>> x = torch.tensor([[0.0], [1.0]])
-    >>> round(unbiased(x, x + 100.0, 1.0).item(), 4) == round(2 * math.exp(-0.5), 4)
+    >>> round(squared_mmd(x, x + 100.0, [1.0]).item(), 4) == round(2 * math.exp(-0.5), 4)
     True
     """
-    scale = -0.5 / bandwidth**2
     n, m = len(x_ND), len(y_MD)
-    within_x = ((squared_distances(x_ND, x_ND) * scale).exp().sum() - n) / (n * (n - 1))
-    within_y = ((squared_distances(y_MD, y_MD) * scale).exp().sum() - m) / (m * (m - 1))
-    return within_x + within_y - 2 * (squared_distances(x_ND, y_MD) * scale).exp().mean()
+    xx_NN, yy_MM, xy_NM = (squared_distances(*pair) for pair in ((x_ND, x_ND), (y_MD, y_MD), (x_ND, y_MD)))
+    other_NN, other_MM = (~torch.eye(k, dtype=torch.bool, device=x_ND.device) for k in (n, m))
+    values = []
+    for width in widths:
+        within_x = ((xx_NN / (-2 * width)).exp() * other_NN).sum() / (n * (n - 1))
+        within_y = ((yy_MM / (-2 * width)).exp() * other_MM).sum() / (m * (m - 1))
+        values.append(within_x + within_y - 2 * (xy_NM / (-2 * width)).exp().mean())
+    return torch.stack(values).mean()
 
 
-def median_bandwidth(z_ND: Tensor) -> float:
-    """Median distance of distinct points."""
+def median_width(z_ND: Tensor) -> Tensor:
+    """The median heuristic for l^2: half the median squared distance of distinct points, a scalar."""
     upper = torch.triu_indices(len(z_ND), len(z_ND), offset=1)
-    distances = squared_distances(z_ND, z_ND)[upper[0], upper[1]]
-    return max(math.sqrt(distances.median().item()), 1e-12)
+    return (squared_distances(z_ND, z_ND)[upper[0], upper[1]].median() / 2).clamp_min(1e-24)
 
 
-def gaussian_kernel_mean(size: int, bandwidth: float) -> float:
+def gaussian_kernel_mean(size: int, width: float) -> float:
     """E k(z, z') for independent z, z' ~ N(0, I): (1 + 2/l^2)^(-d/2).
 
     >>> gaussian_kernel_mean(2, 1.0)
     0.3333333333333333
     """
-    return (1 + 2 / bandwidth**2) ** (-size / 2)
+    return (1 + 2 / width) ** (-size / 2)
 
 
-def standard_error(x_ND: Tensor, y_ND: Tensor, bandwidth: float) -> float:
-    """Standard error of ``unbiased`` for samples of equal size, from the projections h(i) on each pair of points.
+def standard_error(x_ND: Tensor, y_ND: Tensor, width: float) -> float:
+    """Standard error of ``squared_mmd`` for samples of equal size, from the projections h(i) on each pair of points.
 
     The first term is that of a linear statistic; the second keeps it right where the distributions are equal and
     the projections vanish.
     """
     n = len(x_ND)
-    scale = -0.5 / bandwidth**2
+    scale = -0.5 / width
     pairs = ((x_ND, x_ND), (y_ND, y_ND), (x_ND, y_ND))
     xx, yy, xy = ((squared_distances(a, b) * scale).exp() for a, b in pairs)
     h_NN = xx + yy - xy - xy.mT
@@ -79,12 +83,12 @@ def permutation_p_value(x_ND: Tensor, y_ND: Tensor, *, permutations: int = 199, 
     """
     n = len(x_ND)
     pooled_PD = torch.cat([x_ND, y_ND])
-    bandwidth = median_bandwidth(pooled_PD)
+    width = median_width(pooled_PD).item()
     distances_PP = squared_distances(pooled_PD, pooled_PD)
     labels_PB = _labels(n, permutations, seed).to(pooled_PD.dtype)
     ranks = []
     for octave in OCTAVES:
-        kernel_PP = (distances_PP * (-0.5 / (bandwidth * 2.0**octave) ** 2)).exp().fill_diagonal_(0)
+        kernel_PP = (distances_PP * (-0.5 / (width * 4.0**octave))).exp().fill_diagonal_(0)
         signed_B = (labels_PB * (kernel_PP @ labels_PB)).sum(0)
         total = kernel_PP.sum()
         statistic_B = (total + signed_B) / (2 * n * (n - 1)) - (total - signed_B) / (2 * n * n)
