@@ -62,7 +62,8 @@ def _show(assessment: Assessment, *, title: str, folder: Path, name: str) -> Non
 
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     for column in ("estimate", "value", "SE", "95% interval", "unit", "kind"):
-        table.add_column(column, justify="right" if column in ("value", "SE", "95% interval") else "left")
+        right = column in ("value", "SE", "95% interval")
+        table.add_column(column, justify="right" if right else "left", no_wrap=column != "unit")
     for row in estimate_rows(assessment):
         table.add_row(*map(Text, row))
     console.print(table)
