@@ -187,7 +187,7 @@ def _first_mistake(error: ValidationError, source: str) -> UserError:
         hint = unknown("key", ".".join(where), [".".join([*where[:-1], name]) for name in section.model_fields])
         return UserError(f"{source}: {hint}")
     message = mistake["msg"].removeprefix("Value error, ")
-    return UserError(f"{source}: {'.'.join(where)}: {message}")
+    return UserError(": ".join(part for part in (source, ".".join(where), message) if part))
 
 
 def _override(raw: dict[str, Any], override: str) -> None:

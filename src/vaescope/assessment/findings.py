@@ -37,10 +37,10 @@ class Finding:
             raise ValueError(f"verdict '{self.verdict}' is none of {', '.join(VERDICTS)}")
 
     def vacuous(self) -> Finding:
-        """Return the finding of a collapsed model: what passes does so only because z carries nothing."""
+        """Return the finding of a collapsed model: it passes only because z carries nothing."""
         if self.verdict == "FAIL":
             return self
-        return replace(self, verdict="VACUOUS", message=f"{self.message} (of no meaning: the model is collapsed)")
+        return replace(self, verdict="VACUOUS", message=f"{self.message} (of no meaning: z carries nothing)")
 
     def to_json(self) -> dict[str, str]:
         """Return the fields that are not empty."""

@@ -41,6 +41,9 @@ class Rate(Diagnostic):
         active = f", {units.value:.0f} of {draws.latent_size} active units" if units else ""
         limit = thresholds.latent_use
         rule = f"PASS if rate and information are above {limit} nats, FAIL if one is below, with their intervals"
+        if draws.unit_rates is not None and not draws.unit_rates.any():
+            message = "the rate of every text is exactly 0: a language model, the baseline that shows what z buys"
+            return [Finding("latent_use", "VACUOUS", message, rule)]
         if rate.high < limit:
             message = f"rate {rate.value:.2g} nats{active}: collapsed"
             return [Finding("latent_use", "FAIL", message, rule, "try the objective mdr")]

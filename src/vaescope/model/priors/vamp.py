@@ -26,7 +26,7 @@ class Vamp(Prior):
 
     A text cannot be learned by gradients, so a pseudo-input is ``length`` vectors in the place of token embeddings;
     positions, layers and pooling are those of every text. ``components`` is K. The pseudo-posteriors are computed at
-    every call, so p(z) follows each step of the encoder (and its dropout in training). The rate has no closed form.
+    every call, so p(z) follows each step of the encoder. The rate has no closed form.
 
     Reference: Tomczak & Welling 2018, "VAE with a VampPrior", arXiv:1705.07120.
 
