@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from vaescope.assessment.fitted_marginals import FittedMarginals
 from vaescope.estimators import aggregate, gaussian, jackknife
 
 if TYPE_CHECKING:
@@ -60,16 +61,18 @@ class Aggregate:
 
     @cached_property
     def information_gaussian(self) -> Tensor:
-        """R_g = E KL(q(z|x) || g) >= I, for a Gaussian g with the moments of the encodings of the *other* half."""
-        mean_ND, std_ND = self._draws.posterior_mean.double(), self._draws.posterior_std.double()
-        rates_N = torch.empty(self.texts, dtype=torch.float64)
-        for half in (0, 1):
-            fitted, scored = slice(1 - half, None, 2), slice(half, None, 2)
-            covariance_DD = torch.cov(mean_ND[fitted].mT, correction=0).reshape(mean_ND.shape[1], -1)
-            covariance_DD = covariance_DD + std_ND[fitted].square().mean(0).diag()
-            mean_D = mean_ND[fitted].mean(0)
-            rates_N[scored] = gaussian.kl_to_gaussian(mean_ND[scored], std_ND[scored], mean_D, covariance_DD)
-        return self.means(rates_N)
+        """R_g against a Gaussian fitted to the other half of the texts: an upper bound of I without a ceiling."""
+        return self.means(self.fitted.gaussian)
+
+    @cached_property
+    def information_mixture(self) -> Tensor:
+        """R_g against a Gaussian mixture fitted to the other half; not finite for very few texts."""
+        return self.means(self.fitted.mixture)
+
+    @cached_property
+    def fitted(self) -> FittedMarginals:
+        """The rates of each text against the fitted densities."""
+        return FittedMarginals(self._draws)
 
     @cached_property
     def rate(self) -> Tensor:

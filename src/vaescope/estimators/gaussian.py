@@ -60,3 +60,15 @@ def kl_to_gaussian(mean_ND: Tensor, std_ND: Tensor, mean_D: Tensor, covariance_D
     trace_N = std_ND.square() @ inverse_diagonal_D
     log_det_N = 2 * chol_DD.diagonal().log().sum() - 2 * std_ND.log().sum(-1)
     return 0.5 * (trace_N + whitened_DN.square().sum(0) - mean_D.numel() + log_det_N)
+
+
+def moments_kl(mean_D: Tensor, covariance_DD: Tensor) -> float:
+    """KL(N(mean, covariance) || N(0, I)) = 1/2 [tr S + m'm - D - log|S|].
+
+    Of all distributions with these moments the Gaussian has the largest entropy, so it bounds their KL from below.
+
+    >>> moments_kl(torch.tensor([1.0, 0.0]), torch.eye(2))
+    0.5
+    """
+    log_det = 2 * torch.linalg.cholesky(covariance_DD).diagonal().log().sum()
+    return 0.5 * (covariance_DD.trace() + mean_D.square().sum() - mean_D.numel() - log_det).item()

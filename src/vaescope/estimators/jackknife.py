@@ -52,6 +52,16 @@ def standard_error(replicates: Tensor) -> float:
     return ((blocks - 1) / blocks * (left_out_G - left_out_G.mean()).square().sum()).sqrt().item()
 
 
+def bias(replicates: Tensor) -> float:
+    """Jackknife estimate of a bias of order 1/N: (G - 1) (mean of the replicates - value).
+
+    >>> bias(means(torch.tensor([1.0, 2.0, 3.0]), 3).square()) - 1 / 3 < 1e-9  # of the square of a mean: s^2 / N
+    True
+    """
+    left_out_G = replicates[1:]
+    return (left_out_G.numel() - 1) * (left_out_G.mean() - replicates[0]).item()
+
+
 def lower_end(replicates: Tensor, *, candidates: int = 1) -> float:
     """Lower end of the 95% interval, by Student's t with G - 1 degrees of freedom.
 

@@ -23,7 +23,7 @@ def squared_distances(x_ND: Tensor, y_MD: Tensor) -> Tensor:
 
 
 def squared_mmd(x_ND: Tensor, y_MD: Tensor, widths: Sequence[float | Tensor]) -> Tensor:
-    """Unbiased MMD^2 of two samples, its mean over kernels of ``widths`` l^2; a scalar, can be negative, differentiable.
+    """Unbiased MMD^2 of two samples, the mean over kernels of ``widths`` l^2: a scalar, maybe negative; differentiable.
 
     Gretton et al. 2012.
 

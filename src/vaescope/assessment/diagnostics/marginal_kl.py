@@ -16,7 +16,7 @@ class MarginalKl(Diagnostic):
     """The value is that of these N texts, R - I_self, so that rate = information + marginal KL; never below R - log N.
 
     The interval is that of the population: max(0, R - R_g, R - I_loo) <= KL <= R - I_self in expectation, with the
-    ends widened by their errors. R - R_g is what refitting the prior as a Gaussian would save.
+    ends widened by their errors. R - R_g is what refitting the prior as a Gaussian (or a mixture of them) would save.
     """
 
     consistency = True
@@ -26,6 +26,7 @@ class MarginalKl(Diagnostic):
         aggregate = draws.aggregate
         lowers = {
             "rate_minus_gaussian_marginal": aggregate.rate - aggregate.information_gaussian,
+            "rate_minus_mixture_marginal": aggregate.rate - aggregate.information_mixture,
             "rate_minus_leave_one_out": aggregate.rate - aggregate.information_others,
         }
         lowers = {name: bound for name, bound in lowers.items() if bound.isfinite().all()}

@@ -26,6 +26,7 @@ class MutualInformation(Diagnostic):
             "rate": aggregate.rate,
             "leave_one_out": aggregate.information_others,
             "gaussian_marginal": aggregate.information_gaussian,
+            "mixture_marginal": aggregate.information_mixture,
         }
         uppers = {name: bound for name, bound in uppers.items() if bound.isfinite().all()}
         low = max(0.0, jackknife.lower_end(aggregate.information))
@@ -41,7 +42,11 @@ class MutualInformation(Diagnostic):
             low=min(low, high, value) if value >= 0 else min(low, high),
             high=max(high, value),
             ceiling=ceiling,
-            detail={"index_code": value, **{name: jackknife.value(bound) for name, bound in uppers.items()}},
+            detail={
+                "index_code": value,
+                **{name: jackknife.value(bound) for name, bound in uppers.items()},
+                "mixtures": aggregate.fitted.chosen,
+            },
         )
         return {"mutual_information": estimate}
 

@@ -25,7 +25,12 @@ class TotalCorrelation(Diagnostic):
         aggregate, marginals = draws.aggregate, draws.aggregate.marginals
         index_code = marginals.joint - marginals.upper
         own = aggregate.means(aggregate.own)
-        bounds = (aggregate.information_others, aggregate.information_gaussian, aggregate.rate)
+        bounds = (
+            aggregate.information_others,
+            aggregate.information_gaussian,
+            aggregate.information_mixture,
+            aggregate.rate,
+        )
         uppers = [bound for bound in bounds if bound.isfinite().all()]
         ends = [jackknife.lower_end(own - bound - marginals.upper, candidates=len(uppers)) for bound in uppers]
         low = max(0.0, *ends)

@@ -1,0 +1,61 @@
+"""Latent use: what the decoder loses when z comes from another text or from the prior, D_shuffled - D."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.estimate import mean_of
+from vaescope.assessment.findings import Finding
+from vaescope.assessment.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class LatentUse(Diagnostic):
+    """D_shuffled - D and D_prior - D, paired on texts; zero for a decoder that ignores z, whatever the rate is."""
+
+    requires = ("log_p_x_z_shuffled",)
+
+    def partly_missing(self, draws: Draws) -> dict[str, str]:
+        """Say so where no z of the prior were scored."""
+        return {"latent_use_prior": "the draws have no 'log_p_x_z_prior'"} if draws.log_p_x_z_prior is None else {}
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``latent_use`` and, where they were scored, ``latent_use_prior``."""
+        assert draws.log_p_x_z_shuffled is not None
+        loss_N = -draws.log_p_x_z_shuffled.double() - draws.distortions
+        estimates = {"latent_use": mean_of(loss_N, unit="nats/text")}
+        if draws.log_p_x_z_prior is not None:
+            loss_N = -draws.log_p_x_z_prior.double() - draws.distortions
+            estimates["latent_use_prior"] = mean_of(loss_N, unit="nats/text")
+        return estimates
+
+    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+        """Judge whether the decoder reads z; whether the code carries anything is judged with the rate."""
+        use, information = estimates["latent_use"], estimates.get("mutual_information")
+        limit = thresholds.latent_use
+        rule = f"PASS if another text's z surely costs more than {limit} nats, FAIL if surely less and z says nothing"
+        message = f"the z of another text costs {use.value:.3g} nats [{use.low:.3g}, {use.high:.3g}]"
+        if use.low > limit:
+            return [Finding("decoder_use", "PASS", message, rule)]
+        step = "weaken the decoder (word dropout), add an injection of z, or try mdr"
+        if use.high < limit and (information is None or information.high < limit):
+            return [Finding("decoder_use", "FAIL", message + ": the decoder ignores z", rule, step)]
+        if use.high < limit:
+            message += ": the decoder ignores a z that says which text it is"
+        return [Finding("decoder_use", "WARN", message, rule, step)]
+
+    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+        """Histogram of what the z of another text costs; the line is the mean."""
+        from matplotlib.figure import Figure
+
+        assert draws.log_p_x_z_shuffled is not None
+        figure = Figure(figsize=(5, 3), layout="constrained")
+        axes = figure.subplots()
+        axes.hist((-draws.log_p_x_z_shuffled.double() - draws.distortions).numpy(), bins=50, color="tab:blue")
+        axes.axvline(estimates["latent_use"].value, color="black")
+        axes.set(xlabel="D_shuffled - D of a text (nats)", ylabel="texts")
+        return figure

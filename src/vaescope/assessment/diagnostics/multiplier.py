@@ -1,0 +1,58 @@
+"""Multiplier: the slope of the rate-distortion curve where training stopped, -dD/dR = 1 - lambda."""
+
+from __future__ import annotations
+
+from statistics import fmean, stdev
+
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.estimate import Estimate
+from vaescope.assessment.findings import Finding
+from vaescope.assessment.thresholds import Thresholds
+
+CONSTRAINT = "rate>="
+
+
+class Multiplier(Diagnostic):
+    """lambda of the constraint ``rate >= r`` on D + R, from ``metadata["multipliers"]["rate>="]``.
+
+    The Lagrangian D + R + lambda (r - R) is stationary where -dD/dR = 1 - lambda: at lambda = 0 the floor costs
+    nothing, at 1 a nat of forced rate buys no distortion. One number, or the last ones of training (their spread is
+    the error; they must be far apart to be independent).
+    """
+
+    requires = ("multipliers",)
+
+    def missing(self, draws: Draws) -> str:
+        """Say so where the model was not trained under a floor on the rate."""
+        if reason := super().missing(draws):
+            return reason
+        return "" if CONSTRAINT in draws.metadata["multipliers"] else f"there is no multiplier of '{CONSTRAINT}'"
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``multiplier`` with the slope."""
+        given = draws.metadata["multipliers"][CONSTRAINT]
+        values = [float(value) for value in given] if isinstance(given, list | tuple) else [float(given)]
+        value, many = fmean(values), len(values) > 1
+        estimate = Estimate(
+            value=value,
+            se=stdev(values) / len(values) ** 0.5 if many else 0.0,
+            unit="nats/nat",
+            kind="consistent" if many else "exact",
+            n=len(values),
+            detail={"slope": 1 - value},
+        )
+        return {"multiplier": estimate}
+
+    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+        """Judge what forced rate returns."""
+        estimate = estimates["multiplier"]
+        warns, fails = thresholds.multiplier_warn, thresholds.multiplier_fail
+        rule = f"PASS below {warns}, FAIL if surely at least {fails}"
+        message = (
+            f"multiplier {estimate.value:.3f}: another nat of rate buys {1 - estimate.value:.3f} nats of distortion"
+        )
+        step = "lower the target rate: the rate is forced and the decoder does not use it"
+        if estimate.high < warns:
+            return [Finding("rate_return", "PASS", message, rule)]
+        return [Finding("rate_return", "FAIL" if estimate.low >= fails else "WARN", message, rule, step)]
