@@ -48,6 +48,19 @@ class Thresholds:
     """Gain of the importance-weighted bound by doubling S that still counts as converged."""
     identity_sigmas: float = 4.0
     """Standard errors by which an identity may fail."""
+    coverage_pass: float = 0.03
+    coverage_fail: float = 0.1
+    """How far the coverage of a 90% interval may be from 90% (Holm-adjusted bands crossed within the first: WARN)."""
+    joint_gain_pass: float = 0.01
+    joint_gain_fail: float = 0.05
+    """Held-out gain of a classifier that tells pairs (x, z) of the model from those of the encoder."""
+    null_multiple_pass: float = 2.0
+    null_multiple_fail: float = 5.0
+    """Distance of a statistic between texts of model and data, in 95% quantiles of that between halves of the data."""
+    attention_pass: float = 0.01
+    """Share of the attention on the latent slots below which the decoder hardly looks at them; no unit."""
+    unfinished_share: float = 0.05
+    """Share of drawn texts that may be cut off by the length limit."""
     sampler_error: float = 1e-3
     """Nats per token by which sampler and scorer may differ (rounding of float32)."""
     efficiency_pass: float = 0.5

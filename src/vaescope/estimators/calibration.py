@@ -6,13 +6,15 @@ If q(z|x) is the model's posterior, the transform u = Phi((z - mean)/std) of the
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy import stats
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 """Nominal coverages that are reported."""
 _POINTS = 100
-_SIMULATIONS = 2_000
+_SIMULATIONS = 1_000
 
 
 def gamma(values: np.ndarray) -> np.ndarray:
@@ -34,14 +36,13 @@ def uniformity(values: np.ndarray) -> np.ndarray:
     >>> uniformity(uniform)[0] > 0.05, uniformity(uniform**2)[0] < 0.01
     (np.True_, np.True_)
     """
-    null = gamma(np.random.default_rng(0).uniform(size=(len(values), _SIMULATIONS)))
+    null = _null(len(values))
     return (1 + (null[:, None] <= gamma(values)).sum(0)) / (1 + _SIMULATIONS)
 
 
 def band(count: int, level: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Grid and the ends between which the whole empirical distribution of ``count`` uniform values stays."""
-    null = gamma(np.random.default_rng(0).uniform(size=(count, _SIMULATIONS)))
-    critical = np.quantile(null, 1 - level)
+    critical = np.quantile(_null(count), 1 - level)
     grid = _grid()
     low = stats.binom.ppf(critical / 2, count, grid) / count
     high = stats.binom.ppf(1 - critical / 2, count, grid) / count
@@ -67,6 +68,12 @@ def central_coverage(values: np.ndarray, level: float) -> np.ndarray:
     Of a Gaussian whose variance is r times the true one the coverage is 2 Phi(z sqrt r) - 1.
     """
     return (np.abs(2 * values - 1) <= level).mean(1)
+
+
+@cache
+def _null(count: int) -> np.ndarray:
+    """Gamma of ``_SIMULATIONS`` samples of ``count`` uniform values."""
+    return gamma(np.random.default_rng(0).uniform(size=(count, _SIMULATIONS)))
 
 
 def _grid() -> np.ndarray:

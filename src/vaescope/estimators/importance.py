@@ -47,6 +47,20 @@ def doubling_gain(log_w_SN: Tensor) -> Tensor:
     return log_mean_exp(log_w_SN[: 2 * half]) - halves_2N.mean(0)
 
 
+def doubling_curve(log_w_SN: Tensor) -> dict[str, float]:
+    """The mean of L_K over texts for K = 1, 2, 4, ..., S, each the average over the S // K disjoint groups of K samples.
+
+    >>> doubling_curve(torch.zeros(4, 1))
+    {'1': 0.0, '2': 0.0, '4': 0.0}
+    """
+    samples, curve, size = len(log_w_SN), {}, 1
+    while size <= samples:
+        groups = log_w_SN[: samples // size * size].double().unflatten(0, (-1, size))
+        curve[str(size)] = (groups.logsumexp(1) - math.log(size)).mean().item()
+        size *= 2
+    return curve
+
+
 def good_tail_index(samples: int) -> float:
     """Largest tail index at which S samples are still reliable, min(1 - 1/log10 S, 0.7).
 

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
 import torch
+from torch import Tensor
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import mean_of
+from vaescope.assessment.estimate import Estimate, mean_of
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import importance
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BINS = (0.5, 0.7, 1.0)
+"""Where the tail index is called ok, bad and very bad (Vehtari et al. 2024)."""
+
 
 class LogLikelihood(Diagnostic):
-    """L_S = log 1/S sum_s w_s <= log p(x) in expectation; judges whether it may be read as a number."""
+    """L_S = log 1/S sum_s w_s <= log p(x) in expectation; judges whether it may be read as a number.
+
+    ``log_likelihood_wide`` is the same with z ~ N(mean, c std^2), c > 1, for the first P texts: weights of lighter
+    tails where q(z|x) is narrower than the posterior. Its difference is paired on those texts.
+    """
+
+    def partly_missing(self, draws: Draws) -> dict[str, str]:
+        """Say so where no widened proposal was drawn from."""
+        return {} if draws.log_weights_wide is not None else {"log_likelihood_wide": "no 'log_weights_wide'"}
 
     def estimate(self, draws: Draws) -> Estimates:
-        """Return ``log_likelihood`` with effective sample sizes, Pareto k and the gain by doubling S."""
-        bound_N = importance.log_mean_exp(draws.log_weights)
-        size_N = importance.effective_sample_size(draws.log_weights)
-        k_N = importance.tail_index(draws.log_weights)
-        gain_N = importance.doubling_gain(draws.log_weights)
-        good = importance.good_tail_index(draws.samples)
-        detail = {
-            "samples": draws.samples,
-            "effective_sample_size": {"mean": size_N.mean().item(), "p05": size_N.quantile(0.05).item()},
-            "pareto_k": {"median": _finite(k_N.median()), "p95": _finite(k_N.quantile(0.95)), "good": _finite(good)},
-            "unreliable_share": (k_N > good).double().mean().item(),
-            "doubling_gain": _finite(gain_N.mean()),
-        }
-        return {"log_likelihood": mean_of(bound_N, unit="nats/text", kind="lower", detail=detail)}
+        """Return ``log_likelihood`` with effective sample sizes, Pareto k and the bound as S doubles."""
+        estimates = {"log_likelihood": _bound(draws.log_weights)}
+        if (wide_SP := draws.log_weights_wide) is not None:
+            own_P = importance.log_mean_exp(draws.log_weights[:, : wide_SP.shape[1]])
+            gain = mean_of(importance.log_mean_exp(wide_SP) - own_P, unit="nats/text")
+            estimates["log_likelihood_wide"] = _bound(
+                wide_SP, {"factor": draws.metadata.get("widened"), "gain": gain.value, "gain_se": gain.se}
+            )
+        return estimates
 
     def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
         """Judge whether the bound is tight enough to be called the log-likelihood."""
@@ -44,11 +57,47 @@ class LogLikelihood(Diagnostic):
             return [Finding("log_likelihood", "UNRESOLVED", message, rule, "take at least 64 samples per text")]
         message = f"log-likelihood >= {estimate.value:.2f}: Pareto k is bad for {share:.0%} of the texts, "
         message += f"doubling S gained {gain:.2g} nats"
+        if "log_likelihood_wide" in estimates:
+            message += f", a wider proposal {(estimates['log_likelihood_wide'].detail or {})['gain']:.2g}"
         if share > bad:
             return [Finding("log_likelihood", "FAIL", message, rule, "publish it only as a bound; take more samples")]
         if share > good or gain >= thresholds.doubling_gain:
             return [Finding("log_likelihood", "WARN", message, rule, "take more samples per text")]
         return [Finding("log_likelihood", "PASS", message, rule)]
+
+    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+        """The bound as the number of samples doubles: still rising is not converged."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(5, 3), layout="constrained")
+        axes = figure.subplots()
+        for name, label in (("log_likelihood", "q(z|x)"), ("log_likelihood_wide", "wider proposal")):
+            if name in estimates:
+                curve = (estimates[name].detail or {})["curve"]
+                axes.plot([int(k) for k in curve], list(curve.values()), marker="o", label=label)
+        axes.set(xscale="log", xlabel="samples per text", ylabel="bound on log p(x) (nats)")
+        axes.legend(frameon=False)
+        return figure
+
+
+def _bound(log_w_SN: Tensor, extra: dict[str, Any] | None = None) -> Estimate:
+    bound_N, samples = importance.log_mean_exp(log_w_SN), len(log_w_SN)
+    size_N, k_N = importance.effective_sample_size(log_w_SN), importance.tail_index(log_w_SN)
+    good = importance.good_tail_index(samples)
+    edges = [-torch.inf, *BINS, torch.inf]
+    detail = {
+        "samples": samples,
+        "effective_sample_size": {"mean": size_N.mean().item(), "p05": size_N.quantile(0.05).item()},
+        "pareto_k": {"median": _finite(k_N.median()), "p95": _finite(k_N.quantile(0.95)), "good": _finite(good)},
+        "pareto_k_counts": {
+            f"({low}, {high}]": int(((k_N > low) & (k_N <= high)).sum()) for low, high in pairwise(edges)
+        },
+        "unreliable_share": (k_N > good).double().mean().item(),
+        "doubling_gain": _finite(importance.doubling_gain(log_w_SN).mean()),
+        "curve": importance.doubling_curve(log_w_SN),
+        **(extra or {}),
+    }
+    return mean_of(bound_N, unit="nats/text", kind="lower", detail=detail)
 
 
 def _finite(number: torch.Tensor | float) -> float | None:

@@ -1,0 +1,59 @@
+"""Annealed likelihood: log p(x) of texts that the model made up, bounded from both sides (AIS and BDMC)."""
+
+from __future__ import annotations
+
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.estimate import Estimate, mean_of
+from vaescope.assessment.findings import Finding
+from vaescope.assessment.thresholds import Thresholds
+
+
+class AnnealedLikelihood(Diagnostic):
+    """The width of the sandwich bounds the error of any estimate of log p(x) on the same texts.
+
+    Grosse et al. 2015, arXiv:1511.02543; Wu et al. 2017, arXiv:1611.04273.
+    """
+
+    requires = ("panel.annealed",)
+    blocked_by = ("identity_sampler",)
+    suite = "full"
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``annealed_likelihood``, an interval, and how far the importance-weighted bound is below it."""
+        assert draws.panel is not None
+        assert draws.panel.annealed is not None
+        found = draws.panel.annealed
+        lower, upper = (mean_of(bound_P, unit="nats/text") for bound_P in (found.lower, found.upper))
+        width = mean_of(found.upper - found.lower, unit="nats/text", kind="upper")
+        short = mean_of(found.lower - found.importance, unit="nats/text", kind="lower")
+        estimate = Estimate(
+            value=(lower.value + upper.value) / 2,
+            se=(lower.se + upper.se) / 2,
+            unit="nats/text",
+            kind="interval",
+            n=lower.n,
+            low=min(lower.low, upper.high),
+            high=max(lower.low, upper.high),
+            detail={"lower": lower.value, "upper": upper.value, "width": width.value, "accepted": found.accepted},
+        )
+        return {"annealed_likelihood": estimate, "annealed_likelihood_shortfall": short}
+
+    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+        """Judge the importance-weighted bound by the annealed one."""
+        detail, short = estimates["annealed_likelihood"].detail or {}, estimates["annealed_likelihood_shortfall"]
+        message = (
+            f"on {short.n} drawn texts log p(x) is within {detail['width']:.2g} nats, and the importance-weighted "
+        )
+        message += f"bound is {short.value:.2g} [{short.low:.2g}, {short.high:.2g}] below the lower end"
+        rule = f"PASS if the bound is surely at most {thresholds.doubling_gain:.2g} nats below"
+        if detail["width"] < -thresholds.identity_sigmas * short.se - thresholds.doubling_gain:
+            step = "the texts were not drawn from the z that they came with"
+            return [Finding("annealed_likelihood", "FAIL", f"the bounds cross: {message}", rule, step)]
+        if short.low > thresholds.doubling_gain:
+            step = "take more samples per text, or a wider proposal"
+            return [Finding("annealed_likelihood", "WARN", message, rule, step)]
+        if detail["width"] > 1 or short.high > thresholds.doubling_gain:
+            step = "anneal in more steps, or more texts"
+            return [Finding("annealed_likelihood", "UNRESOLVED", message, rule, step)]
+        return [Finding("annealed_likelihood", "PASS", message, rule)]

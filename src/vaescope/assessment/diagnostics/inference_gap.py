@@ -1,0 +1,59 @@
+"""Inference gap: how far q(z|x) is from the model's posterior, E KL(q(z|x) || p(z|x)), and whose fault that is."""
+
+from __future__ import annotations
+
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.estimate import mean_of
+from vaescope.assessment.findings import Finding
+from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators import importance
+
+
+class InferenceGap(Diagnostic):
+    """log p(x) - ELBO on the same texts; low, since the importance-weighted bound is.
+
+    With a panel it is split (Cremer, Li, Duvenaud 2018, arXiv:1801.03558): *amortisation*, what a Gaussian optimised
+    for the text alone would gain, is the encoder's; *approximation*, the rest, is that of Gaussians.
+    """
+
+    consistency = True
+
+    def partly_missing(self, draws: Draws) -> dict[str, str]:
+        """Say so where no Gaussian was optimised text by text."""
+        if draws.panel is not None and draws.panel.inference is not None:
+            return {}
+        return {"inference_gap_amortisation": "the draws have no 'panel.inference'"}
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``inference_gap``, and with a panel its two parts."""
+        gap_N = importance.log_mean_exp(draws.log_weights) + draws.distortions + draws.rates
+        estimates = {"inference_gap": mean_of(gap_N, unit="nats/text", kind="lower")}
+        if draws.panel is not None and (found := draws.panel.inference) is not None:
+            estimates["inference_gap_amortisation"] = mean_of(
+                found.optimised - found.amortised, unit="nats/text", kind="lower"
+            )
+            estimates["inference_gap_approximation"] = mean_of(
+                found.log_p - found.optimised, unit="nats/text", kind="consistent"
+            )
+        return estimates
+
+    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+        """Judge the gap against the rate."""
+        gap, rate = estimates["inference_gap"], draws.rates.mean().item()
+        passes = max(thresholds.inference_gap_pass, thresholds.inference_gap_pass_share * rate)
+        fails = max(thresholds.inference_gap_fail, thresholds.inference_gap_fail_share * rate)
+        rule = f"PASS if the gap is surely at most {passes:.2g} nats, FAIL if surely more than {fails:.2g}"
+        message = f"log-likelihood - ELBO is at least {gap.value:.2f} nats [{gap.low:.2f}, {gap.high:.2f}]"
+        step = "a richer posterior, or more training of the encoder, would close it"
+        if "inference_gap_amortisation" in estimates:
+            own, family = estimates["inference_gap_amortisation"], estimates["inference_gap_approximation"]
+            message += f"; optimising text by text gains {own.value:.2f}, {family.value:.2f} remain"
+            step = "train the encoder more" if own.value > family.value else "a posterior richer than a Gaussian"
+        if gap.low > fails:
+            return [Finding("inference_gap", "FAIL", message, rule, step)]
+        if gap.high > passes:
+            return [Finding("inference_gap", "WARN", message, rule, step)]
+        if draws.samples < 2:
+            return [Finding("inference_gap", "UNRESOLVED", message, rule, "take at least 64 samples per text")]
+        return [Finding("inference_gap", "PASS", message, rule)]

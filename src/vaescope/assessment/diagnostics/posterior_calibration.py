@@ -1,0 +1,109 @@
+"""Posterior calibration: is the z that made a text of the model a sample of q(z|x)? (SBC and coverage)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy import stats
+
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.estimate import mean_of
+from vaescope.assessment.findings import Finding
+from vaescope.assessment.simulations import Simulations
+from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators import calibration
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class PosteriorCalibration(Diagnostic):
+    """Simulation-based calibration by the exact transform u = Phi((z - mean)/std) of every unit.
+
+    Beside the units, quantities that depend on the data: |z - mean|^2 under q(z|x), which is chi-squared with D degrees
+    of freedom (and carries log q(z|x)), and the rank of log p(x|z) among samples of q(z|x), which an encoder that
+    ignores x does not pass. Talts et al. 2018, arXiv:1804.06788; Modrak et al. 2023, arXiv:2211.02383.
+    """
+
+    requires = ("simulations",)
+    blocked_by = ("identity_sampler",)
+    suite = "full"
+    consistency = True
+
+    def missing(self, draws: Draws) -> str:
+        """Say so where too few of the drawn texts ended."""
+        reason = super().missing(draws)
+        if not reason and draws.simulations is not None and draws.simulations.finished.sum() < 20:
+            return "fewer than 20 of the drawn texts ended within the length limit"
+        return reason
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``posterior_calibration``: the coverage of 90% intervals, with the other levels and ellipsoids."""
+        assert draws.simulations is not None
+        transforms, names = _transforms(draws.simulations)
+        adjusted = calibration.holm(calibration.uniformity(transforms))
+        rejected = [name for name, p in zip(names, adjusted, strict=True) if p < 0.05]
+        units, radius = transforms[:, : draws.latent_size], transforms[:, draws.latent_size]
+        detail = {
+            "units": {str(c): float(calibration.central_coverage(units, c).mean()) for c in calibration.LEVELS},
+            "ellipsoid": {str(c): float((radius <= c).mean()) for c in calibration.LEVELS},
+            "rejected": rejected,
+            "smallest_p": float(adjusted.min()),
+            "quantities": len(names),
+            "unfinished_share": 1 - draws.simulations.finished.double().mean().item(),
+        }
+        covered_M = torch.from_numpy(calibration.central_coverage(units, 0.9))
+        return {"posterior_calibration": mean_of(covered_M, unit="coverage at 0.9", detail=detail)}
+
+    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+        """Judge the coverage; that a band is crossed is only worth a warning."""
+        estimate = estimates["posterior_calibration"]
+        detail, off = estimate.detail or {}, abs(estimate.value - 0.9)
+        rejected = detail["rejected"]
+        message = f"90% intervals of q(z|x) hold the z that made the text in {estimate.value:.1%} of {estimate.n} texts"
+        message += f"; {len(rejected)} of {detail['quantities']} quantities leave their band"
+        if rejected:
+            message += f" ({', '.join(rejected[:5])}{', ...' if len(rejected) > 5 else ''})"
+        near, far = thresholds.coverage_pass, thresholds.coverage_fail
+        rule = f"PASS within {near:.0%} of 90% and no band left, FAIL if surely {far:.0%} off"
+        step = "q(z|x) is too narrow" if estimate.value < 0.9 else "q(z|x) is too wide"
+        step += " on texts of the model: train longer, or a richer posterior"
+        if off - 1.96 * estimate.se > far:
+            return [Finding("posterior_calibration", "FAIL", message, rule, step)]
+        if off > near or rejected:
+            return [Finding("posterior_calibration", "WARN", message, rule, step)]
+        return [Finding("posterior_calibration", "PASS", message, rule)]
+
+    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+        """Empirical distribution of each quantity less that of a uniform; grey: where 95% of whole curves stay."""
+        from matplotlib.figure import Figure
+
+        assert draws.simulations is not None
+        transforms, _ = _transforms(draws.simulations)
+        grid, low, high = calibration.band(len(transforms))
+        figure = Figure(figsize=(5, 3), layout="constrained")
+        axes = figure.subplots()
+        axes.fill_between(grid, low - grid, high - grid, color="0.85")
+        for j, column in enumerate(np.sort(transforms, 0).T):
+            curve = np.searchsorted(column, grid, side="right") / len(column) - grid
+            last = j - draws.latent_size
+            colour, label = [("tab:blue", None), ("tab:red", "radius"), ("black", "log p(x|z)")][max(last + 1, 0)]
+            axes.plot(grid, curve, color=colour, linewidth=0.8 if last < 0 else 1.6, label=label)
+        axes.set(xlabel="t", ylabel="share of values up to t, less t")
+        axes.legend(frameon=False)
+        return figure
+
+
+def _transforms(simulations: Simulations) -> tuple[np.ndarray, list[str]]:
+    """Values that are uniform if q(z|x) is the posterior, ``[M, D + 2]``, and their names."""
+    residual_MD = simulations.standardised.numpy()
+    size = residual_MD.shape[1]
+    columns = [
+        stats.norm.cdf(residual_MD),
+        stats.chi2.cdf((residual_MD**2).sum(1), df=size)[:, None],
+        simulations.likelihood_ranks.numpy()[:, None],
+    ]
+    return np.concatenate(columns, 1), [*(f"z_{d}" for d in range(size)), "radius", "log p(x|z)"]

@@ -1,0 +1,58 @@
+"""Evidence of linear-Gaussian VAEs, whose truth is known, for the tests of diagnostics."""
+
+from __future__ import annotations
+
+import torch
+
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.simulations import Simulations
+from vaescope.estimators.gaussian import log_density, standard_log_density
+from vaescope.model.linear_gaussian import LinearGaussian
+
+
+def words_of(x_Nn) -> list[str]:
+    """A text for each x: its coordinates in bins of width 1, one word each."""
+    return [" ".join(f"w{j}_{int(value)}" for j, value in enumerate(x)) for x in x_Nn.round().tolist()]
+
+
+def draws_of(vae: LinearGaussian, x_Nn, *, samples: int, seed: int) -> Draws:
+    """A sweep over given data."""
+    mean_ND, std_ND = vae.encode(x_Nn)
+    generator = torch.Generator().manual_seed(seed)
+    noise_SND = torch.randn(samples, *mean_ND.shape, generator=generator, dtype=torch.float64)
+    z_SND = mean_ND + std_ND * noise_SND
+    return Draws(
+        posterior_mean=mean_ND,
+        posterior_std=std_ND.contiguous(),
+        z=z_SND,
+        log_p_x_z=vae.log_conditional(x_Nn, z_SND),
+        log_p_z=standard_log_density(z_SND).sum(-1),
+        log_q_z_x=log_density(z_SND, mean_ND, std_ND).sum(-1),
+        tokens=torch.full((len(x_Nn),), vae.data_size),
+        strings=words_of(x_Nn),
+        metadata={"seed": seed, "precision": "fp32"},
+    )
+
+
+def evidence(vae: LinearGaussian, n: int = 600, *, samples: int = 16, seed: int = 0) -> tuple[Draws, Simulations]:
+    """Draws of the data and simulations of the model, n texts each."""
+    generator = torch.Generator().manual_seed(seed + 99)
+    z_ND = torch.randn(n, vae.latent_size, generator=generator, dtype=torch.float64)
+    noise = torch.randn(n, vae.data_size, generator=generator, dtype=torch.float64)
+    x_Nn = z_ND @ vae.weight.mT + vae.bias + vae.noise**0.5 * noise
+    log_p_N = vae.log_conditional(x_Nn, z_ND[None])[0]
+    data_Nn = vae.sample_data(n, seed=seed)
+    draws = draws_of(vae, data_Nn, samples=samples, seed=seed)
+    decoded = draws.z[0] @ vae.weight.mT + vae.bias
+    noise = torch.randn(n, vae.data_size, generator=generator, dtype=torch.float64)
+    return draws, Simulations(
+        z=z_ND,
+        sampler_log_p=log_p_N,
+        log_p_x_z=log_p_N,
+        finished=torch.ones(n, dtype=torch.bool),
+        draws=draws_of(vae, x_Nn, samples=samples, seed=seed + 1),
+        strings=words_of(x_Nn),
+        seeds=torch.arange(n),
+        resampled=words_of(decoded + vae.noise**0.5 * noise),
+        reconstructions=words_of(draws.posterior_mean @ vae.weight.mT + vae.bias),
+    )

@@ -1,0 +1,165 @@
+"""Is q(z|x) the model's posterior: the D block, on linear-Gaussian VAEs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from vaescope import assess
+from vaescope.assessment.panel import Annealed, Inference, Panel
+from vaescope.estimators import importance
+from vaescope.estimators.gaussian import log_density, standard_log_density
+from vaescope.model.linear_gaussian import LinearGaussian
+
+from .gaussian import draws_of, evidence
+
+
+def matched(d=3, rate=3.0):
+    return LinearGaussian.matched(latent_size=d, data_size=d + 2, rate=rate)
+
+
+def verdicts(assessment):
+    return {finding.name: finding.verdict for finding in assessment.findings}
+
+
+def judge(vae, name, **options):
+    draws, simulations = evidence(vae, **options)
+    assessment = assess(draws, simulations, diagnostics=[name])
+    return assessment, verdicts(assessment)[name]
+
+
+def test_the_right_encoder_is_calibrated():
+    assessment, verdict = judge(matched(), "posterior_calibration")
+    assert verdict == "PASS"
+    detail = assessment.estimates["posterior_calibration"].detail
+    assert detail["ellipsoid"]["0.8"] == pytest.approx(0.8, abs=0.05)
+
+
+def test_a_narrow_encoder_covers_as_the_formula_says():
+    from scipy import stats
+
+    vae = matched()
+    assessment, verdict = judge(replace(vae, encoder_std=vae.encoder_std * 0.8), "posterior_calibration")
+    estimate = assessment.estimates["posterior_calibration"]
+    assert estimate.value == pytest.approx(2 * stats.norm.cdf(stats.norm.ppf(0.95) * 0.8) - 1, abs=4 * estimate.se)
+    assert verdict == "WARN"
+    assert "radius" in estimate.detail["rejected"]
+
+
+def test_a_very_narrow_encoder_fails():
+    vae = matched()
+    assert judge(replace(vae, encoder_std=vae.encoder_std * 0.5), "posterior_calibration")[1] == "FAIL"
+
+
+def test_an_encoder_that_ignores_x_is_caught_by_the_likelihood_and_by_the_pair():
+    vae = matched()
+    blind = replace(
+        vae,
+        encoder_weight=0 * vae.encoder_weight,
+        encoder_bias=0 * vae.encoder_bias,
+        encoder_std=torch.ones_like(vae.encoder_std),
+    )
+    rejected = judge(blind, "posterior_calibration")[0].estimates["posterior_calibration"].detail["rejected"]
+    assert rejected == ["log p(x|z)"]
+    draws, simulations = evidence(blind, n=300)
+    found = assess(draws, simulations, diagnostics=["joint_classifier"])
+    assert verdicts(found)["joint_classifier"] == "FAIL"
+    assert found.estimates["joint_classifier_z"].high < 0.05
+
+
+def test_one_joint_is_one():
+    assessment, verdict = judge(matched(), "joint_classifier", n=800)
+    assert verdict in ("PASS", "UNRESOLVED")
+    for name in ("x", "z", "xz"):
+        assert assessment.estimates[f"joint_classifier_{name}"].low < 0
+
+
+def test_a_wrong_prior_is_told_by_z():
+    vae = matched()
+    draws, simulations = evidence(replace(vae, encoder_bias=vae.encoder_bias + 1.0), n=300)
+    estimates = assess(draws, simulations, diagnostics=["joint_classifier"]).estimates
+    assert estimates["joint_classifier_z"].low > 0.05
+
+
+def test_a_sampler_that_is_not_the_scorer_blocks_what_rests_on_it():
+    draws, simulations = evidence(matched())
+    wrong = replace(simulations, sampler_log_p=simulations.sampler_log_p + 0.1)
+    assessment = assess(draws, wrong)
+    assert verdicts(assessment)["identity_sampler"] == "FAIL"
+    for name in ("posterior_calibration", "joint_classifier"):
+        assert assessment.skipped[name] == "blocked: identity_sampler failed"
+    assert verdicts(assess(draws, simulations, diagnostics=["rate"]))["identity_sampler"] == "PASS"
+
+
+def test_few_drawn_texts_do_not_prove_the_sampler():
+    draws, simulations = evidence(matched(), n=30)
+    assert verdicts(assess(draws, simulations, diagnostics=["rate"]))["identity_sampler"] == "UNRESOLVED"
+
+
+def test_the_null_collapse_is_zero_and_a_repetition_that_differs_fails():
+    draws, _ = evidence(matched(), n=100)
+    assert verdicts(assess(draws, diagnostics=["rate"]))["identity_null"] == "PASS"
+    for error, verdict in ((1e-5, "PASS"), (0.1, "FAIL")):
+        panel = Panel(repeated=torch.full((4,), error))
+        assert verdicts(assess(draws, panel=panel, diagnostics=["rate"]))["identity_repeated"] == verdict
+
+
+def test_a_wider_proposal_mends_a_narrow_encoder():
+    vae = matched()
+    narrow = replace(vae, encoder_std=vae.encoder_std * 0.7)
+    x_Nn = narrow.sample_data(300, seed=1)
+    draws, wide = (
+        draws_of(narrow, x_Nn, samples=128, seed=0),
+        replace(narrow, encoder_std=narrow.encoder_std * 1.5**0.5),
+    )
+    wide_weights = draws_of(wide, x_Nn, samples=128, seed=1).log_weights
+    found = assess(
+        replace(draws, log_weights_wide=wide_weights, metadata={"widened": 1.5}), diagnostics=["log_likelihood"]
+    ).estimates
+    truth = vae.log_prob(x_Nn).mean().item()
+    assert found["log_likelihood"].value < found["log_likelihood_wide"].value <= truth + 0.02
+    assert found["log_likelihood_wide"].detail["gain"] > 0
+    curve = list(found["log_likelihood"].detail["curve"].values())
+    assert curve == sorted(curve)
+    assert curve[0] == pytest.approx(draws.log_weights.mean().item())
+
+
+@pytest.mark.parametrize("scale", [0.6, 0.8])
+def test_the_tail_index_and_the_bias_are_those_of_the_closed_form(scale):
+    """In one dimension k = 1 - s^2; to first order L_K is short by chi^2/(2 K) where chi^2 is finite."""
+    generator = torch.Generator().manual_seed(0)
+    z_SN = scale * torch.randn(4000, 200, generator=generator, dtype=torch.float64)
+    log_w = standard_log_density(z_SN) - log_density(z_SN, torch.zeros(1), torch.tensor([scale], dtype=torch.float64))
+    k = importance.tail_index(log_w).mean().item()
+    assert k == pytest.approx(1 - scale**2, abs=0.12)
+    if scale**2 > 0.5:
+        chi2 = scale / (2 - 1 / scale**2) ** 0.5 - 1
+        groups = log_w[:4000].unflatten(0, (100, 40))
+        bias = -(groups.logsumexp(1) - torch.tensor(40.0).log()).mean().item()
+        assert bias == pytest.approx(chi2 / 80, rel=0.2)
+
+
+def test_the_gap_is_split():
+    vae = matched()
+    draws, _ = evidence(replace(vae, encoder_std=vae.encoder_std * 0.5), samples=256, n=200)
+    elbo = (-(draws.distortions + draws.rates))[:20]
+    panel = Panel(inference=Inference(amortised=elbo, optimised=elbo + 0.9, log_p=elbo + 1.0))
+    found = assess(draws, panel=panel, diagnostics=["inference_gap"])
+    assert found.estimates["inference_gap_amortisation"].value == pytest.approx(0.9)
+    assert found.estimates["inference_gap_approximation"].value == pytest.approx(0.1)
+    step = next(f.next_step for f in found.findings if f.name == "inference_gap")
+    assert step == "train the encoder more"
+
+
+@pytest.mark.parametrize(
+    ("short", "width", "verdict"), [(0.0, 0.05, "PASS"), (1.0, 0.1, "WARN"), (0.0, 5.0, "UNRESOLVED")]
+)
+def test_the_sandwich_judges_the_bound(short, width, verdict):
+    draws, _ = evidence(matched(), n=50)
+    lower = torch.linspace(-12.0, -10.0, 20)
+    annealed = Annealed(lower=lower, upper=lower + width, importance=lower - short, accepted=0.7)
+    found = assess(draws, panel=Panel(annealed=annealed), diagnostics=["annealed_likelihood"])
+    assert verdicts(found)["annealed_likelihood"] == verdict
+    assert found.estimates["annealed_likelihood"].detail["width"] == pytest.approx(width, abs=1e-5)
