@@ -1,0 +1,63 @@
+"""Classifier two-sample test: can a classifier tell encodings from samples of the prior, and by how many nats?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vaescope.assessment.against_prior import encodings, prior_samples
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.estimate import mean_of
+from vaescope.assessment.findings import Finding
+from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators.classifier import CLASSIFIERS, two_sample
+
+MOST, FEWEST = 2000, 20
+
+
+class ClassifierTwoSample(Diagnostic):
+    """Held-out gain log 2 - cross-entropy <= Jensen-Shannon divergence, of trees and of a quadratic logistic.
+
+    Two classifiers of different bias, since none sees everything; at most 2,000 texts, half to train and half to
+    test. A gain near or below zero says that *these* classifiers see nothing.
+    """
+
+    consistency = True
+    suite = "full"
+
+    def missing(self, draws: Draws) -> str:
+        """Say so for too few texts."""
+        return "" if draws.texts >= FEWEST else f"{draws.texts} texts are too few to train a classifier"
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``classifier_two_sample_boosting`` and ``classifier_two_sample_logistic``."""
+        z_ND = encodings(draws, most=MOST)
+        prior_ND = prior_samples(draws, len(z_ND))
+        z_ND = z_ND[: len(prior_ND)]
+        estimates = {}
+        for name in CLASSIFIERS:
+            found = two_sample(z_ND, prior_ND, name)
+            detail = {"accuracy": found.accuracy, "p_value": found.p_value}
+            gain = mean_of(found.gains, unit="nats", kind="lower", detail=detail)
+            estimates[f"classifier_two_sample_{name}"] = replace(gain, n=len(z_ND))
+        return estimates
+
+    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+        """Judge the better of the two classifiers by its gain."""
+        gains = {name: estimates[f"classifier_two_sample_{name}"] for name in CLASSIFIERS}
+        passes, fails = thresholds.classifier_pass, thresholds.classifier_fail
+        rule = f"FAIL if one surely gains {fails} nats, PASS if none surely gains {passes} and none may gain {fails}"
+        parts = [
+            f"{name} {gain.value:.3f} [{gain.low:.3f}, {gain.high:.3f}] ({(gain.detail or {})['accuracy']:.0%} right)"
+            for name, gain in gains.items()
+        ]
+        message = "telling encodings from the prior gains, in nats: " + "; ".join(parts)
+        low, high = (max(getattr(gain, end) for gain in gains.values()) for end in ("low", "high"))
+        if low >= fails:
+            step = "refit the prior (mixture, vamp, flow), or constrain the mmd"
+            return [Finding("classifier_two_sample", "FAIL", message, rule, step)]
+        if low >= passes:
+            return [Finding("classifier_two_sample", "WARN", message, rule, "look at latent_pictures")]
+        if high < fails:
+            return [Finding("classifier_two_sample", "PASS", message, rule)]
+        return [Finding("classifier_two_sample", "UNRESOLVED", message, rule, "assess more texts")]

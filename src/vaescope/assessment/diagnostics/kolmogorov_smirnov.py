@@ -1,0 +1,85 @@
+"""Kolmogorov-Smirnov: does each latent unit alone look like the prior? The largest distance of its distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from vaescope.assessment.against_prior import encodings, judged
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.estimate import Estimate
+from vaescope.assessment.findings import Finding
+from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators import goodness
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class KolmogorovSmirnov(Diagnostic):
+    """max_d sup |F_d - F| of q(z_d) and p(z_d), in an interval that holds for all units together.
+
+    p-values of every unit, adjusted by Holm, say what can be detected with N texts; the verdict rests on the
+    distance. By Pinsker sum_d 2 distance_d^2 <= sum_d KL(q(z_d) || p(z_d)).
+    """
+
+    consistency = True
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``kolmogorov_smirnov``."""
+        z_ND = encodings(draws)
+        reference = [None] * draws.latent_size if draws.prior_z is None else list(draws.prior_z.mT)
+        pairs = [goodness.kolmogorov_smirnov(z_N, other) for z_N, other in zip(z_ND.mT, reference, strict=True)]
+        distance_D, p_D = (torch.tensor(column, dtype=torch.float64) for column in zip(*pairs, strict=True))
+        margin = goodness.distance_margin(draws.texts, candidates=draws.latent_size)
+        if draws.prior_z is not None:
+            margin += goodness.distance_margin(len(draws.prior_z), candidates=draws.latent_size)
+        adjusted_D = goodness.holm(p_D)
+        value = distance_D.max().item()
+        detail = {
+            "distances": distance_D.tolist(),
+            "p_values": p_D.tolist(),
+            "rejected_units": (adjusted_D < 0.05).nonzero().squeeze(1).tolist(),
+            "smallest_adjusted_p": adjusted_D.min().item(),
+            "nats_at_least": sum(goodness.nats_from_distance(max(0.0, d - margin)) for d in distance_D.tolist()),
+        }
+        estimate = Estimate(
+            value=value,
+            se=0.5 / math.sqrt(draws.texts),
+            unit="of probability",
+            kind="consistent",
+            n=draws.texts,
+            low=max(0.0, value - margin),
+            high=min(1.0, value + margin),
+            detail=detail,
+        )
+        return {"kolmogorov_smirnov": estimate}
+
+    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+        """Judge the unit that is farthest from the prior."""
+        estimate = estimates["kolmogorov_smirnov"]
+        detail = estimate.detail or {}
+        rejected, worst = (
+            len(detail["rejected_units"]),
+            max(enumerate(detail["distances"]), key=lambda pair: pair[1])[0],
+        )
+        message = f"{rejected} of {draws.latent_size} units differ detectably from the prior; the farthest is unit "
+        message += f"{worst} at {estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}] of probability"
+        limits = {"passes": thresholds.margin_distance_pass, "fails": thresholds.margin_distance_fail}
+        return [judged("kolmogorov_smirnov", estimate, message, **limits, next_step="look at latent_pictures")]
+
+    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+        """Distance of each unit; above the dashed line it is detectable at 5% for that unit alone."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(5, 3), layout="constrained")
+        axes = figure.subplots()
+        axes.bar(
+            range(draws.latent_size), (estimates["kolmogorov_smirnov"].detail or {})["distances"], color="tab:blue"
+        )
+        axes.axhline(goodness.distance_margin(draws.texts), color="black", linestyle="--")
+        axes.set(xlabel="latent unit", ylabel="distance to the prior")
+        return figure

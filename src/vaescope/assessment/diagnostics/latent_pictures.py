@@ -1,0 +1,73 @@
+"""Latent pictures: encodings beside samples of the prior, and a null panel that shows what chance looks like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor
+
+from vaescope.assessment.against_prior import encodings, prior_samples
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST = 1000
+
+
+class LatentPictures(Diagnostic):
+    """Rows: encodings, and as many samples of the prior (the null). Columns: units, radius, principal plane, a pair.
+
+    The units are those whose posterior means vary most. Structure that the lower row shows too is chance.
+    """
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return no number: it is a picture."""
+        return {}
+
+    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+        """Draw both rows with the same axes and the same projection."""
+        from matplotlib.figure import Figure
+
+        z_ND = encodings(draws, most=MOST)
+        prior_ND = prior_samples(draws, len(z_ND), seed=1)
+        active = draws.posterior_mean.double().var(0).argsort(descending=True).tolist()
+        first, second = active[0], active[min(1, len(active) - 1)]
+        plane_D2 = _principal_plane(z_ND)
+        figure = Figure(figsize=(12, 5.5), layout="constrained")
+        grid = figure.subplots(2, 4, sharex="col", sharey="col")
+        for row, sample_ND, label in zip(grid, (z_ND, prior_ND), ("encodings", "prior (null)"), strict=True):
+            _histogram(row[0], sample_ND[:, first], f"unit {first}", draws.prior_z is None)
+            row[1].hist(sample_ND.square().sum(1).numpy(), bins=40, density=True, color="tab:blue")
+            row[1].set_xlabel("|z|^2")
+            _scatter(row[2], sample_ND @ plane_D2, "principal plane of the encodings")
+            _scatter(row[3], sample_ND[:, [first, second]], f"units {first} and {second}")
+            row[0].set_ylabel(label)
+        return figure
+
+
+def _histogram(axes: Axes, values_N: Tensor, label: str, standard: bool) -> None:
+    axes.hist(values_N.numpy(), bins=40, density=True, color="tab:blue")
+    axes.set_xlabel(label)
+    if standard:
+        grid = np.linspace(-4, 4, 200)
+        axes.plot(grid, stats.norm.pdf(grid), color="black")
+
+
+def _scatter(axes: Axes, points_N2: Tensor, label: str) -> None:
+    axes.scatter(points_N2[:, 0].numpy(), points_N2[:, 1].numpy(), s=3, alpha=0.5, color="tab:blue", linewidths=0)
+    angle = np.linspace(0, 2 * np.pi, 200)
+    # holds 95% of N(0, I) in a plane
+    axes.plot(2.448 * np.cos(angle), 2.448 * np.sin(angle), color="black")
+    axes.set_xlabel(label)
+
+
+def _principal_plane(z_ND: Tensor) -> Tensor:
+    """The two directions of largest variance, ``[D, 2]`` (one unit: the same twice)."""
+    _, _, right_KD = torch.linalg.svd(z_ND - z_ND.mean(0), full_matrices=False)
+    return right_KD[[0, min(1, len(right_KD) - 1)]].mT

@@ -1,0 +1,125 @@
+"""Moments: is q(z) shifted, too narrow or too wide? Its mean and the eigenvalues of its covariance, with a null."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaescope.assessment.against_prior import encodings, judged
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.diagnostics.moment_kl import MomentKl
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.estimate import Estimate
+from vaescope.assessment.findings import Finding
+from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators import jackknife
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NULLS = 99
+
+
+class Moments(Diagnostic):
+    """|E z|, and the largest and smallest eigenvalue of Cov(z), of one z per text; invariant to rotations of z.
+
+    The eigenvalues of N samples spread around 1 even where q(z) = p(z) (Marchenko and Pastur 1967), so the null is
+    simulated: 99 samples of N(0, I) of the same size give the ranges and p-values. Judged in nats by the moment KL.
+    """
+
+    consistency = True
+
+    def missing(self, draws: Draws) -> str:
+        """Say so where the prior is not N(0, I), or texts are fewer than units."""
+        if draws.prior_z is not None:
+            return "the prior is not N(0, I)"
+        enough = draws.texts > draws.latent_size
+        return "" if enough else f"{draws.texts} texts are too few for a covariance of {draws.latent_size} units"
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``moments_mean``, ``moments_largest`` and ``moments_smallest``."""
+        null_NF = null_moments(draws.texts, draws.latent_size)
+        observed_F, replicates_RF = _moments(encodings(draws)), _replicates(encodings(draws))
+        estimates = {}
+        for index, (name, unit) in enumerate(_UNITS.items()):
+            values_N, value = null_NF[:, index], observed_F[index].item()
+            centred = (values_N - values_N.median()).abs()
+            extreme = (centred >= abs(value - values_N.median().item())).double().sum().item()
+            estimates[name] = Estimate(
+                value=value,
+                se=jackknife.standard_error(replicates_RF[:, index]),
+                unit=unit,
+                kind="consistent",
+                n=draws.texts,
+                detail={"null": values_N.quantile(_ENDS).tolist(), "p_value": (1 + extreme) / (1 + NULLS)},
+            )
+        return estimates
+
+    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+        """Judge the mismatch of the moments in nats, and say what it consists of."""
+        kl = estimates.get("moment_kl") or MomentKl().estimate(draws)["moment_kl"]
+        rate = draws.rates.mean().item()
+        parts = []
+        for name, words in (("mean", "mean at distance"), ("largest", "variances up to"), ("smallest", "down to")):
+            estimate = estimates[f"moments_{name}"]
+            low, high = (estimate.detail or {})["null"]
+            parts.append(f"{words} {estimate.value:.3g} (the prior's: {low:.2g} to {high:.2g})")
+        message = f"moment KL {kl.value:.2f} nats [{kl.low:.2f}, {kl.high:.2f}]: {', '.join(parts)}"
+        passes = max(thresholds.marginal_kl_pass, thresholds.marginal_kl_pass_share * rate)
+        fails = max(thresholds.marginal_kl_fail, thresholds.marginal_kl_fail_share * rate)
+        step = "refit the prior as a Gaussian, or lower the weight that shrinks the posterior"
+        return [judged("moments", kl, message, passes=passes, fails=fails, next_step=step)]
+
+    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+        """Eigenvalues of Cov(z) in order, over those of one sample of the prior."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(5, 3), layout="constrained")
+        axes = figure.subplots()
+        null_ND = torch.randn(draws.texts, draws.latent_size, generator=torch.Generator().manual_seed(0)).double()
+        for z_ND, label, colour in ((null_ND, "prior", "black"), (encodings(draws), "encodings", "tab:blue")):
+            axes.plot(_eigenvalues(z_ND).flip(0).numpy(), marker=".", label=label, color=colour)
+        axes.set(xlabel="direction", ylabel="variance")
+        axes.legend()
+        return figure
+
+
+_UNITS = {"moments_mean": "latent units", "moments_largest": "latent units^2", "moments_smallest": "latent units^2"}
+_ENDS = torch.tensor([0.025, 0.975], dtype=torch.float64)
+
+
+@lru_cache(maxsize=8)
+def null_moments(texts: int, size: int) -> Tensor:
+    """The three moments of samples of N(0, I), ``[NULLS, 3]``, from the law of mean and scatter (Wishart).
+
+    The scatter of n samples is B B' with B lower triangular (Bartlett 1933), so no n by D sample is drawn.
+    """
+    generator = np.random.default_rng(0)
+    rows = np.empty((NULLS, 3))
+    for row in rows:
+        factor_DD = np.tril(generator.standard_normal((size, size)), -1)
+        factor_DD += np.diag(np.sqrt(generator.chisquare(texts - 1 - np.arange(size))))
+        values_D = np.linalg.svd(factor_DD, compute_uv=False) ** 2 / (texts - 1)
+        mean = math.sqrt(generator.chisquare(size) / texts)
+        row[:] = mean, values_D.max(), values_D.min()
+    return torch.from_numpy(rows)
+
+
+def _moments(z_ND: Tensor) -> Tensor:
+    values_D = _eigenvalues(z_ND)
+    return torch.stack([z_ND.mean(0).norm(), values_D[-1], values_D[0]])
+
+
+def _eigenvalues(z_ND: Tensor) -> Tensor:
+    return torch.linalg.eigvalsh(torch.cov(z_ND.mT).reshape(z_ND.shape[1], -1))
+
+
+def _replicates(z_ND: Tensor) -> Tensor:
+    blocks = jackknife.block_count(len(z_ND))
+    block_N = torch.arange(len(z_ND)) % blocks
+    return torch.stack([_moments(z_ND), *(_moments(z_ND[block_N != block]) for block in range(blocks))])
