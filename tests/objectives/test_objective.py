@@ -105,3 +105,74 @@ def test_a_band_is_two_constraints():
     objective = Objective({"distortion": 1, "rate": 1}, band)
     assert objective.met({"rate": 5.0})
     assert not objective.met({"rate": 9.0})
+
+
+@pytest.mark.parametrize(
+    ("term", "relation", "bound"),
+    [
+        ("mutual_information", ">=", 7.0),
+        ("mutual_information", "==", 7.0),
+        ("rate", "<=", -1.0),
+        ("rate", "==", -1.0),
+        ("elbo", ">=", 3.0),
+        ("mmd", ">=", 2.5),
+        ("marginal_kl", "<=", -0.5),
+        ("importance_weighted", ">=", 1.0),
+    ],
+)
+def test_a_bound_that_no_model_can_meet_is_refused(term, relation, bound):
+    objective = Objective({"distortion": 1}, [{"term": term, "relation": relation, "bound": bound}])
+    with pytest.raises(UserError, match=f"{term} {relation} .* cannot be met: with 1000 training texts") as caught:
+        objective.refuse_unreachable(dataset_size=1000, batch_size=32)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("term", "relation", "bound"),
+    [("mutual_information", ">=", 6.9), ("mutual_information", "<=", 50.0), ("rate", ">=", 500.0), ("elbo", "<=", 3.0)],
+)
+def test_a_bound_within_reach_is_taken(term, relation, bound):
+    objective = Objective({"distortion": 1}, [{"term": term, "relation": relation, "bound": bound}])
+    objective.refuse_unreachable(dataset_size=1000, batch_size=32)
+
+
+def test_what_is_not_met_is_said():
+    objective = build_objective({"preset": "mdr", "rate": 8})
+    assert objective.unmet({"rate": 6.1}) == ["the constraint rate >= 8 is not met: rate is 6.1"]
+    assert objective.unmet({"rate": 8.1}) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"preset": "infovae", "alpha": 1.5}, "alpha <= 1"),
+        ({"preset": "infovae", "alpha": 0.0, "lambda_": 0.5}, "alpha"),
+        ({"preset": "hoffman", "estimator": "stratifed"}, "did you mean 'stratified'"),
+        ({"preset": "lagging", "most": -1}, "encoder_steps.most"),
+        ({"preset": "lagging", "burst": 0}, "encoder_steps.burst"),
+        ({"terms": {"distortion": 1}, "encoder_steps": {"most": 3}}, "mutual_information"),
+        ({"terms": {"distortion": 1}, "encoder_steps": {"moist": 3}}, "did you mean 'most'"),
+        ({"terms": {"mmd": {"factors": []}}}, "mmd.factors"),
+        ({"terms": {"mmd": {"factors": [0, 1]}}}, "mmd.factors"),
+    ],
+)
+def test_bad_options_of_the_literature_are_refused(spec, message):
+    with pytest.raises(UserError, match=message) as caught:
+        build_objective(spec)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_parts_of_the_rate_make_the_vae(some_pass):
+    """I + TC + dimension KL and I + marginal KL are log q(z|x) - log p(z), whatever q(z) is thought to be."""
+    for preset in ({"preset": "beta_tc_vae", "beta": 1.0}, {"preset": "hoffman", "alpha": 1.0}):
+        loss = build_objective(preset)(some_pass, 0)
+        rate = (some_pass.log_q_z_x - some_pass.log_p_z).mean()
+        torch.testing.assert_close(loss.total, loss.terms["distortion"] + rate)
+
+
+def test_a_small_bound_is_measured_by_the_unit_of_its_term():
+    objective = Objective({"distortion": 1}, [{"term": "mmd", "relation": "<=", "bound": 0.01}])
+    for _ in range(100):
+        objective.ascend({"mmd": torch.tensor(0.02)})
+    # one nat of distortion against a hundredth of MMD
+    assert 100 < objective.multipliers["mmd<="] < 1000

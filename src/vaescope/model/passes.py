@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent
+from torch.distributions import Independent, Normal
 
 if TYPE_CHECKING:
     from vaescope.model.prior import Prior
@@ -55,16 +55,12 @@ class Pass:
 
     @staticmethod
     def concatenate(passes: list[Pass]) -> Pass:
-        """Join the passes of the groups of one batch (texts of like length) into the pass of the batch."""
+        """Join the passes of the parts of a split into one."""
         first = passes[0]
         if len(passes) == 1:
             return first
-        base = [p.posterior.base_dist for p in passes]
-        normal = torch.distributions.Normal(
-            torch.cat([b.loc for b in base]), torch.cat([b.scale for b in base]), validate_args=False
-        )
         return Pass(
-            posterior=torch.distributions.Independent(normal, 1, validate_args=False),
+            posterior=joined([p.posterior for p in passes]),
             prior=first.prior,
             z=torch.cat([p.z for p in passes], 1),
             log_p_x_z=torch.cat([p.log_p_x_z for p in passes], 1),
@@ -73,3 +69,12 @@ class Pass:
             tokens=torch.cat([p.tokens for p in passes]),
             dataset_size=first.dataset_size,
         )
+
+
+def joined(posteriors: list[Independent]) -> Independent:
+    """Return q(z|x) of all texts from those of parts of them."""
+    if len(posteriors) == 1:
+        return posteriors[0]
+    base = [posterior.base_dist for posterior in posteriors]
+    normal = Normal(torch.cat([b.loc for b in base]), torch.cat([b.scale for b in base]), validate_args=False)
+    return Independent(normal, 1, validate_args=False)

@@ -17,6 +17,7 @@ from vaescope.errors import UserError, unknown
 
 RELATIONS = (">=", "<=", "==")
 METHODS = ("pi", "lagrangian", "augmented")
+KEYS = ("term", "relation", "bound", "method", "step_size", "proportional", "smoothing", "penalty", "scale")
 LARGEST_LOG_CHANGE = 7.0
 
 
@@ -28,10 +29,9 @@ class Multiplier(DenseMultiplier):
 
         lambda(u) = s w (1 - exp(-s u)),    s = 1 opposing the weight, s = -1 reinforcing it,
 
-    the coefficient is w exp(-u) or w exp(u): never of the wrong sign, and equal steps of u are equal
-    *relative* steps of it, which is how the rate responds (R(beta) of a linear-Gaussian VAE is linear in
-    log beta). Dual ascent is the mirror step du = eta * violation. Without a weight, lambda(u) = scale *
-    u. u is >= 0 for >= and <=, signed for ==.
+    the coefficient is w exp(-u) or w exp(u): never of the wrong sign, and equal steps of u are equal *relative* steps
+    of it, which is how the rate responds (R(beta) of a linear-Gaussian VAE is linear in log beta). Dual ascent is the
+    mirror step du = eta * violation. Without a weight, lambda(u) = scale * u. u is >= 0 for >= and <=, signed for ==.
     """
 
     def __init__(self, *, weight: float, opposing: bool, scale: float) -> None:
@@ -63,8 +63,8 @@ class Multiplier(DenseMultiplier):
 class Constraint(nn.Module):
     """One constraint on a term, with its multiplier and the controller that moves it.
 
-    The relative violation e = (bound - value) / max(|bound|, 1), clipped to [-1, 1] (the other sign for <=),
-    drives the multiplier once per optimiser step:
+    The relative violation e = (bound - value) / max(|bound|, unit), clipped to [-1, 1] (the other sign for <=),
+    drives the multiplier once per optimiser step (``unit`` is what is much of the term, one nat for most):
 
     * ``pi`` (default): u = ``proportional`` * EMA(e) + ``step_size`` * sum(e), the nuPI controller, and the penalty
       below. The proportional part and the penalty damp the oscillation of plain ascent; the average (``smoothing``)
@@ -74,8 +74,7 @@ class Constraint(nn.Module):
       bound a term is paid up to ``penalty`` nats per nat (the way out of a collapsed posterior, where a weight of
       zero is not enough), and at the bound nothing. It is taken in each micro-batch.
 
-    Sohrabi et al., On PI Controllers for Updating Lagrange Multipliers, ICML 2024; Pelsmaeker and Aziz,
-    ACL 2020.
+    Sohrabi et al., On PI Controllers for Updating Lagrange Multipliers, ICML 2024; Pelsmaeker and Aziz, ACL 2020.
 
     >>> floor = Constraint("rate", ">=", 8.0, weight=1.0)
     >>> for _ in range(20):
@@ -91,16 +90,18 @@ class Constraint(nn.Module):
         bound: float,
         *,
         weight: float = 0.0,
+        unit: float = 1.0,
         method: str = "pi",
         **options: float,
     ) -> None:
         super().__init__()
         self.term, self.relation, self.bound = term, relation, float(bound)
+        self.size = max(abs(self.bound), unit)
         opposing = (relation == "<=") == (weight < 0)
-        self.multiplier = Multiplier(weight=abs(weight), opposing=opposing, scale=options.pop("scale", 1.0))
+        self.multiplier = Multiplier(weight=abs(weight), opposing=opposing, scale=options.pop("scale", 1.0) / unit)
         equality = relation == "=="
         kind = cooper.ConstraintType.EQUALITY if equality else cooper.ConstraintType.INEQUALITY
-        penalty = options.pop("penalty", 1.0) / max(abs(self.bound), 1.0)
+        penalty = options.pop("penalty", 1.0) / (self.size * unit)
         augmented = method != "lagrangian"
         self.rule = cooper.Constraint(
             constraint_type=kind,
@@ -130,7 +131,7 @@ class Constraint(nn.Module):
 
     def ascend(self, value: Tensor) -> None:
         """Step the multiplier by the ``value`` of the term over all texts of the optimiser step."""
-        error = self.violation(value.detach().to(self.multiplier.weight)) / max(abs(self.bound), 1.0)
+        error = self.violation(value.detach().to(self.multiplier.weight)) / self.size
         state = cooper.ConstraintState(violation=error.clamp(-1, 1))
         dual = cooper.CMPState(observed_constraints={self.rule: state}).compute_dual_lagrangian()
         self.dual.zero_grad()
@@ -138,9 +139,17 @@ class Constraint(nn.Module):
         self.dual.step()
         self.multiplier.post_step_()
 
+    def __str__(self) -> str:
+        """Return it as it is written, for instance ``rate >= 8``."""
+        return f"{self.term} {self.relation} {self.bound:g}"
+
+    def within(self, low: float, high: float) -> bool:
+        """Tell whether a term whose values lie between ``low`` and ``high`` can satisfy it."""
+        return (self.relation == "<=" or self.bound <= high) and (self.relation == ">=" or self.bound >= low)
+
     def met(self, value: float, *, tolerance: float = 0.05) -> bool:
         """Tell whether ``value`` satisfies the constraint up to a share ``tolerance`` of the bound."""
-        room = tolerance * max(abs(self.bound), 1.0)
+        room = tolerance * self.size
         violation = self.violation(torch.tensor(value)).item()
         return abs(violation) <= room if self.relation == "==" else violation <= room
 
@@ -153,27 +162,15 @@ class Constraint(nn.Module):
         self.dual.load_state_dict({**self.dual.state_dict(), "state": state["dual"]})
 
 
-def build_constraint(spec: dict[str, Any], weight: float) -> Constraint:
-    """Return the constraint ``{term, relation, bound, ...options}`` on a term of signed ``weight`` in the
-    loss.
+def build_constraint(spec: dict[str, Any], weight: float, *, unit: float = 1.0) -> Constraint:
+    """Return the constraint ``{term, relation, bound, ...options}`` on a term of signed ``weight`` in the loss.
 
     Raises:
         UserError: a missing or unknown key, an unknown relation or method, a number that is none.
     """
-    known = [
-        "term",
-        "relation",
-        "bound",
-        "method",
-        "step_size",
-        "proportional",
-        "smoothing",
-        "penalty",
-        "scale",
-    ]
     for key in spec:
-        if key not in known:
-            raise unknown("key of a constraint", key, known)
+        if key not in KEYS:
+            raise unknown("key of a constraint", key, KEYS)
     for key in ("relation", "bound"):
         if key not in spec:
             raise UserError(f"the constraint on {spec['term']} needs a {key}, for instance relation: '>=', bound: 8")
@@ -187,4 +184,4 @@ def build_constraint(spec: dict[str, Any], weight: float) -> Constraint:
             raise UserError(f"constraint on {spec['term']}: {key} {value!r} is not a number")
         if key != "bound" and value < 0:
             raise UserError(f"constraint on {spec['term']}: {key} {value!r} is negative")
-    return Constraint(**spec, weight=weight)
+    return Constraint(**spec, weight=weight, unit=unit)

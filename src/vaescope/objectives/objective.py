@@ -14,8 +14,11 @@ from vaescope import choices
 from vaescope.errors import UserError, unknown
 from vaescope.model.passes import Pass
 from vaescope.objectives.constraints import Constraint, build_constraint
+from vaescope.objectives.encoder_steps import build_encoder_steps
 from vaescope.objectives.schedules import Schedule, build_schedule
 from vaescope.objectives.term import Term
+
+KEYS = ("terms", "constraints", "encoder_steps")
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,8 @@ class Loss:
     """The value of an objective on a batch.
 
     Attributes:
-        total: what the model descends: the weighted sum and the constraints' Lagrangian, a scalar with a
-        gradient. terms: value of every term in nats per text, scalars without a gradient.
+        total: what the model descends, the weighted sum and the constraints' Lagrangian, a scalar with a gradient.
+        terms: value of every term in nats per text, scalars without a gradient.
     """
 
     total: Tensor
@@ -36,26 +39,31 @@ class Objective(nn.Module):
 
         minimise sum_i w_i(step) term_i    subject to    term_j >= | <= | == bound_j
 
-    by the Lagrangian sum_i w_i term_i + sum_j lambda_j violation_j, minimised over the model by the
-    trainer and maximised over the multipliers by ``ascend``. Without constraints it is the weighted sum.
-    ``state_dict`` holds the multipliers and the memory of their controllers; weights are functions of the
-    step and need no state.
+    by the Lagrangian sum_i w_i term_i + sum_j lambda_j violation_j, minimised over the model by the trainer and
+    maximised over the multipliers by ``ascend``. Without constraints it is the weighted sum. ``state_dict`` holds the
+    multipliers and the memory of their controllers; weights are functions of the step and need no state.
 
     Args:
         terms: for each term its weight (a number or a schedule), or ``{weight: ..., **options of the term}``.
         constraints: ``{term, relation, bound, **options}`` each; the term may be one without a weight.
+        encoder_steps: options of ``EncoderSteps``, updates of the encoder alone before each step, or None.
 
     Raises:
-        UserError: an unknown term, option, schedule or relation, a negative weight, no term, contradicting
-            constraints.
+        UserError: an unknown term, option, schedule or relation, a negative weight, no term, contradicting constraints.
 
     >>> objective = Objective({"distortion": 1, "rate": {"weight": {"schedule": "linear", "steps": 100}}})
     >>> objective.weights(50)
     {'distortion': 1.0, 'rate': 0.5}
     """
 
-    def __init__(self, terms: dict[str, Any], constraints: list[dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self,
+        terms: dict[str, Any],
+        constraints: list[dict[str, Any]] | None = None,
+        encoder_steps: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__()
+        self.encoder_steps = build_encoder_steps(encoder_steps)
         self.terms: dict[str, Term] = {}
         self.schedules: dict[str, Schedule] = {}
         for name, given in terms.items():
@@ -66,6 +74,8 @@ class Objective(nn.Module):
             raise UserError("the objective minimises nothing: give at least one term a weight > 0")
         self.constraints = [self._constraint(spec) for spec in constraints or []]
         _refuse_contradictions(self.constraints)
+        if self.encoder_steps.most and "mutual_information" not in self.terms:
+            raise UserError("encoder_steps end by the information: give the term mutual_information, with weight 0")
         self.registered = nn.ModuleList(self.constraints)
 
     def _constraint(self, spec: dict[str, Any]) -> Constraint:
@@ -75,7 +85,7 @@ class Objective(nn.Module):
         if name not in self.terms:
             self.terms[name] = choices.build("terms", name)
         largest = self.schedules[name].largest if name in self.schedules else 0.0
-        return build_constraint(spec, self._sign(name) * largest)
+        return build_constraint(spec, self._sign(name) * largest, unit=self.terms[name].unit)
 
     def _sign(self, name: str) -> float:
         return -1.0 if self.terms[name].maximised else 1.0
@@ -88,6 +98,20 @@ class Objective(nn.Module):
     def multipliers(self) -> dict[str, Tensor]:
         """The multiplier of every constraint by its name, for instance ``rate>=``, scalars."""
         return {c.term + c.relation: c.multiplier.value.squeeze(0) for c in self.constraints}
+
+    def refuse_unreachable(self, *, dataset_size: int, batch_size: int) -> None:
+        """Refuse a bound that no model can meet, by the number of texts and the texts of a micro-batch.
+
+        Raises:
+            UserError: names the constraint and the values that its term can take.
+        """
+        for constraint in self.constraints:
+            low, high = self.terms[constraint.term].reach(dataset_size, batch_size)
+            if not constraint.within(low, high):
+                raise UserError(
+                    f"{constraint} cannot be met: with {dataset_size} training texts and {batch_size} per micro-batch "
+                    f"{constraint.term} is at least {low:.4g} and at most {high:.4g}; change the bound"
+                )
 
     def forward(self, pass_: Pass, step: int) -> Loss:
         """Return the Lagrangian and its terms on a batch at an optimiser step."""
@@ -107,7 +131,12 @@ class Objective(nn.Module):
     @torch.no_grad()
     def met(self, values: dict[str, float]) -> bool:
         """Tell whether values by name satisfy all constraints up to 5% of their bounds."""
-        return all(constraint.met(values[constraint.term]) for constraint in self.constraints)
+        return not self.unmet(values)
+
+    def unmet(self, values: dict[str, float]) -> list[str]:
+        """Return a sentence for each constraint that values by name miss by more than 5% of its bound."""
+        missed = [c for c in self.constraints if not c.met(values[c.term])]
+        return [f"the constraint {c} is not met: {c.term} is {values[c.term]:.4g}" for c in missed]
 
     def ascend(self, values: dict[str, Tensor]) -> None:
         """Step the multipliers by the terms' values over all texts (of all processes) of an optimiser step."""
@@ -116,8 +145,7 @@ class Objective(nn.Module):
 
 
 def build_objective(spec: str | dict[str, Any]) -> Objective:
-    """Return the objective of a preset's name, ``{preset: name, **options}``, or ``{terms: ...,
-    constraints: ...}``.
+    """Return the objective of a preset's name, ``{preset: name, **options}``, or ``{terms: ..., constraints: ...}``.
 
     Raises:
         UserError: an unknown preset, option or key (with the nearest known), or what ``Objective`` refuses.
@@ -132,8 +160,8 @@ def build_objective(spec: str | dict[str, Any]) -> Objective:
         name = spec.pop("preset")
         return Objective(**choices.build("objectives", name, **spec).spec())
     for key in spec:
-        if key not in ("terms", "constraints"):
-            raise unknown("key of the objective", key, ["preset", "terms", "constraints"])
+        if key not in KEYS:
+            raise unknown("key of the objective", key, ["preset", *KEYS])
     if not isinstance(spec.get("terms"), dict):
         raise UserError("the objective needs terms: {name: weight}, or preset: name")
     return Objective(**spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
@@ -12,23 +13,30 @@ from vaescope.model.passes import Pass
 
 
 class Term(ABC):
-    """A differentiable statistic of a ``Pass``: a scalar in nats per text, averaged over the texts of the
-    batch.
+    """A differentiable statistic of a ``Pass``: a scalar in nats per text, averaged over the texts of the batch.
 
-    A term is a choice: one file in ``objectives/terms``, its options the keyword arguments of the
-    constructor.
+    A term is a choice: one file in ``objectives/terms``, its options the keyword arguments of the constructor.
 
     Attributes:
-        maximised: True for a term that is good when large (the ELBO): its weight then enters the minimised
-        sum
-            with a minus, so that a weight is always a non-negative number.
+        maximised: True for a term that is good when large (the ELBO): its weight then enters the minimised sum with a
+            minus, so that a weight is always a non-negative number.
+        unit: what is much of it: violations of small bounds are measured by it, and multipliers grow in steps of its
+            inverse. One nat for all but terms of another scale.
+        own_gradient: True where the gradient is another estimator of the gradient of the expected value than the
+            derivative of the value.
     """
 
     maximised: ClassVar[bool] = False
+    unit: ClassVar[float] = 1.0
+    own_gradient: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, pass_: Pass) -> Tensor:
         """Return the value on the batch, a scalar."""
+
+    def reach(self, dataset_size: int, batch_size: int) -> tuple[float, float]:
+        """Return the smallest and the largest value that a model can give it, by N texts and B per micro-batch."""
+        return -math.inf, math.inf
 
 
 def dimension_rate(pass_: Pass) -> Tensor:
@@ -41,6 +49,16 @@ def dimension_rate(pass_: Pass) -> Tensor:
     if rate_BD is None:
         raise UserError("free bits per latent unit need the prior 'standard'; use the term 'free_bits_total' or mdr")
     return rate_BD
+
+
+def require_standard_prior(name: str, pass_: Pass) -> None:
+    """Refuse a prior other than N(0, I) for a term that is a formula of it.
+
+    Raises:
+        UserError: the prior has no closed-form rate, so it is not N(0, I).
+    """
+    if pass_.prior.rate(pass_.posterior) is None:
+        raise UserError(f"the term '{name}' needs the prior 'standard'; use 'marginal_kl' or 'mmd' with a learned one")
 
 
 def non_negative(name: str, value: float) -> float:

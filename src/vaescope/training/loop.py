@@ -28,15 +28,13 @@ def train(
 ) -> RunFolder:
     """Train the model of ``config`` in the folder ``config.out``; resume it where it was interrupted.
 
-    A run that was killed goes on from its last checkpoint and gives, bit for bit on a CPU, the numbers
-    that it would have given; a finished run is returned as it is. Under ``torchrun`` the processes share
-    each step's texts. ``on_validation`` is given every validation line of ``metrics.jsonl`` when it is
-    written.
+    A run that was killed goes on from its last checkpoint and gives, bit for bit on a CPU, the numbers that it would
+    have given; a finished run is returned as it is. Under ``torchrun`` the processes share each step's texts.
+    ``on_validation`` is given every validation line of ``metrics.jsonl`` when it is written.
 
     Raises:
-        UserError: a configuration that cannot be met, a folder that holds another run, or a number that is
-        not
-            finite (the message names the step and the term; the last checkpoint is from before).
+        UserError: a configuration that cannot be met, a folder that holds another run, or a number that is not finite
+            (the message names the step and the term; the last checkpoint is from before).
     """
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")
     folder = RunFolder(config.out)

@@ -22,10 +22,9 @@ IGNORED = ("out", "assessment")
 class RunFolder:
     """The files of a run.
 
-    Holds ``config.yaml`` (resolved), ``model/`` (weights and tokenizer, for ``from_pretrained``),
-    ``tokenizer/``, ``checkpoint/`` (to resume), ``metrics.jsonl``, ``environment.json`` (versions,
-    hardware, git revision, command) and ``status.json`` (the step, why it stopped, which weights
-    ``model/`` holds).
+    Holds ``config.yaml`` (resolved), ``model/`` (weights and tokenizer, for ``from_pretrained``), ``tokenizer/``,
+    ``checkpoint/`` (to resume), ``metrics.jsonl``, ``environment.json`` (versions, hardware, git revision, command) and
+    ``status.json`` (the step, why it stopped, which weights ``model/`` holds, and warnings: constraints not met).
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -39,8 +38,7 @@ class RunFolder:
         """Create the folder for ``config``, or check that it was made for the same.
 
         Raises:
-            UserError: it holds a run with another configuration (training.steps included: the learning
-            rate is a
+            UserError: it holds a run with another configuration (training.steps included: the learning rate is a
                 function of it, so a longer run is another run).
         """
         file = self.path / "config.yaml"
@@ -64,7 +62,7 @@ class RunFolder:
 
     @property
     def status(self) -> dict[str, Any]:
-        """How training ended: finished, step, reason and the weights in ``model/``; empty before."""
+        """How training ended: finished, step, reason, the weights in ``model/``, warnings; empty before."""
         file = self.path / "status.json"
         return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 

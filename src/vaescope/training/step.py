@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.distributions import Independent
 
 from vaescope.corpora.batch import Batch
 from vaescope.model.encoder import draw
-from vaescope.model.passes import Pass
+from vaescope.model.passes import Pass, joined
 from vaescope.model.vae import TransformerVAE
 
 
@@ -28,38 +29,48 @@ class PassModule(nn.Module):
         self.dtype = dtype
 
     def forward(self, groups: list[Batch]) -> Pass:
-        """Return the pass of a micro-batch given as groups of texts of like length, joined in their order."""
-        return Pass.concatenate([self._pass(batch) for batch in groups])
+        """Return the pass of a micro-batch given as groups of texts of like length, in their order.
 
-    def train(self, mode: bool = True) -> PassModule:
-        """Set training mode, dropout of the decoder on, or evaluation mode."""
-        super().train(mode)
-        self.model.encoder.eval()
-        return self
-
-    def _pass(self, batch: Batch) -> Pass:
-        with torch.autocast(batch.input_ids.device.type, dtype=self.dtype, enabled=self.dtype is not None):
-            posterior = self.model.encode(batch)
-            noise_SBD = torch.randn(
-                (self.samples, *posterior.base_dist.loc.shape), device=posterior.base_dist.loc.device
-            )
-            z, log_q_z_x = draw(posterior, noise_SBD)
-            log_p_x_z = self.model.log_likelihood(batch, z)
+        All z are drawn at once and the decoder reads its texts' part of them, so that ``pass_.z`` is what every density
+        is a function of, as gradients with respect to z need it.
+        """
+        posterior = joined([self._encode(batch) for batch in groups])
+        noise_SBD = torch.randn((self.samples, *posterior.mean.shape), device=posterior.mean.device)
+        z, log_q_z_x = draw(posterior, noise_SBD)
+        parts = z.split([len(batch) for batch in groups], dim=1)
+        log_p_x_z = [self._decode(batch, part) for batch, part in zip(groups, parts, strict=True)]
         return Pass(
             posterior=posterior,
             prior=self.model.prior,
             z=z,
-            log_p_x_z=log_p_x_z.float(),
+            log_p_x_z=torch.cat(log_p_x_z, 1),
             log_p_z=self.model.prior.log_prob(z),
             log_q_z_x=log_q_z_x,
-            tokens=batch.tokens,
+            tokens=torch.cat([batch.tokens for batch in groups]),
             dataset_size=self.dataset_size,
         )
 
+    def train(self, mode: bool = True) -> PassModule:
+        """Set training mode, dropout of the decoder on, or evaluation mode."""
+        super().train(mode)
+        if self.model.encoder is not None:
+            self.model.encoder.eval()
+        return self
+
+    def _encode(self, batch: Batch) -> Independent:
+        with self._autocast(batch):
+            return self.model.encode(batch)
+
+    def _decode(self, batch: Batch, z_SBD: Tensor) -> Tensor:
+        with self._autocast(batch):
+            return self.model.log_likelihood(batch, z_SBD).float()
+
+    def _autocast(self, batch: Batch) -> torch.autocast:
+        return torch.autocast(batch.input_ids.device.type, dtype=self.dtype, enabled=self.dtype is not None)
+
 
 def seed_everything(*counters: int) -> None:
-    """Seed torch by counters (seed, step, micro-batch), so that the randomness of a micro-batch is a
-    function of them.
+    """Seed torch by counters (seed, step, micro-batch), so that the randomness of a micro-batch is a function of them.
 
     Resuming then needs no generator state, and processes that share a step draw what one process would.
     """

@@ -15,11 +15,12 @@ from transformers import PreTrainedTokenizerFast
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import load_corpus
 from vaescope.corpora.loader import StepBatches
-from vaescope.corpora.tokenized import tokenize
+from vaescope.corpora.tokenized import OVERHEAD, tokenize
 from vaescope.corpora.tokenizer import load_tokenizer
 from vaescope.model.build import build_model
 from vaescope.objectives.objective import build_objective
 from vaescope.training.checkpoint import load_checkpoint, save_checkpoint
+from vaescope.training.encoder_first import EncoderFirst
 from vaescope.training.meter import Meter
 from vaescope.training.optimiser import build_optimiser, learning_rate
 from vaescope.training.precision import autocast_dtype
@@ -34,8 +35,8 @@ log = logging.getLogger("vaescope")
 class Trainer:
     """Data, model, objective and optimiser of a run, built from its configuration alone.
 
-    All randomness is a function of ``config.seed`` and counters, so a trainer restored at step t goes on
-    bit for bit as one that never stopped (on hardware whose kernels are deterministic, which CPUs' are).
+    All randomness is a function of ``config.seed`` and counters, so a trainer restored at step t goes on bit for bit as
+    one that never stopped (on hardware whose kernels are deterministic, which CPUs' are).
     """
 
     def __init__(self, config: RunConfig, folder: RunFolder, accelerator: Accelerator) -> None:
@@ -47,16 +48,19 @@ class Trainer:
         limits: dict[str, Any] = {"max_length": config.data.max_length, "too_long": config.data.too_long}
         train = tokenize(corpus.train, self.tokenizer, name=f"{corpus.name} (train)", **limits)
         valid = tokenize(corpus.valid, self.tokenizer, name=f"{corpus.name} (valid)", **limits)
+        seed_everything(config.seed)
+        self.model = build_model(config.model, self.tokenizer, config.data.max_length).to(device)
         self.batches = StepBatches(
             train,
             batch_size=settings.batch_size,
             accumulate=settings.accumulate,
             group_tokens=settings.group_tokens,
+            overhead=settings.group_tokens if self.model.packs else OVERHEAD,
             seed=config.seed,
         )
+        micro = settings.batch_size // (settings.accumulate * accelerator.num_processes)
+        self.objective.refuse_unreachable(dataset_size=len(train), batch_size=micro)
         self.valid = fixed_subset(valid, config)
-        seed_everything(config.seed)
-        self.model = build_model(config.model, self.tokenizer, config.data.max_length).to(device)
         self.plain = PassModule(
             self.model,
             samples=settings.samples,
@@ -66,6 +70,7 @@ class Trainer:
         self.network = accelerator.prepare_model(self.plain).train()
         self.optimiser = build_optimiser(self.model, settings)
         self.learning_rate = learning_rate(settings)
+        self.encoder_first = EncoderFirst(self.objective.encoder_steps, self.model)
         self.meter = Meter([*self.objective.terms, "loss", "gradient", "tokens"], device)
         self.stopping = EarlyStopping(settings.patience)
         self.tracker: Tracker = NoTracker()
@@ -85,30 +90,50 @@ class Trainer:
 
         Terms that are no mean over texts (free_bits) are evaluated in each micro-batch and averaged.
         """
+        self.encoder_first.run(self._encoder_step)
+        values = self._gradient(self.step)
+        self.encoder_first.leave_to_decoder()
+        values[-2] = self._update()
+        self.objective.ascend(dict(zip(self.meter.names, values, strict=True)))
+        self.step += 1
+        self.meter.add(self.step, values)
+
+    def _encoder_step(self, k: int) -> float:
+        """Move the encoder alone, for the k-th time in this step, by texts of steps after the last; return the loss."""
+        most = self.objective.encoder_steps.most
+        values = self._gradient(self.config.training.steps + self.step * most + k)
+        self.encoder_first.leave_to_encoder()
+        self._update()
+        return values[-3].item()
+
+    def _gradient(self, t: int) -> Tensor:
+        """Add up the gradient over the texts of step ``t``, of all processes; return the measured values."""
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        micro_batches = self.batches.step(self.step, rank=rank, world_size=world)
+        micro_batches = self.batches.step(t, rank=rank, world_size=world)
         values = torch.zeros(len(self.meter.names), device=self.accelerator.device)
         for a, groups in enumerate(micro_batches):
-            seed_everything(self.config.seed, self.step, a * world + rank)
+            seed_everything(self.config.seed, t, a * world + rank)
             with nullcontext() if a + 1 == len(micro_batches) else self.accelerator.no_sync(self.network):
                 values += self._backward(groups, share=1 / len(micro_batches))
         values = self.accelerator.reduce(values, "mean")
-        clip = self.config.training.clip
-        values[-2] = torch.nn.utils.clip_grad_norm_(self.model.parameters(), clip)
         values[-1] *= world * len(micro_batches)
+        return values
+
+    def _update(self) -> Tensor:
+        """Step the optimiser by the gradient, clipped; return its norm."""
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.training.clip)
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(self.step)
         self.optimiser.step()
         self.optimiser.zero_grad()
-        self.objective.ascend(dict(zip(self.meter.names, values, strict=True)))
-        self.step += 1
-        self.meter.add(self.step, values)
+        return norm
 
     def _backward(self, groups: list[Any], share: float) -> Tensor:
         """Add the gradient of a micro-batch; return its share of the measured values."""
         pass_ = self.network([batch.to(self.accelerator.device) for batch in groups])
         loss = self.objective(pass_, self.step)
-        self.accelerator.backward(share * loss.total)
+        # an objective that never asks for p(z) must still reach the parameters of a learned prior: DDP waits for them
+        self.accelerator.backward(share * (loss.total + 0 * pass_.log_p_z.sum()))
         tokens = pass_.tokens.sum()
         return share * torch.stack([*loss.terms.values(), loss.total.detach(), 0 * tokens, tokens]).float()
 
@@ -128,6 +153,7 @@ class Trainer:
             "learning_rate": self.learning_rate(self.step - 1),
             "texts_per_second": texts / seconds,
             "tokens_per_second": tokens / seconds,
+            **self.encoder_first.line(),
         }
         self._write(line)
         return line
@@ -144,6 +170,7 @@ class Trainer:
         )
         # The processes must agree to the last bit on when to stop.
         values = {k: self.accelerator.reduce(self._scalar(v), "mean").item() for k, v in values.items()}
+        self.encoder_first.observe(values)
         improved = self.stopping.improved(self.step, values["objective"], met=self.objective.met(values))
         if improved and self.stopping.patience is not None:
             self._save_model()
@@ -175,6 +202,7 @@ class Trainer:
                 "objective": self.objective.state_dict(),
                 "meter": self.meter.state_dict(),
                 "stopping": self.stopping.state_dict(),
+                "encoder_first": self.encoder_first.state_dict(),
             }
             save_checkpoint(self.folder.checkpoint, self.model, state)
         self.accelerator.wait_for_everyone()
@@ -187,6 +215,7 @@ class Trainer:
             self.objective.load_state_dict(state["objective"])
             self.meter.load_state_dict(state["meter"])
             self.stopping.load_state_dict(state["stopping"])
+            self.encoder_first.load_state_dict(state["encoder_first"])
             self.step = state["step"]
             log.info("%s: resumed at step %d", self.folder.path, self.step)
         if self.accelerator.is_main_process:
@@ -203,7 +232,16 @@ class Trainer:
         self.tracker.close()
         weights = f"best validation objective, step {self.stopping.best_step}" if best else f"last, step {self.step}"
         reason = "no improvement" if self.stopping.over else "all steps done"
-        return {"finished": True, "step": self.step, "reason": reason, "weights": weights}
+        status = {"finished": True, "step": self.step, "reason": reason, "weights": weights}
+        return status | {"warnings": self._warnings(self.stopping.best_step if best else self.step)}
+
+    def _warnings(self, step: int) -> list[str]:
+        """Return what the validation at the step of the saved weights says against them."""
+        lines = [line for line in self.folder.metrics("validation") if line["step"] == step]
+        found = self.objective.unmet(lines[-1]) if lines else []
+        for warning in found:
+            log.warning("%s: %s", self.folder.path, warning)
+        return found
 
     def _save_model(self) -> None:
         if self.accelerator.is_main_process:

@@ -5,6 +5,7 @@ Kingma and Welling, Auto-Encoding Variational Bayes, ICLR 2014.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from torch import Tensor
@@ -21,3 +22,7 @@ class Elbo(Term):
     def __call__(self, pass_: Pass) -> Tensor:
         """Return the mean ELBO, a scalar."""
         return -(pass_.distortion + pass_.rate).mean()
+
+    def reach(self, dataset_size: int, batch_size: int) -> tuple[float, float]:
+        """Return 0 as the largest value: a probability is at most 1."""
+        return -math.inf, 0.0

@@ -2,11 +2,12 @@
 
 A unit whose mean rate over the batch is below lambda costs nothing more when it is used up to lambda.
 Kingma et al., Improved Variational Inference with Inverse Autoregressive Flow, NeurIPS 2016, equation 15.
-The mean is that of a micro-batch: with accumulation or several processes the maximum is taken in each of
-them.
+The mean is that of a micro-batch: with accumulation or several processes the maximum is taken in each of them.
 """
 
 from __future__ import annotations
+
+import math
 
 from torch import Tensor
 
@@ -24,3 +25,7 @@ class FreeBits(Term):
         """Return the value, a scalar that is never below ``rate``."""
         rate_D = dimension_rate(pass_).mean(0)
         return rate_D.clamp(min=self.rate / rate_D.numel()).sum()
+
+    def reach(self, dataset_size: int, batch_size: int) -> tuple[float, float]:
+        """Return the free nats as the smallest value."""
+        return self.rate, math.inf

@@ -1,12 +1,13 @@
 """Rate with free bits per text and latent unit: mean_B sum_j KL_ij where KL_ij > lambda, else 0.
 
-The form of Li et al., A Surprisingly Effective Fix for Deep Latent Variable Modeling of Text, EMNLP 2019,
-up to a constant, and of the reference system. It is discontinuous at lambda: what is below is worth
-nothing, so the rate tends to end below its target. It is linear in the texts, so accumulation and
-processes do not change it.
+The form of Li et al., A Surprisingly Effective Fix for Deep Latent Variable Modeling of Text, EMNLP 2019, up to a
+constant, and of the reference system. It is discontinuous at lambda: what is below is worth nothing, so the rate tends
+to end below its target. It is linear in the texts, so accumulation and processes do not change it.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -26,3 +27,7 @@ class FreeBitsHinge(Term):
         rate_BD = dimension_rate(pass_)
         threshold = self.rate / rate_BD.shape[1]
         return torch.where(rate_BD > threshold, rate_BD, torch.zeros_like(rate_BD)).sum(1).mean()
+
+    def reach(self, dataset_size: int, batch_size: int) -> tuple[float, float]:
+        """Return 0 as the smallest value."""
+        return 0.0, math.inf

@@ -1,11 +1,13 @@
 """Rate with free bits on the total: max(lambda, mean_B KL).
 
 The units share the free nats as they like. Works with every prior. The mean is that of a micro-batch.
-Pelsmaeker and Aziz, Effective Estimation of Deep Generative Language Models, ACL 2020, section 4 (for the
-comparison with mdr).
+Pelsmaeker and Aziz, Effective Estimation of Deep Generative Language Models, ACL 2020, section 4 (for the comparison
+with mdr).
 """
 
 from __future__ import annotations
+
+import math
 
 from torch import Tensor
 
@@ -22,3 +24,7 @@ class FreeBitsTotal(Term):
     def __call__(self, pass_: Pass) -> Tensor:
         """Return the value, a scalar that is never below ``rate``."""
         return pass_.rate.mean().clamp(min=self.rate)
+
+    def reach(self, dataset_size: int, batch_size: int) -> tuple[float, float]:
+        """Return the free nats as the smallest value."""
+        return self.rate, math.inf

@@ -1,10 +1,11 @@
 """Rate R = KL(q(z|x) || p(z)): nats that it costs to send z.
 
-The closed form where the prior has one, else unbiased Monte Carlo. Alemi et al., Fixing a Broken ELBO,
-ICML 2018.
+The closed form where the prior has one, else unbiased Monte Carlo. Alemi et al., Fixing a Broken ELBO, ICML 2018.
 """
 
 from __future__ import annotations
+
+import math
 
 from torch import Tensor
 
@@ -18,3 +19,7 @@ class Rate(Term):
     def __call__(self, pass_: Pass) -> Tensor:
         """Return the mean rate, a scalar."""
         return pass_.rate.mean()
+
+    def reach(self, dataset_size: int, batch_size: int) -> tuple[float, float]:
+        """Return 0 as the smallest value."""
+        return 0.0, math.inf

@@ -1,0 +1,46 @@
+"""AggregateTerm: a term of the aggregate posterior q(z), estimated from the texts of the micro-batch."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from vaescope.errors import unknown
+from vaescope.estimators.minibatch import LOG_WEIGHTS, log_aggregate, log_marginal_aggregate
+from vaescope.model.passes import Pass
+from vaescope.objectives.term import Term
+
+
+class AggregateTerm(Term):
+    """A term that needs log q(z) of the N training texts; ``estimator`` is ``stratified`` or ``weighted``.
+
+    Both are explained, with their biases, in ``estimators.minibatch``. With accumulation or several processes each
+    micro-batch makes its own estimate, so B is the number of its texts.
+
+    Raises:
+        UserError: an unknown estimator.
+    """
+
+    def __init__(self, *, estimator: str = "stratified") -> None:
+        if estimator not in LOG_WEIGHTS:
+            raise unknown("estimator of q(z)", str(estimator), LOG_WEIGHTS)
+        self.estimator = estimator
+
+    def log_q_z(self, pass_: Pass) -> Tensor:
+        """Return log q(z), ``[S, B]``."""
+        base = pass_.posterior.base_dist
+        log_w_BB = self._log_weights(pass_)
+        return log_aggregate(pass_.z, base.loc, base.scale, log_w_BB=log_w_BB, own_SB=pass_.log_q_z_x)
+
+    def log_q_units(self, pass_: Pass) -> Tensor:
+        """Return log q(z_d) of every latent unit, ``[S, B, D]``."""
+        base = pass_.posterior.base_dist
+        return log_marginal_aggregate(pass_.z, base.loc, base.scale, log_w_BB=self._log_weights(pass_))
+
+    def reach(self, dataset_size: int, batch_size: int) -> tuple[float, float]:
+        """Return 0 as the smallest value where the estimate has no offset."""
+        return (0.0 if self.estimator == "stratified" else -math.inf), math.inf
+
+    def _log_weights(self, pass_: Pass) -> Tensor:
+        return LOG_WEIGHTS[self.estimator](pass_.z.shape[1], pass_.dataset_size).to(pass_.z.device)
