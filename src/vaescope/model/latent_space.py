@@ -210,7 +210,7 @@ class LatentSpace:
 @contextmanager
 def _seeded(device: torch.device, seed: int) -> Iterator[None]:
     """Random numbers of a seed, inside; afterwards the global random state is as it was."""
-    kind = "cuda" if device.type == "cpu" else device.type
-    with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=kind):
+    places = {} if device.type == "cpu" else {"device_type": device.type}
+    with torch.random.fork_rng([device] if places else [], **places):
         torch.manual_seed(seed)
         yield
