@@ -13,12 +13,14 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from vaescope.assessment.assess import Assessment, assess
+from vaescope.assessment.findings import worst_first
 from vaescope.assessment.sweep import sweep
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import Corpus, load_corpus
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError
 from vaescope.model.vae import TransformerVAE
+from vaescope.study.training_record import last_multipliers, training_findings
 from vaescope.training.run_folder import RunFolder
 
 Progress = Callable[[int, int], None]
@@ -96,7 +98,11 @@ class Examined:
         }
         if self.corpus.known is not None and not tokenized.truncated and not tokenized.dropped:
             source["entropy"] = self.corpus.known.entropy()
-        return assess(replace(draws, metadata=draws.metadata | source))
+        if multipliers := last_multipliers(self.folder):
+            source["multipliers"] = multipliers
+        assessment = assess(replace(draws, metadata=draws.metadata | source))
+        findings = worst_first([*assessment.findings, *training_findings(self.folder)])
+        return replace(assessment, findings=findings)
 
     def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
         """Return n texts that the model makes up: z ~ p(z), x ~ p(x|z)."""
