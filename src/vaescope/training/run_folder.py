@@ -11,6 +11,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from vaescope.config import RunConfig, read_config
 from vaescope.errors import UserError
+from vaescope.model.card import write_card
 from vaescope.model.vae import TransformerVAE
 from vaescope.training.environment import environment
 from vaescope.training.files import recover, whole_folder, write_json, write_text
@@ -84,10 +85,12 @@ class RunFolder:
             file.write(json.dumps(line) + "\n")
 
     def save_model(self, model: TransformerVAE, tokenizer: PreTrainedTokenizerFast) -> None:
-        """Write ``model/``."""
+        """Write ``model/`` with a card that says what it is."""
+        made = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
         with whole_folder(self.model) as folder:
             model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
+            write_card(folder, config=self.config.model_dump(mode="json"), environment=made)
 
     def load_model(self) -> TransformerVAE:
         """Return the trained model, in evaluation mode.
