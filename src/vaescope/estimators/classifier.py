@@ -65,10 +65,12 @@ def _classifier(name: str, size: int, seed: int) -> HistGradientBoostingClassifi
         return HistGradientBoostingClassifier(
             max_iter=100, learning_rate=0.05, max_leaf_nodes=8, early_stopping=True, random_state=seed
         )
-    products = (
-        PolynomialFeatures(2, include_bias=False) if size <= MOST_PRODUCTS else FunctionTransformer(_with_squares)
-    )
-    return make_pipeline(StandardScaler(), products, StandardScaler(), LogisticRegression(C=0.001, max_iter=200))
+    all_pairs = size <= MOST_PRODUCTS
+    products = PolynomialFeatures(2, include_bias=False) if all_pairs else FunctionTransformer(_with_squares)
+    features = size * (size + 3) // 2 if all_pairs else 2 * size
+    # the more features, the smaller each coefficient must stay for a null to gain nothing
+    logistic = LogisticRegression(C=1 / features, max_iter=200)
+    return make_pipeline(StandardScaler(), products, StandardScaler(), logistic)
 
 
 def _with_squares(features: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ DIRECTIONS, MOST, BLOCKS, NULLS = 64, 4000, 20, 200
 
 
 class SlicedWasserstein(Diagnostic):
-    """sqrt(E W_2^2(theta'z, theta'z_prior)) over 64 directions theta, at most 4,000 texts.
+    """sqrt(E W_2^2(theta'z, theta'z_prior)) over 64 directions theta, on at most 4,000 texts.
 
     One-sample: against the exact quantiles of N(0, 1), of which every projection of N(0, I) is a copy. The mean of
     W_2^2 under the null, simulated, is subtracted. For a Gaussian q(z) = N(m, S) the square is
@@ -47,7 +47,7 @@ class SlicedWasserstein(Diagnostic):
             n=len(z_ND),
             low=low,
             high=high,
-            detail={"squared": square, "directions": DIRECTIONS, "largest": squares_RP[0].max().sqrt().item()},
+            detail={"squared": square, "directions": squares_RP.shape[1], "largest": squares_RP[0].max().sqrt().item()},
         )
         return {"sliced_wasserstein": estimate}
 
@@ -61,8 +61,13 @@ class SlicedWasserstein(Diagnostic):
 
 
 def _directions(size: int) -> Tensor:
-    normal_DP = torch.randn(size, DIRECTIONS, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return normal_DP / normal_DP.norm(dim=0)
+    """At most 64 directions ``[D, P]`` in orthonormal bases, whose squared projections of a shift add up exactly."""
+    generator = torch.Generator().manual_seed(0)
+    bases = [
+        torch.linalg.qr(torch.randn(size, size, generator=generator, dtype=torch.float64)).Q
+        for _ in range(max(1, DIRECTIONS // size))
+    ]
+    return torch.cat(bases, 1)[:, :DIRECTIONS]
 
 
 def _squared(projected_NP: Tensor, draws: Draws, directions_DP: Tensor) -> Tensor:
