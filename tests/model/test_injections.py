@@ -120,7 +120,7 @@ def test_cross_attention_is_a_softmax_over_latent_and_self():
     query, key, value = (part.view(2, 5, 2, 8) for part in block.query_key_value(states).chunk(3, -1))
     keys, values = (torch.stack([m.unsqueeze(1).expand_as(own), own]) for own in (key, value))
     weights = ((query * keys).sum(-1) / 8**0.5).softmax(0).unsqueeze(-1)
-    torch.testing.assert_close(block(states, m), block.out((weights * values).sum(0).flatten(2)))
+    torch.testing.assert_close(block(states, m.unsqueeze(1)), block.out((weights * values).sum(0).flatten(2)))
 
 
 @pytest.mark.parametrize("decoder", DECODERS)

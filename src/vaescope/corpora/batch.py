@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -19,6 +19,8 @@ class Batch:
         input_ids: token ids, BOS first, ``[B, T]``, int64.
         attention_mask: 1 for real tokens, 0 for padding, ``[B, T]``, int64.
         index: position of each text in its split, ``[B]``, int64.
+        predicted: positions of the P predicted tokens in the flattened ids, ``[P]``, int64; found where the mask is
+            made, on the CPU, since a device would have to be waited for.
 
     >>> batch = Batch(torch.tensor([[0, 7, 2], [0, 2, 1]]), torch.tensor([[1, 1, 1], [1, 1, 0]]), torch.arange(2))
     >>> batch.tokens
@@ -28,6 +30,14 @@ class Batch:
     input_ids: Tensor
     attention_mask: Tensor
     index: Tensor
+    predicted: Tensor = field(default=None, repr=False)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        """Find the predicted tokens, where they are not given."""
+        if self.predicted is None:
+            mask_BT = self.attention_mask.bool()
+            mask_BT = torch.cat([torch.zeros_like(mask_BT[:, :1]), mask_BT[:, 1:]], 1)
+            object.__setattr__(self, "predicted", mask_BT.flatten().nonzero().squeeze(1))
 
     def __len__(self) -> int:
         """Return the number of texts B."""
@@ -38,10 +48,23 @@ class Batch:
         """Number of predicted tokens of each text, ``[B]``: real tokens without BOS."""
         return self.attention_mask.sum(1) - 1
 
+    def repeat(self, times: int) -> Batch:
+        """Return the texts ``times`` over, one copy of all after the other, ``[times B, T]``."""
+        if times == 1:
+            return self
+        start = self.input_ids.numel() * torch.arange(times, device=self.predicted.device)
+        return Batch(
+            self.input_ids.repeat(times, 1),
+            self.attention_mask.repeat(times, 1),
+            self.index.repeat(times),
+            (start.unsqueeze(1) + self.predicted).flatten(),
+        )
+
     def to(self, device: torch.device | str) -> Batch:
         """Return the batch on ``device``."""
         return Batch(
             self.input_ids.to(device, non_blocking=True),
             self.attention_mask.to(device, non_blocking=True),
             self.index.to(device, non_blocking=True),
+            self.predicted.to(device, non_blocking=True),
         )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vaescope.corpora.batch import Batch
-from vaescope.corpora.tokenized import Tokenized
+from vaescope.corpora.tokenized import OVERHEAD, Tokenized
 from vaescope.errors import UserError
 
 
@@ -20,7 +20,7 @@ class StepBatches:
     its texts t B to (t + 1) B. So every step has exactly B texts and every text comes once per epoch; a step
     that spans two epochs may hold a text twice. A step is split into micro-batches of B / (accumulate x
     processes) random texts, honest samples of the corpus, and each of these into groups of like length to
-    save padding.
+    save padding (``group``): fewer, the higher the ``overhead`` of a group.
 
     Raises:
         UserError: more texts per step than there are, or a number of them that the micro-batches do not divide.
@@ -34,6 +34,7 @@ class StepBatches:
         accumulate: int = 1,
         seed: int = 0,
         group_tokens: int = 4_096,
+        overhead: int = OVERHEAD,
     ) -> None:
         if batch_size > len(tokenized):
             raise UserError(
@@ -45,6 +46,7 @@ class StepBatches:
         self.batch_size = batch_size
         self.accumulate = accumulate
         self.group_tokens = group_tokens
+        self.overhead = overhead
         self._shuffle = lru_cache(maxsize=2)(lambda epoch: _shuffle(len(tokenized), seed, epoch))
 
     @property
@@ -73,7 +75,7 @@ class StepBatches:
         if self.batch_size % (self.accumulate * world_size):
             raise _indivisible(self.batch_size, self.accumulate, world_size)
         micro = self.indices(t).chunk(self.accumulate * world_size)
-        return [self.tokenized.by_length(part, self.group_tokens) for part in micro[rank::world_size]]
+        return [self.tokenized.by_length(part, self.group_tokens, self.overhead) for part in micro[rank::world_size]]
 
 
 def _shuffle(n: int, seed: int, epoch: int) -> Tensor:

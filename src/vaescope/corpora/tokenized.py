@@ -71,13 +71,14 @@ class Tokenized:
         flat_BT = self.ids[start_B[:, None] + step_T * mask_BT].long()
         return Batch(flat_BT.masked_fill(~mask_BT, self.pad), mask_BT.long(), index_B)
 
-    def by_length(self, indices: Tensor | list[int], budget: int) -> list[Batch]:
+    def by_length(self, indices: Tensor | list[int], budget: int, overhead: int = OVERHEAD) -> list[Batch]:
         """Return the texts at ``indices`` in batches of like length, of at most ``budget`` tokens.
 
-        The cut is that of ``group``; the longest texts come first, so that memory runs out at once or never.
+        The cut is that of ``group``: with an overhead of the budget, as few batches as may be. The longest texts come
+        first, so that memory runs out at once or never.
         """
         index_B = torch.as_tensor(indices, dtype=torch.int64)
-        groups = group(self.lengths[index_B].numpy(), budget)
+        groups = group(self.lengths[index_B].numpy(), budget, overhead)
         return [self.batch(index_B[torch.from_numpy(members)]) for members in groups]
 
 

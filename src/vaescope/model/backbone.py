@@ -25,9 +25,12 @@ from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
 from vaescope.errors import UserError, unknown
+from vaescope.model.packing import Packing
 
 ATTENTION = ("attention", "attn", "self_attn")
 QUERY_KEY_VALUE = (("query", "key", "value"), ("q_proj", "k_proj", "v_proj"), ("c_attn",))
+PACKED = ("bert", "camembert", "gpt2", "llama", "qwen2", "qwen3", "roberta", "xlm-roberta")
+"""Networks in which nothing but attention and positions depends on where a token stands."""
 LATENT_ATTENTION = "vaescope_latent"
 """Name under which the attention function below is registered with transformers."""
 
@@ -42,6 +45,7 @@ def latent_attention(
     scaling: float | None = None,
     is_causal: bool | None = None,
     latent: dict[str, Tensor] | None = None,
+    packing: Packing | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Scaled dot-product attention whose self-attention also sees the latent memory of its layer.
@@ -49,7 +53,13 @@ def latent_attention(
     ``latent["memory"]`` is ``[B, L, 2, H, k, d]``: for each of L layers k key and value slots per key-value head. The
     slots stand outside the text: they have no position, are never masked and never enter the cache. ``latent["gate"]``
     is ``[B, L, H, d]``: one vector per layer and key-value head that each query may take in place of its context.
+
+    Packed tokens are brought into their rectangle here; of the mask, which is then that of the real keys, a causal
+    network needs nothing, as padding stands on the right.
     """
+    if packing is not None:
+        query, key, value = (packing.unpack(x.transpose(1, 2)).transpose(1, 2) for x in (query, key, value))
+        attention_mask = None if getattr(module, "is_causal", True) else attention_mask
     crossing = getattr(module, "is_cross_attention", False) or "Cross" in type(module).__name__
     slots = 0
     if latent is not None and "memory" in latent and not crossing:
@@ -73,7 +83,8 @@ def latent_attention(
     if latent is not None and "gate" in latent and not crossing:
         gate_BH1d = latent["gate"].select(1, cast(int, module.layer_idx)).unsqueeze(2).to(query.dtype)
         context = _gated(context, query, repeat_kv(gate_BH1d, groups))
-    return context.transpose(1, 2).contiguous(), None
+    context = context.transpose(1, 2)
+    return context.contiguous() if packing is None else packing.pack(context), None
 
 
 def _gated(context_BHTd: Tensor, query_BHTd: Tensor, gate_BH1d: Tensor) -> Tensor:
@@ -158,6 +169,29 @@ def position_offset(network: PreTrainedModel) -> int:
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
             return module.padding_idx + 1
     return 0
+
+
+def packs(network: PreTrainedModel) -> bool:
+    """Whether the network can be run on packed tokens: attention over whole texts, everything else token by token."""
+    config = network.config
+    return config.model_type in PACKED and "sliding_attention" not in (getattr(config, "layer_types", None) or ())
+
+
+def packed_states(
+    network: PreTrainedModel, packing: Packing, inputs: dict[str, Tensor], position_NT: Tensor, **options: Any
+) -> Tensor:
+    """Return the last hidden states of a body that runs on the real tokens alone, ``[N, T, h]``, zero at padding."""
+    position_NT = (position_NT + position_offset(network)).expand(packing.texts, -1)
+    keys_NT = packing.unpack(torch.ones_like(packing.index, dtype=torch.bool).unsqueeze(0))
+    states_1PH = network(
+        **{name: packing.pack(value) for name, value in inputs.items()},
+        position_ids=packing.pack(position_NT),
+        attention_mask=keys_NT[:, None, None],
+        packing=packing,
+        use_cache=False,
+        **options,
+    ).last_hidden_state
+    return packing.unpack(states_1PH)
 
 
 def longest_text(network: PreTrainedModel) -> int | None:

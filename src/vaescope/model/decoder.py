@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import Cache, PreTrainedModel
 
-from vaescope.model.backbone import head_of, position_offset
+from vaescope.corpora.batch import Batch
+from vaescope.model.backbone import head_of, packed_states, packs, position_offset
 from vaescope.model.injection import Conditioning
+from vaescope.model.packing import Packing
 
 LOGITS_AT_ONCE = 2**26
 """Largest number of logits that exist at one time (256 MiB in float32); more are computed in parts."""
@@ -24,6 +26,7 @@ def conditioned_states(
     *,
     start: int = 0,
     cache: Cache | None = None,
+    packing: Packing | None = None,
     word_dropout: float = 0.0,
     **options: Any,
 ) -> Tensor:
@@ -31,7 +34,7 @@ def conditioned_states(
 
     ``start`` is the number of tokens before these, which are in the ``cache``. Position ids are always given: with
     embeddings as input the RoBERTa family would place them wrongly. ``word_dropout`` is the probability with which the
-    embedding of an input token is dropped.
+    embedding of an input token is dropped. With a ``packing`` only its tokens are computed.
     """
     tokens = input_ids_NT.shape[1]
     embeddings = decoder.get_input_embeddings()(input_ids_NT)
@@ -49,6 +52,10 @@ def conditioned_states(
         if start == 0:
             embeddings = torch.cat([prefix_Nkh, embeddings], 1)
             positions = F.pad(positions, (prefix_Nkh.shape[1], 0))
+    if packing is not None:
+        whole = packing.after(embeddings.shape[1] - tokens)
+        inputs = {"inputs_embeds": embeddings}
+        return packed_states(decoder.base_model, whole, inputs, positions, latent=conditioning)[:, -tokens:]
     states_NTH = decoder.base_model(
         inputs_embeds=embeddings,
         position_ids=(positions + position_offset(decoder)).expand(embeddings.shape[:2]),
@@ -62,8 +69,7 @@ def conditioned_states(
 
 def log_likelihood(
     decoder: PreTrainedModel,
-    input_ids_NT: Tensor,
-    mask_NT: Tensor,
+    batch: Batch,
     conditioning: Conditioning,
     *,
     word_dropout: float = 0.0,
@@ -73,12 +79,19 @@ def log_likelihood(
     The sum runs over every predicted token: EOS yes, BOS and padding no. Padding on the right needs no attention mask
     in a causal network, and its logits are never computed.
     """
-    states_NTH = conditioned_states(decoder, input_ids_NT[:, :-1], conditioning, word_dropout=word_dropout)
-    predicted_NT = mask_NT[:, 1:].bool()
-    states_PH, targets_P = states_NTH[predicted_NT], input_ids_NT[:, 1:][predicted_NT]
+    texts, tokens = batch.input_ids.shape
+    # a token is predicted from the one before it, in a rectangle without the last column
+    packing = Packing(batch.predicted - batch.predicted // tokens - 1, texts, tokens - 1)
+    states_NTH = conditioned_states(
+        decoder,
+        batch.input_ids[:, :-1],
+        conditioning,
+        packing=packing if packs(decoder) and packing.saves else None,
+        word_dropout=word_dropout,
+    )
+    states_PH, targets_P = packing.pack(states_NTH)[0], packing.pack(batch.input_ids[:, 1:])[0]
     log_p_P = _token_log_probs(head_of(decoder), states_PH, targets_P, decoder.config.vocab_size)
-    log_p_NT = torch.zeros(predicted_NT.shape, dtype=torch.float32, device=states_PH.device)
-    return log_p_NT.masked_scatter(predicted_NT, log_p_P).sum(1)
+    return packing.unpack(log_p_P.unsqueeze(0)).sum(1)
 
 
 def _kept_words(embeddings_NTh: Tensor, dropout: float) -> Tensor:

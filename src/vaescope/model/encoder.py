@@ -5,9 +5,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
+from transformers import PreTrainedModel
 from transformers import initialization as init
 
+from vaescope.corpora.batch import Batch
+from vaescope.model.backbone import packed_states, packs
 from vaescope.model.config import POOLINGS
+from vaescope.model.packing import Packing
+
+
+def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:
+    """Return the encoder's last hidden states of a batch, ``[B, T, h]``; what stands at padding means nothing."""
+    texts, tokens = batch.input_ids.shape
+    first_B = tokens * torch.arange(texts, device=batch.predicted.device)
+    packing = Packing(torch.cat([first_B, batch.predicted]), texts, tokens)
+    if not (packs(encoder) and packing.saves):
+        return encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
+    position_T = torch.arange(tokens, device=batch.input_ids.device)
+    return packed_states(encoder, packing, {"input_ids": batch.input_ids}, position_T)
 
 
 class PosteriorHead(nn.Module):

@@ -18,7 +18,7 @@ from vaescope.model import backbone
 from vaescope.model.adapt import add_lora
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.decoder import conditioned_states, log_likelihood
-from vaescope.model.encoder import PosteriorHead, diagonal_gaussian
+from vaescope.model.encoder import PosteriorHead, diagonal_gaussian, token_states
 from vaescope.model.injection import Conditioning, Injection
 from vaescope.model.prior import Prior
 from vaescope.model.sampling import Generated, ancestral_sample
@@ -73,8 +73,14 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         for injection in self.injections.values():
             cast(Injection, injection).attach(self.decoder)
         if self.encoder is not None:
-            self.encoder.set_attn_implementation("sdpa")
+            attention = backbone.LATENT_ATTENTION if backbone.packs(self.encoder) else "sdpa"
+            self.encoder.set_attn_implementation(attention)
         self.decoder.set_attn_implementation(backbone.LATENT_ATTENTION)
+
+    @property
+    def packs(self) -> bool:
+        """Whether padding costs both networks next to nothing, so that texts need not be grouped by length."""
+        return all(backbone.packs(side) for side in (self.encoder, self.decoder) if side is not None)
 
     def encode(self, batch: Batch) -> Independent:
         """Return q(z|x) of a batch: a diagonal Gaussian, batch shape ``[B]``, event shape ``[D]``.
@@ -84,8 +90,7 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         if self.config.is_language_model:
             zeros = torch.zeros(len(batch), self.config.latent_size, device=self.device)
             return diagonal_gaussian(zeros, torch.ones_like(zeros))
-        states = self.encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
-        return self.posterior_head(states, batch.attention_mask)
+        return self.posterior_head(token_states(self.encoder, batch), batch.attention_mask)
 
     def encode_embeddings(self, embeddings_KTH: Tensor) -> Independent:
         """Return q(z|x) of K inputs given by their token embeddings, without padding: batch shape ``[K]``."""
@@ -106,8 +111,7 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         samples = lead[0] if len(lead) == 2 else 1
         log_p = log_likelihood(
             self.decoder,
-            batch.input_ids.repeat(samples, 1),
-            batch.attention_mask.repeat(samples, 1),
+            batch.repeat(samples),
             self.condition(z.reshape(-1, z.shape[-1])),
             word_dropout=self.config.word_dropout if self.training else 0.0,
         )

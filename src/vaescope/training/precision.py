@@ -8,8 +8,8 @@ import torch
 def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
     """Return the type of autocast for ``auto``, ``fp32`` or ``bf16`` on a device, None for none.
 
-    ``auto`` is bfloat16 on accelerators that have it and on CPUs with AMX; other CPUs convert more than
-    they gain.
+    ``auto`` is bfloat16 on accelerators and CPUs that multiply it in hardware (AMX, AVX512-BF16): others convert more
+    than they gain.
 
     >>> autocast_dtype("fp32", torch.device("cpu")) is None
     True
@@ -21,5 +21,6 @@ def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
     if device.type == "cpu":
-        return torch.bfloat16 if torch.cpu.get_capabilities().get("amx_bf16", False) else None
+        known = torch.cpu.get_capabilities()
+        return torch.bfloat16 if known.get("amx_bf16") or known.get("avx512_bf16") else None
     return None

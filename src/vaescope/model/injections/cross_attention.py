@@ -11,6 +11,7 @@ from transformers import initialization as init
 
 from vaescope.model.backbone import attention_of, layers_of
 from vaescope.model.injection import Conditioning, Injection
+from vaescope.model.packing import of_each_token
 
 
 class CrossAttention(Injection):
@@ -70,11 +71,11 @@ class LatentOrSelf(nn.Module):
         self.query_key_value = nn.Linear(hidden_size, 3 * width)
         self.out = nn.Linear(width, hidden_size)
 
-    def forward(self, states_NTh: Tensor, latent_NHd: Tensor) -> Tensor:
+    def forward(self, states_NTh: Tensor, latent_N1Hd: Tensor) -> Tensor:
         """Return what is added to the states, ``[N, T, h]``."""
-        heads_NTHd = (*states_NTh.shape[:2], *latent_NHd.shape[1:])
+        heads_NTHd = (*states_NTh.shape[:2], *latent_N1Hd.shape[2:])
         query, key, value = (part.view(heads_NTHd) for part in self.query_key_value(states_NTh).chunk(3, -1))
-        latent_N1Hd = latent_NHd.unsqueeze(1).to(query.dtype)
+        latent_N1Hd = latent_N1Hd.to(query.dtype)
         weight = ((query * (latent_N1Hd - key)).sum(-1, keepdim=True) / math.sqrt(query.shape[-1])).sigmoid()
         return self.out((value + weight * (latent_N1Hd - value)).flatten(2))
 
@@ -84,4 +85,4 @@ class LatentOrSelf(nn.Module):
         if latent_NLHd is None:
             return output
         states, *rest = output
-        return (states + self(states, latent_NLHd[:, self.index]), *rest)
+        return (states + self(states, of_each_token(latent_NLHd[:, self.index], kwargs)), *rest)

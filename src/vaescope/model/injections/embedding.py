@@ -12,6 +12,7 @@ from transformers import initialization as init
 from vaescope.errors import unknown
 from vaescope.model.backbone import layers_of
 from vaescope.model.injection import Conditioning, Injection, hidden_states, with_hidden_states
+from vaescope.model.packing import of_each_token
 
 PLACES = {"before_norm": "embedding", "after_norm": "first_layer"}
 """Where the projection is added, and what that place of the conditioning is called."""
@@ -53,4 +54,4 @@ class Embedding(Injection):
         latent_Nh = (kwargs.get("latent") or {}).get(self.place)
         if latent_Nh is None:
             return None
-        return with_hidden_states(args, kwargs, hidden_states(args, kwargs) + latent_Nh.unsqueeze(1))
+        return with_hidden_states(args, kwargs, hidden_states(args, kwargs) + of_each_token(latent_Nh, kwargs))

@@ -12,6 +12,7 @@ from transformers import initialization as init
 
 from vaescope.model.backbone import key_value_shape, layers_of, projections_of
 from vaescope.model.injection import Conditioning, Injection, hidden_states, with_hidden_states
+from vaescope.model.packing import of_each_token
 
 GATE_AT_START = -5.0
 """Logit of the gate at the start: g = 0.0067, so that a pre-trained decoder is all but unchanged."""
@@ -83,11 +84,11 @@ class RankOne(nn.Module):
         if latent_NL1h is None:
             return None
         states_NTh = hidden_states(args, kwargs)
-        latent_N1h = latent_NL1h[:, self.index].to(states_NTh.dtype)
-        gate_N11, u_Nh1 = latent_N1h[:, None, :1].sigmoid(), latent_N1h[:, 1:, None]
+        latent_N1h = of_each_token(latent_NL1h[:, self.index].to(states_NTh.dtype), kwargs)
+        gate_N11, u_N1h = latent_N1h[..., :1].sigmoid(), latent_N1h[..., 1:]
         scaled = states_NTh * (1 - gate_N11)
         # rides on the tensor: nothing is kept in a module, so a recomputed layer cannot read what is out of date
-        scaled.latent_scores = gate_N11 * (states_NTh @ u_Nh1)
+        scaled.latent_scores = gate_N11 * (states_NTh * u_N1h).sum(-1, keepdim=True)
         return with_hidden_states(args, kwargs, scaled)
 
     def add_joined(self, projection: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
