@@ -25,7 +25,7 @@ def write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> N
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata=texts)
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read the tensors that Draws has, and the metadata without ``prior``."""
     if not path.is_file():
         raise UserError(f"{path}: no such file of draws")

@@ -81,7 +81,8 @@ class Panel:
 
     Attributes:
         tokens: predictions token by token.
-        attention: share of the attention that falls on the latent slots, by layer and place in the text, ``[L, K]``.
+        attention: share of the attention that falls on the latent slots in each layer, mean over heads, at the inputs
+            that predict the T tokens of ``tokens``, ``[L, T]``.
         inference: what optimising q(z|x) text by text would gain.
         annealed: bounds on log p(x) from both sides.
         interpolation: paths between texts.

@@ -44,20 +44,21 @@ def simulate(
         progress: called with the texts drawn and those to draw.
     """
     z_MD = sample_prior(model.prior, count, seed)
-    drawn = _draw(model, z_MD, seed, progress)
-    texts = _tokenized(drawn, tokenizer, model.config.pad_token_id)
+    drawn = draw(model, z_MD, seed, progress)
+    texts = as_split(drawn, tokenizer, model.config.pad_token_id)
     precision = draws.metadata.get("precision", "fp32")
     swept = sweep(model, texts, samples=draws.samples, group_tokens=group_tokens, seed=seed + 3, precision=precision)
     seeds = torch.arange(min(count, draws.texts))
-    resampled = _draw(model, draws.z[0][seeds], seed + 4, None)
-    greedy = _draw(model, draws.posterior_mean[seeds], seed, None, temperature=0.0)
+    resampled = draw(model, draws.z[0][seeds], seed + 4, None)
+    greedy = draw(model, draws.posterior_mean[seeds], seed, None, temperature=0.0)
     return Simulations(
         z=z_MD,
         sampler_log_p=torch.cat([part["log_prob"] for part in drawn]),
         log_p_x_z=score(model, texts, z_MD[None], group_tokens=group_tokens)[0],
-        finished=torch.cat([part["finished"] for part in drawn]),
+        finished=torch.cat([part["finished"] & _plain(part, model) for part in drawn]),
         draws=replace(swept, strings=texts.texts),
         strings=texts.texts,
+        tokenized=texts,
         seeds=seeds,
         resampled=_strings(resampled, tokenizer),
         reconstructions=_strings(greedy, tokenizer),
@@ -66,10 +67,10 @@ def simulate(
 
 def control_texts(model: TransformerVAE, tokenizer: Any, *, count: int, seed: int = 0) -> list[str]:
     """Return texts of another model (a language model) as a control."""
-    return _strings(_draw(model, sample_prior(model.prior, count, seed), seed + 5, None), tokenizer)
+    return _strings(draw(model, sample_prior(model.prior, count, seed), seed + 5, None), tokenizer)
 
 
-def _draw(
+def draw(
     model: TransformerVAE, z_MD: Tensor, seed: int, progress: Progress | None, temperature: float = 1.0
 ) -> list[dict[str, Tensor]]:
     """Draw a text for each z, in chunks whose randomness depends on the seed and their place alone."""
@@ -84,13 +85,20 @@ def _draw(
     return parts
 
 
+def _plain(part: dict[str, Tensor], model: TransformerVAE) -> Tensor:
+    """Whether a drawn text is free of BOS and padding, which no text of the data holds and encoders misread."""
+    ids_NT = part["input_ids"][:, 1:]
+    strange_NT = (ids_NT == model.config.bos_token_id) | (ids_NT == model.config.pad_token_id)
+    return ~(strange_NT & part["attention_mask"][:, 1:].bool()).any(1)
+
+
 def _strings(parts: list[dict[str, Tensor]], tokenizer: Any) -> list[str]:
     return [
         text.strip() for part in parts for text in tokenizer.batch_decode(part["input_ids"], skip_special_tokens=True)
     ]
 
 
-def _tokenized(parts: list[dict[str, Tensor]], tokenizer: Any, pad: int) -> Tokenized:
+def as_split(parts: list[dict[str, Tensor]], tokenizer: Any, pad: int) -> Tokenized:
     """The drawn tokens as texts of a split; a text without a token to predict cannot be, since BOS predicts one."""
     lengths_M = torch.cat([part["attention_mask"].sum(1) for part in parts])
     flat = torch.cat([part["input_ids"][part["attention_mask"].bool()] for part in parts])

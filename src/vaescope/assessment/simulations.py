@@ -11,6 +11,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from vaescope.assessment.draws import Draws
+    from vaescope.corpora.tokenized import Tokenized
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,10 @@ class Simulations:
         z: the z ~ p(z) that each text was drawn from, ``[M, D]``.
         sampler_log_p: log p(x|z) as the sampler added it up while it drew, nats per text, ``[M]``.
         log_p_x_z: the same by the scorer, with the drawn tokens as given, ``[M]``.
-        finished: whether the text ended within the length limit, ``[M]``.
+        finished: whether the text ended within the length limit and holds no BOS or padding token, ``[M]``.
         draws: a sweep over the M drawn texts: q(z|x) and S importance weights of each.
         strings: the M drawn texts.
+        tokenized: the token ids of the drawn texts, or None.
         seeds: positions of the data's texts below, ``[R]``.
         resampled: a text from p(x|z), z ~ q(z|x), for each seed, R of them.
         reconstructions: the greedy text at the posterior mean of each seed, R of them.
@@ -36,6 +38,7 @@ class Simulations:
     finished: Tensor
     draws: Draws
     strings: list[str]
+    tokenized: Tokenized | None = None
     seeds: Tensor | None = None
     resampled: list[str] | None = None
     reconstructions: list[str] | None = None

@@ -7,6 +7,7 @@ do not depend on how texts and samples are grouped into batches, nor on how many
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,7 +56,7 @@ def sweep(
                 progress(done, count)
         prior_z = _prior_samples(model.prior, parts, seed)
     order_N = torch.cat([batch.index for batch in batches]).argsort()
-    tensors = {
+    tensors: dict[str, Any] = {
         name: torch.cat([part[name] for part in parts], dim).index_select(dim, order_N)
         for name, dim in _TEXT_DIMENSION.items()
     }
@@ -122,7 +123,7 @@ def _prior_samples(prior: Prior, parts: list[dict[str, Tensor]], seed: int) -> T
 
 def _controls(
     model: Model, tokenized: Texts, z_ND: Tensor, group_tokens: int, seed: int, precision: str
-) -> dict[str, Tensor]:
+) -> dict[str, Any]:
     """log p(x|z) of each text with the z of another one and with z of the prior."""
     wrong_2ND = torch.stack([z_ND[_others(len(z_ND), seed)], sample_prior(model.prior, len(z_ND), seed + 1)])
     shuffled_N, prior_N = score(model, tokenized, wrong_2ND, group_tokens=group_tokens, precision=precision)

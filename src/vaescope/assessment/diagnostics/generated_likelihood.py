@@ -1,0 +1,94 @@
+"""Generated likelihood: are texts of the model as probable under the model as the data are, by equally many samples?"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from scipy import stats
+from torch import Tensor
+
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.estimate import Estimate, mean_of
+from vaescope.assessment.findings import Finding
+from vaescope.assessment.text_statistics import null_distances
+from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators.importance import log_mean_exp
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class GeneratedLikelihood(Diagnostic):
+    """Mean log p(x) of drawn texts less that of the data, both by the bound of the same number of samples.
+
+    With unequal numbers the two bounds would be low by different amounts, and models of high rate would seem to
+    generate what they did not learn. The detail has the Wasserstein distance of the two distributions, and its
+    95% quantile between halves of the data.
+    """
+
+    requires = ("simulations",)
+    blocked_by = ("identity_sampler",)
+    suite = "full"
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``generated_likelihood``: the difference of the means."""
+        observed_N, generated_M = _bounds(draws)
+        size = min(len(observed_N) // 2, len(generated_M))
+        null = null_distances(observed_N.numpy(), size, stats.wasserstein_distance)
+        means = [mean_of(bound, unit="nats/text") for bound in (observed_N, generated_M)]
+        detail = {
+            "observed": means[0].value,
+            "generated": means[1].value,
+            "samples": _samples(draws),
+            "wasserstein": float(stats.wasserstein_distance(observed_N.numpy(), generated_M.numpy())),
+            "wasserstein_null_p95": float(sorted(null)[int(0.95 * len(null))]),
+        }
+        estimate = Estimate(
+            value=means[1].value - means[0].value,
+            se=math.hypot(means[0].se, means[1].se),
+            unit="nats/text",
+            kind="consistent",
+            n=len(generated_M),
+            detail=detail,
+        )
+        return {"generated_likelihood": estimate}
+
+    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+        """Judge the distance of the two distributions by that of halves of the data."""
+        estimate = estimates["generated_likelihood"]
+        detail = estimate.detail or {}
+        multiple = detail["wasserstein"] / max(detail["wasserstein_null_p95"], 1e-12)
+        message = f"log p of drawn texts is {abs(estimate.value):.2f} ± {estimate.se:.2f} nats "
+        message += f"{'above' if estimate.value > 0 else 'below'} that of the data; the "
+        message += f"distributions are {multiple:.1f} times as far apart as halves of the data can be"
+        good, bad = thresholds.null_multiple_pass, thresholds.null_multiple_fail
+        rule = f"PASS up to {good:g} times, FAIL from {bad:g} times"
+        step = "lengths tell whether texts are too short; a large prior mismatch would explain improbable ones"
+        if multiple <= good:
+            return [Finding("generated_likelihood", "PASS", message, rule)]
+        return [Finding("generated_likelihood", "FAIL" if multiple >= bad else "WARN", message, rule, step)]
+
+    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+        """Histograms of the log-likelihoods of data and of drawn texts."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(5, 3), layout="constrained")
+        axes = figure.subplots()
+        for bound, label in zip(_bounds(draws), ("data", "drawn"), strict=True):
+            axes.hist(bound.numpy(), bins=40, density=True, histtype="step", label=label)
+        axes.set(xlabel="bound on log p(x) of a text (nats)", ylabel="density")
+        axes.legend(frameon=False)
+        return figure
+
+
+def _samples(draws: Draws) -> int:
+    assert draws.simulations is not None
+    return min(draws.samples, draws.simulations.draws.samples)
+
+
+def _bounds(draws: Draws) -> tuple[Tensor, Tensor]:
+    assert draws.simulations is not None
+    count = _samples(draws)
+    return log_mean_exp(draws.log_weights[:count]), log_mean_exp(draws.simulations.draws.log_weights[:count])

@@ -1,0 +1,51 @@
+"""Interpolation: are texts between two texts as probable as the texts at the ends, or does the path cross a hole?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.estimate import mean_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Interpolation(Diagnostic):
+    """-log p(x) per token of the greedy text in the middle of the path, less the mean of the ends.
+
+    Above 0, the middle decodes to texts that the model itself finds improbable: a hole. The detail has the whole
+    profile, and that of -log p(x_a|z_t) of the first text, which rises as its z is left.
+    """
+
+    requires = ("panel.interpolation",)
+    blocked_by = ("identity_sampler",)
+    suite = "full"
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``interpolation``."""
+        assert draws.panel is not None
+        assert draws.panel.interpolation is not None
+        found = draws.panel.interpolation
+        ends_P = (found.decoded[:, 0] + found.decoded[:, -1]) / 2
+        middle_P = found.decoded[:, found.decoded.shape[1] // 2]
+        detail = {
+            "steps": found.steps.tolist(),
+            "decoded": found.decoded.mean(0).tolist(),
+            "start": found.start.mean(0).tolist(),
+        }
+        return {"interpolation": mean_of(middle_P - ends_P, unit="nats/token", kind="consistent", detail=detail)}
+
+    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+        """Both profiles along the path."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(5, 3), layout="constrained")
+        axes = figure.subplots()
+        detail = estimates["interpolation"].detail or {}
+        axes.plot(detail["steps"], detail["decoded"], marker="o", label="text decoded there")
+        axes.plot(detail["steps"], detail["start"], marker="o", label="text at the start")
+        axes.set(xlabel="place on the path", ylabel="-log p (nats per token)")
+        axes.legend(frameon=False)
+        return figure

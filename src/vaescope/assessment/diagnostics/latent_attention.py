@@ -1,0 +1,59 @@
+"""Latent attention: the share of the decoder's attention that falls on the latent slots, by layer and position."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.findings import Finding
+from vaescope.assessment.positions import profile, token_mean
+from vaescope.assessment.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class LatentAttention(Diagnostic):
+    """Mean over heads, layers and tokens, from the attention function in use; for injections with slots of their own.
+
+    Attention is not use: a slot can be attended to and carry nothing (its rate says so).
+    """
+
+    requires = ("panel.tokens", "panel.attention")
+    suite = "full"
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``latent_attention`` with its profile by layer."""
+        assert draws.panel is not None
+        tokens, attention_LT = draws.panel.tokens, draws.panel.attention
+        assert tokens is not None
+        assert attention_LT is not None
+        estimate = token_mean(attention_LT.double().mean(0), tokens.text, unit="share")
+        detail = estimate.detail or {}
+        detail["profiles"] = [profile(mass_T, tokens.position) for mass_T in attention_LT]
+        return {"latent_attention": estimate}
+
+    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+        """Say whether the decoder looks at z at all."""
+        estimate, limit = estimates["latent_attention"], thresholds.attention_pass
+        message = f"{estimate.value:.1%} of the decoder's attention falls on z"
+        rule = f"PASS from {limit:.0%}"
+        if estimate.value >= limit:
+            return [Finding("latent_attention", "PASS", message, rule)]
+        return [Finding("latent_attention", "WARN", message, rule, "add the injection embedding, or start z sooner")]
+
+    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+        """The share by layer (rows) and position in the text (columns)."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(5, 3), layout="constrained")
+        axes = figure.subplots()
+        profiles = (estimates["latent_attention"].detail or {})["profiles"]
+        rows = [[float("nan") if v is None else v for v in row] for row in profiles]
+        image = axes.imshow(torch.tensor(rows).numpy(), aspect="auto", extent=(0, 1, len(rows) - 0.5, -0.5), vmin=0)
+        figure.colorbar(image, label="share of the attention")
+        axes.set(xlabel="position in the text", ylabel="layer", yticks=range(len(rows)))
+        return figure

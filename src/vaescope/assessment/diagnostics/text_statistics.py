@@ -1,0 +1,160 @@
+"""Text statistics: are drawn texts like the data in length, repetition and word pairs, and does z steer them?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from vaescope.assessment import text_statistics as of
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.estimate import Estimate
+from vaescope.assessment.findings import Finding
+from vaescope.assessment.thresholds import Thresholds
+
+UNITS = {"length": "words", "repetition": "share", "surprisal": "nats/word"}
+RESAMPLES = 50
+
+
+class TextStatistics(Diagnostic):
+    """Wasserstein distance of each statistic between drawn texts and data, beside that between halves of the data.
+
+    The word pairs are counted in the second half of the data, and all comparisons are with the first. The control of a
+    language model, where there is one, says how near a model of that size can come. Does z steer? The rank correlation
+    of a text's statistic with that of a text drawn from its z, beside that with the text of another z (shuffled).
+    """
+
+    requires = ("simulations", "strings")
+    blocked_by = ("identity_sampler",)
+    suite = "full"
+
+    def missing(self, draws: Draws) -> str:
+        """Say so where there are too few texts."""
+        return super().missing(draws) or ("fewer than 20 texts have no halves" if draws.texts < 20 else "")
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``text_statistics_NAME`` for each statistic, and ``text_statistics_distinct``."""
+        assert draws.simulations is not None
+        assert draws.strings is not None
+        half = draws.texts // 2
+        data, counted = draws.strings[:half], draws.strings[half:]
+        statistics: dict[str, of.Statistic] = {
+            "length": of.length,
+            "repetition": of.repetition,
+            "surprisal": of.Bigrams(counted),
+        }
+        estimates = {
+            f"text_statistics_{name}": _compared(statistic, UNITS[name], data, draws)
+            for name, statistic in statistics.items()
+        }
+        return {**estimates, "text_statistics_distinct": _distinct(data, draws.simulations.strings)}
+
+    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+        """Judge each distance by that of halves of the data, and say how many drawn texts did not end."""
+        found = [
+            _judged(name.removeprefix("text_statistics_"), estimate, thresholds)
+            for name, estimate in estimates.items()
+            if name.startswith("text_statistics_") and not name.endswith("distinct")
+        ]
+        assert draws.simulations is not None
+        share = 1 - draws.simulations.finished.double().mean().item()
+        message = f"{share:.1%} of the drawn texts did not end within the length limit"
+        limit = thresholds.unfinished_share
+        rule = f"PASS up to {limit:.0%}"
+        verdict, step = ("PASS", "") if share <= limit else ("WARN", "train longer, or raise data.max_length")
+        return [*found, Finding("unfinished_texts", verdict, message, rule, step)]
+
+
+def _compared(statistic: of.Statistic, unit: str, data: Sequence[str], draws: Draws) -> Estimate:
+    simulations = draws.simulations
+    assert simulations is not None
+    assert draws.strings is not None
+    observed, drawn = statistic(data), statistic(simulations.strings)
+    size = min(len(observed) // 2, len(drawn))
+    null = of.null_distances(observed, size, stats.wasserstein_distance)
+    detail = {
+        "data_mean": observed.mean(),
+        "drawn_mean": drawn.mean(),
+        "data_std": observed.std(),
+        "drawn_std": drawn.std(),
+        "null_p95": float(np.quantile(null, 0.95)),
+    }
+    if simulations.control is not None:
+        detail["control"] = stats.wasserstein_distance(observed, statistic(simulations.control))
+    detail |= _steering(statistic, draws, len(data))
+    generator = np.random.default_rng(0)
+    resampled = [
+        stats.wasserstein_distance(generator.choice(observed, len(observed)), generator.choice(drawn, len(drawn)))
+        for _ in range(RESAMPLES)
+    ]
+    return Estimate(
+        value=float(stats.wasserstein_distance(observed, drawn)),
+        se=float(np.std(resampled)),
+        unit=unit,
+        kind="consistent",
+        n=len(drawn),
+        detail={name: None if value is None else float(value) for name, value in detail.items()},
+    )
+
+
+def _steering(statistic: of.Statistic, draws: Draws, half: int) -> dict[str, float | None]:
+    """Rank correlation of the statistic of a text and of a text drawn from its z, or from the z of another.
+
+    Only texts of the first half: the others were counted, and to be counted or not would correlate too.
+    """
+    simulations = draws.simulations
+    assert simulations is not None
+    assert draws.strings is not None
+    if simulations.resampled is None or simulations.seeds is None:
+        return {}
+    pairs = [
+        (draws.strings[seed], text)
+        for seed, text in zip(simulations.seeds.tolist(), simulations.resampled, strict=True)
+        if seed < half
+    ]
+    seeds, again = (statistic(texts) for texts in zip(*pairs, strict=True))
+    return {
+        "correlation": _correlation(seeds, again),
+        "correlation_shuffled": _correlation(seeds, np.roll(again, len(again) // 2)),
+    }
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> float | None:
+    if first.std() == 0 or second.std() == 0:
+        return None
+    return float(stats.spearmanr(first, second).statistic)
+
+
+def _distinct(data: Sequence[str], drawn: Sequence[str]) -> Estimate:
+    """Distinct word pairs of drawn texts over those of as many texts of the data; the error by half samples."""
+    size = min(len(data), len(drawn))
+    generator = np.random.default_rng(0)
+
+    def ratio(index: np.ndarray) -> float:
+        pair = (of.distinct([texts[i] for i in index], 2) for texts in (drawn, data))
+        numerator, denominator = pair
+        return numerator / max(denominator, 1e-12)
+
+    halves = [ratio(generator.permutation(size)[: size // 2]) for _ in range(RESAMPLES)]
+    return Estimate(ratio(np.arange(size)), float(np.std(halves)), "ratio", "consistent", size)
+
+
+def _judged(name: str, estimate: Estimate, thresholds: Thresholds) -> Finding:
+    detail = estimate.detail or {}
+    multiple = estimate.value / max(detail["null_p95"], 1e-12)
+    message = f"{name} of drawn texts is {estimate.value:.3g} {estimate.unit} from the data "
+    message += f"({detail['drawn_mean']:.3g} ± {detail['drawn_std']:.2g} against {detail['data_mean']:.3g} ± "
+    message += f"{detail['data_std']:.2g}), {multiple:.1f} times what halves of the data are apart"
+    if detail.get("control") is not None:
+        message += f"; a language model is {detail['control'] / max(detail['null_p95'], 1e-12):.1f} times"
+    if detail.get("correlation") is not None and detail.get("correlation_shuffled") is not None:
+        message += f"; z steers it with rank correlation {detail['correlation']:.2f} "
+        message += f"(shuffled {detail['correlation_shuffled']:.2f})"
+    good, bad = thresholds.null_multiple_pass, thresholds.null_multiple_fail
+    rule = f"PASS up to {good:g} times, FAIL from {bad:g} times"
+    if multiple <= good:
+        return Finding(f"text_{name}", "PASS", message, rule)
+    step = "compare with a language model of the same size"
+    return Finding(f"text_{name}", "FAIL" if multiple >= bad else "WARN", message, rule, step)

@@ -1,0 +1,46 @@
+"""Token accuracy: how often the next token is predicted with z of the text, and how much less with z of the prior."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.positions import BINS, profile, token_mean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class TokenAccuracy(Diagnostic):
+    """Teacher-forced: the tokens before are given. The drop along the text tells where the decoder needs z."""
+
+    requires = ("panel.tokens",)
+    suite = "full"
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``token_accuracy`` and ``token_accuracy_drop`` with their profiles along the relative position."""
+        assert draws.panel is not None
+        assert draws.panel.tokens is not None
+        tokens = draws.panel.tokens
+        values = {
+            "token_accuracy": tokens.correct_posterior,
+            "token_accuracy_drop": tokens.correct_posterior - tokens.correct_prior,
+        }
+        estimates = {name: token_mean(value, tokens.text, unit="share") for name, value in values.items()}
+        for name, value in values.items():
+            (estimates[name].detail or {})["profile"] = profile(value, tokens.position)
+        return estimates
+
+    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+        """Accuracy with z of the text, and what of it z of the prior loses, in ten parts of the text."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(5, 3), layout="constrained")
+        axes = figure.subplots()
+        for name in ("token_accuracy", "token_accuracy_drop"):
+            line = [float("nan") if v is None else v for v in (estimates[name].detail or {})["profile"]]
+            axes.plot([(i + 0.5) / BINS for i in range(BINS)], line, marker="o", label=name.replace("_", " "))
+        axes.set(xlabel="position in the text", ylabel="share of tokens")
+        axes.legend(frameon=False)
+        return figure

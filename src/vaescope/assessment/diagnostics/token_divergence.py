@@ -1,0 +1,45 @@
+"""Token divergence: how far z of the text moves predictions from those with z of the prior, Jensen-Shannon."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.positions import BINS, profile, token_mean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class TokenDivergence(Diagnostic):
+    """JS(p(x_t|x_<t, z), p(x_t|x_<t, z')) in [0, log 2], z ~ q(z|x), z' ~ p(z); the null takes both from q(z|x)."""
+
+    requires = ("panel.tokens",)
+    suite = "full"
+
+    def estimate(self, draws: Draws) -> Estimates:
+        """Return ``token_divergence`` and ``token_divergence_null`` with their profiles along the relative position."""
+        assert draws.panel is not None
+        assert draws.panel.tokens is not None
+        tokens = draws.panel.tokens
+        values = {"token_divergence": tokens.divergence, "token_divergence_null": tokens.divergence_null}
+        estimates = {name: token_mean(value, tokens.text, unit="nats/token") for name, value in values.items()}
+        for name, value in values.items():
+            detail = estimates[name].detail or {}
+            detail |= {"profile": profile(value, tokens.position), "largest_possible": math.log(2)}
+        return estimates
+
+    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+        """The divergence in ten parts of the text, with that of two samples of q(z|x) as the null."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(5, 3), layout="constrained")
+        axes = figure.subplots()
+        for name, label in (("token_divergence", "prior z"), ("token_divergence_null", "another posterior z")):
+            line = [float("nan") if v is None else v for v in (estimates[name].detail or {})["profile"]]
+            axes.plot([(i + 0.5) / BINS for i in range(BINS)], line, marker="o", label=label)
+        axes.set(xlabel="position in the text", ylabel="divergence (nats)")
+        axes.legend(frameon=False)
+        return figure

@@ -1,0 +1,245 @@
+"""Do drawn texts look like the data, and does z steer them: the E block."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from vaescope import assess, choices
+from vaescope.assessment import text_statistics
+from vaescope.assessment.bleu import bleu, counts
+from vaescope.assessment.panel import Panel, Tokens
+from vaescope.assessment.scoring import score
+from vaescope.assessment.simulate import simulate
+from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.model.watch import watched_attention
+
+from .gaussian import evidence
+from .tiny import Speller, full_evidence
+
+
+def verdicts(assessment):
+    return {finding.name: finding.verdict for finding in assessment.findings}
+
+
+@pytest.fixture(scope="module")
+def everything():
+    return full_evidence()
+
+
+@pytest.fixture(scope="module")
+def assessment(everything):
+    _, _, draws, simulations, panel = everything
+    return assess(draws, simulations, panel)
+
+
+def test_identities_hold_of_a_model(assessment):
+    found = verdicts(assessment)
+    assert {found[f"identity_{name}"] for name in ("sampler", "repeated", "null", "bounds")} == {"PASS"}
+
+
+def test_all_that_has_evidence_runs_and_can_be_written(assessment, tmp_path):
+    missing = {
+        "joint_inconsistency",
+        "conversion_efficiency",
+        "multiplier",
+        "joint_classifier",
+        "posterior_calibration",
+    }
+    assert set(assessment.skipped) <= missing, assessment.skipped
+    content = json.loads(assessment.save(tmp_path).read_text())
+    assert content["metadata"]["suite"] == "full"
+    for name in ("latent_attention", "token_accuracy", "generated_likelihood"):
+        assert (tmp_path / "assessment-figures" / f"{name}.svg").exists()
+
+
+def test_draws_alone_skip_with_reasons():
+    draws, _ = evidence(LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0), n=60)
+    skipped = assess(draws).skipped
+    assert skipped["posterior_calibration"] == "the draws have no 'simulations'"
+    assert skipped["latent_attention"] == "the draws have no 'panel.tokens'"
+    assert skipped["reconstruction"] == "the draws have no 'simulations.reconstructions'"
+
+
+def test_the_fast_suite_has_nothing_slow(everything):
+    _, _, draws, simulations, panel = everything
+    found = assess(draws, simulations, panel, suite="fast")
+    slow = {n for n in choices.names("diagnostics") if choices.load("diagnostics", n).suite == "full"}
+    assert {"posterior_calibration", "text_statistics"} <= slow
+    assert not slow & set(found.estimates)
+    with pytest.raises(ValueError, match="did you mean 'fast'"):
+        assess(draws, suite="fats")
+
+
+def test_simulations_depend_on_the_seed_and_not_on_batches(everything):
+    model, _, draws, simulations, _ = everything
+    again = simulate(model, Speller(), draws, count=66, group_tokens=40)
+    assert again.strings == simulations.strings
+    assert again.resampled == simulations.resampled
+    torch.testing.assert_close(again.log_p_x_z, simulations.log_p_x_z)
+    ended = simulations.finished
+    torch.testing.assert_close(again.draws.log_weights[:, ended], simulations.draws.log_weights[:, ended])
+    assert simulate(model, Speller(), draws, count=66, seed=1).strings != simulations.strings
+
+
+def test_a_sampler_that_drops_a_part_of_z_is_caught(everything):
+    model, _, draws, _, _ = everything
+
+    class Damaged(nn.Module):
+        """Samples with the z of nothing and scores with z."""
+
+        def __init__(self):
+            super().__init__()
+            self.inner = model
+
+        def __getattr__(self, name):
+            return super().__getattr__(name) if name == "inner" else getattr(super().__getattr__("inner"), name)
+
+        def sample(self, z, **options):
+            return model.sample(torch.zeros_like(z), **options)
+
+    with torch.no_grad():
+        model.injections["embedding"].projection.weight.mul_(20)
+    drawn = simulate(Damaged(), Speller(), draws, count=66)
+    whole = simulate(model, Speller(), draws, count=66)
+    with torch.no_grad():
+        model.injections["embedding"].projection.weight.div_(20)
+    assert verdicts(assess(draws, drawn, diagnostics=["rate"]))["identity_sampler"] == "FAIL"
+    assert verdicts(assess(draws, whole, diagnostics=["rate"]))["identity_sampler"] == "PASS"
+
+
+def test_controls_are_those_of_other_z(everything):
+    model, texts, draws, _, _ = everything
+    own = score(model, texts, draws.z[:1], group_tokens=100)[0]
+    torch.testing.assert_close(own, draws.log_p_x_z[0])
+    assert not torch.equal(draws.log_p_x_z_shuffled, draws.log_p_x_z[0])
+    assert draws.log_p_x_z_prior.shape == (draws.texts,)
+
+
+@pytest.mark.parametrize("injection", ["memory", "prefix", "embedding"])
+def test_watched_attention_is_a_share_and_changes_nothing(injection):
+    from vaescope.model.build import tiny_model
+
+    model, batch = tiny_model(injection=injection)
+    z = torch.randn(2, 4)
+    with torch.inference_mode():
+        plain = model(batch.input_ids, z).logits
+        with watched_attention(model.decoder) as masses:
+            watched = model(batch.input_ids, z).logits
+        torch.testing.assert_close(plain, watched)
+        torch.testing.assert_close(plain, model(batch.input_ids, z).logits)
+    assert len(masses) == (0 if injection == "embedding" else 2)
+    for mass_BT in masses.values():
+        assert mass_BT.shape == batch.input_ids.shape
+        assert ((mass_BT > 0) & (mass_BT < 1)).all()
+
+
+def test_the_share_of_equal_scores_is_that_of_the_slots():
+    """Where all keys score the same, position t attends to its t + 1 tokens and the slot equally."""
+    from vaescope.model.build import tiny_model
+
+    model, batch = tiny_model(injection="memory")
+    with torch.no_grad():
+        for name, parameter in model.decoder.named_parameters():
+            if "query" in name:
+                parameter.zero_()
+    with torch.inference_mode(), watched_attention(model.decoder) as masses:
+        model(batch.input_ids, torch.randn(2, 4))
+    expected = 1 / (torch.arange(5) + 2.0)
+    for mass_BT in masses.values():
+        torch.testing.assert_close(mass_BT, expected.expand(2, -1))
+
+
+def test_known_bleu():
+    def of(text, reference):
+        return bleu(counts(text, reference)[None])
+
+    assert of("a b c d e", "a b c d e") == pytest.approx(1)
+    assert of("a b c d", "e f g h") == 0
+    # precisions 5/6, 3/5, 2/4, 1/3 and no penalty
+    expected = math.exp(np.log([5 / 6, 3 / 5, 2 / 4, 1 / 3]).mean())
+    assert of("the cat sat on a mat", "the cat sat on the mat") == pytest.approx(
+        math.exp(np.log([5 / 6, 3 / 5, 2 / 4, 1 / 3]).mean())
+    )
+    assert of("a b c d", "a b c d e f") == pytest.approx(math.exp(1 - 6 / 4))
+    assert 0 < expected < 1
+
+
+def test_statistics_of_known_texts():
+    assert text_statistics.length(["a b", "c"]).tolist() == [2, 1]
+    assert text_statistics.repetition(["a a a b"]).tolist() == [0.5]
+    assert text_statistics.distinct(["a b a b"], 2) == pytest.approx(2 / 3)
+    bigrams = text_statistics.Bigrams(["a b c"] * 50)
+    usual, unusual = bigrams(["a b c", "c b a"])
+    assert usual < 0.5 < unusual
+
+
+def test_texts_of_the_right_model_pass_and_short_ones_do_not():
+    draws, simulations = evidence(LinearGaussian.matched(latent_size=2, data_size=4, rate=3.0), n=200)
+    right = assess(draws, simulations, diagnostics=["text_statistics", "generated_likelihood"])
+    assert verdicts(right)["text_surprisal"] == verdicts(right)["generated_likelihood"] == "PASS"
+    assert right.estimates["text_statistics_distinct"].value == pytest.approx(1, abs=0.1)
+    same = assess(draws, replace(simulations, resampled=draws.strings), diagnostics=["text_statistics"])
+    detail = same.estimates["text_statistics_surprisal"].detail
+    assert detail["correlation"] == pytest.approx(1)
+    assert abs(detail["correlation_shuffled"]) < 0.3
+    short = replace(simulations, strings=[text.split()[0] for text in simulations.strings], control=simulations.strings)
+    wrong = assess(draws, short, diagnostics=["text_statistics"])
+    assert verdicts(wrong)["text_length"] == "FAIL"
+    assert wrong.estimates["text_statistics_length"].value == pytest.approx(3)
+    assert "a language model is 0.0 times" in next(f.message for f in wrong.findings if f.name == "text_length")
+
+
+def test_equal_samples_on_both_sides():
+    draws, simulations = evidence(LinearGaussian.matched(latent_size=2, data_size=4, rate=3.0), n=60, samples=16)
+    few = replace(
+        simulations.draws, **{n: getattr(simulations.draws, n)[:2] for n in ("log_p_x_z", "log_p_z", "log_q_z_x")}
+    )
+    found = assess(draws, replace(simulations, draws=replace(few, z=few.z[:2])), diagnostics=["generated_likelihood"])
+    assert found.estimates["generated_likelihood"].detail["samples"] == 2
+
+
+def test_reconstruction_of_a_copy_is_perfect_and_shuffled_is_not():
+    draws, simulations = evidence(LinearGaussian.matched(latent_size=2, data_size=5, rate=3.0), n=60)
+    found = assess(draws, replace(simulations, reconstructions=draws.strings), diagnostics=["reconstruction"]).estimates
+    assert found["reconstruction_bleu"].value == pytest.approx(1)
+    assert found["reconstruction_exact"].value == 1
+    assert found["reconstruction_bleu"].detail["shuffled"] < 0.5
+
+
+def test_a_probe_reads_what_z_holds_and_no_more():
+    draws, _ = evidence(LinearGaussian.matched(latent_size=2, data_size=4, rate=4.0), n=300)
+    told = ["up" if z > 0 else "down" for z in draws.posterior_mean[:, 0].tolist()]
+    found = assess(replace(draws, labels=told), diagnostics=["probe"])
+    assert found.estimates["probe"].value > 0.95
+    assert found.estimates["probe_information"].value == pytest.approx(math.log(2), abs=0.2)
+    blind = [("up", "down")[i % 2] for i in range(300)]
+    found = assess(replace(draws, labels=blind), diagnostics=["probe"])
+    assert verdicts(found)["probe"] == "WARN"
+    assert found.estimates["probe"].value == pytest.approx(0.5, abs=0.1)
+    assert "labels" in assess(replace(draws, labels=["one"] * 300), diagnostics=["probe"]).skipped["probe"]
+
+
+def test_token_statistics_count_texts():
+    ones = torch.ones(6, dtype=torch.float64)
+    tokens = Tokens(
+        position=torch.tensor([0.5, 1.0, 0.5, 1.0, 0.5, 1.0]),
+        text=torch.tensor([3, 3, 5, 5, 9, 9]),
+        correct_posterior=ones,
+        correct_prior=torch.tensor([0.0, 1.0] * 3),
+        divergence=0.3 * ones,
+        divergence_null=0 * ones,
+    )
+    draws, _ = evidence(LinearGaussian.matched(latent_size=2, data_size=4, rate=3.0), n=30)
+    found = assess(draws, panel=Panel(tokens=tokens), diagnostics=["token_accuracy", "token_divergence"]).estimates
+    drop = found["token_accuracy_drop"]
+    assert (drop.value, drop.se, drop.n) == (0.5, 0.0, 3)
+    assert drop.detail["profile"][4] == 1.0
+    assert drop.detail["profile"][9] == 0.0
+    assert found["token_divergence"].value == pytest.approx(0.3)

@@ -1,0 +1,46 @@
+"""A very small model with random texts, a speller in place of a tokenizer, and all evidence of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from vaescope.assessment.examine_panel import examine_panel
+from vaescope.assessment.simulate import simulate
+from vaescope.assessment.sweep import sweep, widened
+from vaescope.corpora.tokenized import Tokenized
+from vaescope.model.build import tiny_model
+
+
+class Speller:
+    """Token ids as words."""
+
+    def batch_decode(self, ids, *, skip_special_tokens):
+        assert skip_special_tokens
+        return [" ".join(str(int(i)) for i in row if i > 2) for row in ids]
+
+
+def random_texts(n: int = 80) -> Tokenized:
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(3, 9, (n,), generator=generator)
+    rows = [torch.randint(3, 12, (int(length) - 2,), generator=generator) for length in lengths]
+    return Tokenized(
+        ids=torch.cat([torch.cat([torch.tensor([0]), row, torch.tensor([2])]) for row in rows]).int(),
+        offsets=torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)]),
+        words=lengths - 2,
+        bytes=2 * lengths - 5,
+        texts=Speller().batch_decode(rows, skip_special_tokens=True),
+        pad=1,
+    )
+
+
+def full_evidence(n: int = 80, **options):
+    """Draws, simulations and a panel of a new model, and the model with its texts."""
+    model, _ = tiny_model(**options)
+    texts = random_texts(n)
+    draws = widened(model, texts, sweep(model, texts, samples=8), texts=20)
+    draws = replace(draws, strings=texts.texts, labels=[("low", "high")[int(t[0]) % 2] for t in texts.texts])
+    simulations = simulate(model, Speller(), draws, count=66)
+    panel = examine_panel(model, Speller(), texts, draws, simulations, texts=6, annealing_steps=4)
+    return model, texts, draws, simulations, panel
