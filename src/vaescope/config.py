@@ -115,6 +115,12 @@ class AssessmentConfig(Section):
     texts: int | None = Field(None, ge=2, description="assess the first so many texts of the split")
     group_tokens: int = Field(8_192, ge=1, description="token budget of one decoder pass")
     precision: Literal["fp32", "bf16"] = "fp32"
+    suite: Literal["fast", "full"] = Field("fast", description="full also draws texts and experiments on a few of them")
+    simulations: int = Field(500, ge=64, description="full: texts drawn from the model")
+    panel_texts: int = Field(32, ge=2, description="full: texts of the experiments")
+    annealing_steps: int = Field(0, ge=0, description="full: steps of annealed importance sampling; 0 for none")
+    at_validation: bool = Field(True, description="log the fast suite, with few samples, at every validation")
+    thresholds: dict[str, float] = Field(default_factory=dict, description="thresholds of findings to override")
 
 
 class RunConfig(Section):

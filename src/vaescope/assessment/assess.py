@@ -134,9 +134,18 @@ def assess(
     )
 
 
-def _suite(suite: str) -> dict[str, Diagnostic]:
+def check_suite(suite: str) -> None:
+    """Refuse a suite that is none.
+
+    Raises:
+        UserError: the message suggests the nearest.
+    """
     if suite not in SUITES:
         raise unknown("suite", suite, SUITES)
+
+
+def _suite(suite: str) -> dict[str, Diagnostic]:
+    check_suite(suite)
     built = {name: choices.build("diagnostics", name) for name in choices.names("diagnostics")}
     return {name: diagnostic for name, diagnostic in built.items() if suite == "full" or diagnostic.suite == "fast"}
 

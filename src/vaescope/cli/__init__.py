@@ -11,6 +11,7 @@ from vaescope import __version__
 from vaescope.cli.assess import assess
 from vaescope.cli.convert_reference import convert_reference
 from vaescope.cli.demo import demo
+from vaescope.cli.diagnose import diagnose
 from vaescope.cli.latent import COMMANDS as LATENT_COMMANDS
 from vaescope.cli.list import list_choices
 from vaescope.cli.push import push
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(train)
 app.command()(assess)
+app.command()(diagnose)
 app.command()(sample)
 app.command(name="list")(list_choices)
 app.command()(push)

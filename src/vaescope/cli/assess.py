@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,37 +14,44 @@ if TYPE_CHECKING:
 def assess(
     run: Annotated[Path | None, typer.Argument(help="the run folder")] = None,
     draws: Annotated[Path | None, typer.Option(help="assess a file of draws instead of a run")] = None,
+    suite: Annotated[str | None, typer.Option(help="fast, or full, which also draws texts from the model")] = None,
     split: Annotated[list[str] | None, typer.Option(help="train, valid or test; may be given again")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="posterior samples per text")] = None,
     texts: Annotated[int | None, typer.Option(min=2, help="assess the first so many texts of the split")] = None,
+    labels: Annotated[Path | None, typer.Option(help="a file with one label per text, to read from z")] = None,
+    control: Annotated[Path | None, typer.Option(help="run of a language model to compare drawn texts with")] = None,
 ) -> None:
     """Assess a run, or a file of draws from any model; writes assessment.json beside it.
 
-    The validation split goes to assessment.json, another split to assessment-SPLIT.json.
+    The validation split goes to assessment.json, another split to assessment-SPLIT.json. A run is assessed by the suite
+    of its configuration (fast by default), a file by all diagnostics that its tensors allow.
     """
     if (run is None) == (draws is None):
         raise typer.BadParameter("give either a run folder or --draws FILE")
     if draws is not None:
-        _assess_file(draws)
+        _assess_file(draws, suite or "full")
     elif run is not None:
-        _assess_run(run, split, samples, texts)
+        _assess_run(run, split, {"suite": suite, "samples": samples, "texts": texts, "labels": labels}, control)
 
 
-def _assess_file(path: Path) -> None:
+def _assess_file(path: Path, suite: str) -> None:
     from vaescope.assessment.assess import assess as assess_draws
     from vaescope.assessment.draws import Draws
 
-    _show(assess_draws(Draws.load(path)), title=str(path), folder=path.parent, name="assessment")
+    _show(assess_draws(Draws.load(path), suite=suite), title=str(path), folder=path.parent, name="assessment")
 
 
-def _assess_run(path: Path, splits: list[str] | None, samples: int | None, texts: int | None) -> None:
+def _assess_run(path: Path, splits: list[str] | None, options: dict[str, Any], control: Path | None) -> None:
+    from vaescope.assessment.assess import check_suite
     from vaescope.cli.console import progress
     from vaescope.cli.runs import load_run
 
+    check_suite(options["suite"] or "fast")
     run = load_run(path)
+    compared = None if control is None else load_run(control)
     for split in splits or run.config.assessment.splits:
         with progress(f"assess {split}") as meter:
-            assessment = run.assess(split, samples=samples, texts=texts, progress=meter)
+            assessment = run.assess(split, control=compared, progress=meter, **options)
         _show(
             assessment,
             title=f"{path} ({split})",

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 def train_run(config: RunConfig, *, title: str) -> None:
     """Train a run, or go on with it, and show how far it is."""
     from vaescope.cli.console import progress
+    from vaescope.study.evidence import validation_examiner
     from vaescope.training.loop import train
 
     _hide_other_bars()
     with progress(title) as meter:
-        train(config, progress=meter)
+        train(config, progress=meter, examine=validation_examiner(config))
 
 
 def load_run(path: Path) -> Examined:

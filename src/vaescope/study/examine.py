@@ -13,13 +13,17 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from vaescope.assessment.assess import Assessment, assess
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.examine_panel import examine_panel
 from vaescope.assessment.findings import worst_first
-from vaescope.assessment.sweep import sweep
+from vaescope.assessment.simulate import control_texts, simulate
+from vaescope.assessment.sweep import sweep, widened
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import Corpus, load_corpus
-from vaescope.corpora.tokenized import Tokenized, tokenize
+from vaescope.corpora.tokenized import Tokenized
 from vaescope.errors import UserError
 from vaescope.model.vae import TransformerVAE
+from vaescope.study.evidence import known_causes, read_labels, tokenized_split
 from vaescope.study.training_record import last_multipliers, training_findings
 from vaescope.training.run_folder import RunFolder
 
@@ -65,21 +69,32 @@ class Examined:
 
     def tokenized(self, split: str) -> Tokenized:
         """Return the texts of ``train``, ``valid`` or ``test`` as the run reads them."""
-        data = self.config.data
-        name = f"{self.corpus.name} ({split})"
-        return tokenize(
-            self.corpus.split(split), self.tokenizer, max_length=data.max_length, too_long=data.too_long, name=name
-        )
+        return tokenized_split(self.corpus, self.config, self.tokenizer, split)
 
     def assess(
-        self, split: str, *, samples: int | None = None, texts: int | None = None, progress: Progress | None = None
+        self,
+        split: str,
+        *,
+        suite: str | None = None,
+        samples: int | None = None,
+        texts: int | None = None,
+        labels: Path | None = None,
+        control: Examined | None = None,
+        progress: Progress | None = None,
     ) -> Assessment:
-        """Return the assessment on a split; ``samples`` and ``texts`` are those of the configuration by default.
+        """Return the assessment on a split; what is not given is as in the configuration.
 
-        The exact entropy H(X) of a built-in corpus is passed on where every text was read whole, since it is the
-        entropy of whole texts.
+        Args:
+            split: ``train``, ``valid`` or ``test``.
+            suite: ``fast``, or ``full``, which also draws texts from the model.
+            samples: posterior samples per text.
+            texts: only the first so many.
+            labels: a file with one label per text of the split; a built-in corpus brings its causes.
+            control: the run of a language model to compare drawn texts with.
+            progress: told how many texts are done.
         """
         settings, tokenized = self.config.assessment, self.tokenized(split)
+        suite = suite or settings.suite
         draws = sweep(
             self.model,
             tokenized,
@@ -90,19 +105,62 @@ class Examined:
             seed=self.config.seed,
             progress=progress,
         )
+        draws = self._described(draws, tokenized, split, labels)
+        if suite == "full":
+            draws = self._with_experiments(draws, tokenized, control, progress)
+        found = assess(draws, suite=suite, thresholds=settings.thresholds)
+        return replace(found, findings=worst_first([*found.findings, *training_findings(self.folder)]))
+
+    def _described(self, draws: Draws, tokenized: Tokenized, split: str, labels: Path | None) -> Draws:
+        """Add the strings, the labels, and what is known of the corpus and of the training.
+
+        The exact entropy H(X) of a built-in corpus is passed on where every text was read whole, since it is the
+        entropy of whole texts.
+        """
         source: dict[str, Any] = {
             "run": str(self.folder.path),
             "corpus": self.corpus.name,
             "split": split,
             "config": self.config.model_dump(mode="json"),
         }
-        if self.corpus.known is not None and not tokenized.truncated and not tokenized.dropped:
-            source["entropy"] = self.corpus.known.entropy()
         if multipliers := last_multipliers(self.folder):
             source["multipliers"] = multipliers
-        assessment = assess(replace(draws, metadata=draws.metadata | source))
-        findings = worst_first([*assessment.findings, *training_findings(self.folder)])
-        return replace(assessment, findings=findings)
+        names = None if labels is None else read_labels(labels, len(tokenized))
+        if self.corpus.known is not None and not tokenized.truncated and not tokenized.dropped:
+            source["entropy"] = self.corpus.known.entropy()
+            if names is None and (causes := known_causes(self.corpus, self.config, split)) is not None:
+                names, source["label_ceiling"] = causes
+        return replace(
+            draws,
+            strings=tokenized.texts[: draws.texts],
+            labels=None if names is None else names[: draws.texts],
+            metadata=draws.metadata | source,
+        )
+
+    def _with_experiments(
+        self, draws: Draws, tokenized: Tokenized, control: Examined | None, progress: Progress | None
+    ) -> Draws:
+        """Add a widened proposal, texts that the model makes up, and experiments on few texts."""
+        settings, seed = self.config.assessment, self.config.seed
+        count, tokens = settings.simulations, settings.group_tokens
+        draws = widened(self.model, tokenized, draws, texts=count, group_tokens=tokens)
+        simulations = simulate(
+            self.model, self.tokenizer, draws, count=count, group_tokens=tokens, seed=seed, progress=progress
+        )
+        if control is not None:
+            drawn = control_texts(control.model, control.tokenizer, count=count, seed=seed)
+            simulations = replace(simulations, control=drawn)
+        panel = examine_panel(
+            self.model,
+            self.tokenizer,
+            tokenized,
+            draws,
+            simulations,
+            texts=settings.panel_texts,
+            annealing_steps=settings.annealing_steps,
+            seed=seed,
+        )
+        return replace(draws, simulations=simulations, panel=panel)
 
     def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
         """Return n texts that the model makes up: z ~ p(z), x ~ p(x|z)."""

@@ -10,6 +10,7 @@ import torch
 from accelerate import Accelerator
 
 from vaescope.config import RunConfig
+from vaescope.model.vae import TransformerVAE
 from vaescope.training.files import write_json
 from vaescope.training.run_folder import RunFolder
 from vaescope.training.trainer import Trainer
@@ -25,12 +26,14 @@ def train(
     *,
     progress: Progress | None = None,
     on_validation: Callable[[dict[str, Any]], None] | None = None,
+    examine: Callable[[TransformerVAE], dict[str, Any]] | None = None,
 ) -> RunFolder:
     """Train the model of ``config`` in the folder ``config.out``; resume it where it was interrupted.
 
     A run that was killed goes on from its last checkpoint and gives, bit for bit on a CPU, the numbers that it would
     have given; a finished run is returned as it is. Under ``torchrun`` the processes share each step's texts.
-    ``on_validation`` is given every validation line of ``metrics.jsonl`` when it is written.
+    ``on_validation`` is given every validation line of ``metrics.jsonl`` when it is written; what ``examine`` then says
+    of the model becomes a line of kind ``assessment``.
 
     Raises:
         UserError: a configuration that cannot be met, a folder that holds another run, or a number that is not finite
@@ -53,6 +56,8 @@ def train(
             note = _note(trainer.log(), trainer.objective.terms)
         if last or trainer.step % settings.validate_every == 0:
             line = trainer.validate()
+            if examine is not None and accelerator.is_main_process:
+                trainer.note(examine(trainer.model))
             if on_validation is not None:
                 on_validation(line)
         if last or trainer.step % settings.save_every == 0:

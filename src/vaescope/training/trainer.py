@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -177,6 +178,10 @@ class Trainer:
         line = {**self._head("validation"), **values, "best_step": self.stopping.best_step}
         self._write(line)
         return line
+
+    def note(self, values: Mapping[str, Any]) -> None:
+        """Write what somebody else found out about the model at this step."""
+        self._write({**self._head("assessment"), **values})
 
     def _scalar(self, value: float) -> Tensor:
         return torch.tensor(value, device=self.accelerator.device)

@@ -1,0 +1,93 @@
+"""What a run adds to a sweep: labels of its texts, what their law is known to be, and texts and experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import PreTrainedTokenizerFast
+
+from vaescope.assessment.assess import assess
+from vaescope.assessment.sweep import sweep
+from vaescope.config import RunConfig
+from vaescope.corpora.corpus import SPLITS, Corpus, load_corpus
+from vaescope.corpora.known._known import DiscreteCause
+from vaescope.corpora.tokenized import Tokenized, tokenize
+from vaescope.errors import UserError
+from vaescope.model.vae import TransformerVAE
+from vaescope.training.run_folder import RunFolder
+
+VALIDATION_SAMPLES = 4
+"""Posterior samples per text in the assessment at a validation: enough for all but the importance-weighted bound."""
+
+
+def read_labels(path: Path, count: int) -> list[str]:
+    """Return one label per line of a file.
+
+    Raises:
+        UserError: no such file, or not as many lines as texts.
+    """
+    try:
+        labels = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UserError(f"{path}: no such file of labels; give one label per line") from error
+    if len(labels) != count:
+        raise UserError(f"{path}: {len(labels)} labels for {count} texts; give one per line, in the order of the texts")
+    return [label.strip() for label in labels]
+
+
+def known_causes(corpus: Corpus, config: RunConfig, split: str) -> tuple[list[str], float] | None:
+    """Return the cause of each text of a built-in corpus, and the accuracy of the best reader of the texts.
+
+    The causes are drawn again with the seed of the split; None where a corpus has no discrete cause.
+    """
+    known = corpus.known
+    if not isinstance(known, DiscreteCause) or len(known.prior()) < 2:
+        return None
+    place = SPLITS.index(split)
+    seed = int(np.random.SeedSequence(config.data.seed).generate_state(len(SPLITS))[place])
+    texts, causes_N = known.sample_with_cause(config.data.sizes[place], seed=seed)
+    if texts != corpus.split(split):
+        return None
+    ceiling = known.posterior(texts).amax(1).mean().item()
+    return [str(cause) for cause in causes_N.tolist()], ceiling
+
+
+def validation_examiner(config: RunConfig) -> Callable[[TransformerVAE], dict[str, Any]] | None:
+    """Return the fast suite on the first ``training.validation_texts`` texts, or None where it is switched off.
+
+    What it returns is one line of ``metrics.jsonl``: every estimate by name, and the findings that do not pass.
+    """
+    if not config.assessment.at_validation:
+        return None
+    texts: list[Tokenized] = []
+
+    def examine(model: TransformerVAE) -> dict[str, Any]:
+        if not texts:
+            tokenizer = RunFolder(config.out).load_tokenizer()
+            assert tokenizer is not None
+            texts.append(tokenized_split(load_corpus(config.data), config, tokenizer, "valid"))
+        draws = sweep(
+            model,
+            texts[0],
+            samples=VALIDATION_SAMPLES,
+            texts=config.training.validation_texts,
+            group_tokens=config.assessment.group_tokens,
+            seed=config.seed,
+        )
+        found = assess(draws, suite="fast", thresholds=config.assessment.thresholds)
+        return {
+            **{name: estimate.value for name, estimate in found.estimates.items()},
+            "findings": {f.name: f.verdict for f in found.findings if f.verdict in ("FAIL", "WARN")},
+        }
+
+    return examine
+
+
+def tokenized_split(corpus: Corpus, config: RunConfig, tokenizer: PreTrainedTokenizerFast, split: str) -> Tokenized:
+    """Return the texts of a split as a run reads them."""
+    data = config.data
+    name = f"{corpus.name} ({split})"
+    return tokenize(corpus.split(split), tokenizer, max_length=data.max_length, too_long=data.too_long, name=name)
