@@ -1,4 +1,4 @@
-"""Write docs/truth.md: every estimator against its closed form. Run it as ``python docs/truth.py``; it takes a minute."""
+"""Write docs/truth.md: every estimator against its closed form. Run ``python docs/truth.py``; it takes a minute."""
 
 from __future__ import annotations
 
