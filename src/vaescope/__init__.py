@@ -1,8 +1,8 @@
 """vaescope trains Transformer VAEs on text and examines them as latent variable models first.
 
-    text -> Batch -> q(z|x) -> z[S,B,D] -> log p(x|z)[S,B] -> Pass -> objective -> trainer -> run folder
-                                                                                             | load
-    report, study <- Assessment <- diagnostics (pure) <- Draws[S,N,D] <------ one sweep of a model over a split
+text -> Batch -> q(z|x) -> z[S,B,D] -> log p(x|z)[S,B] -> Pass -> objective -> trainer -> run folder
+                                                                                         | load
+report, study <- Assessment <- diagnostics (pure) <- Draws[S,N,D] <------ one sweep of a model over a split
 """
 
 from __future__ import annotations

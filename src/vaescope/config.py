@@ -110,7 +110,7 @@ class TrainingConfig(Section):
 class AssessmentConfig(Section):
     """The assessment of a trained model."""
 
-    splits: list[Literal["train", "valid", "test"]] = Field(default_factory=lambda: ["valid"])
+    splits: list[Literal["train", "valid", "test"]] = Field(default=["valid"])
     samples: int = Field(64, ge=1, description="posterior samples S per text for the importance-weighted bound")
     texts: int | None = Field(None, ge=2, description="assess the first so many texts of the split")
     group_tokens: int = Field(8_192, ge=1, description="token budget of one decoder pass")

@@ -48,7 +48,7 @@ def doubling_gain(log_w_SN: Tensor) -> Tensor:
 
 
 def doubling_curve(log_w_SN: Tensor) -> dict[str, float]:
-    """The mean of L_K over texts for K = 1, 2, 4, ..., S, each the average over the S // K disjoint groups of K samples.
+    """The mean of L_K over texts for K = 1, 2, 4, ..., S, each the average over the S // K disjoint groups of K.
 
     >>> doubling_curve(torch.zeros(4, 1))
     {'1': 0.0, '2': 0.0, '4': 0.0}

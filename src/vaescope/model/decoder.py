@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -55,7 +55,9 @@ def conditioned_states(
     if packing is not None:
         whole = packing.after(embeddings.shape[1] - tokens)
         inputs = {"inputs_embeds": embeddings}
-        return packed_states(decoder.base_model, whole, inputs, positions, latent=conditioning)[:, -tokens:]
+        return packed_states(cast(PreTrainedModel, decoder.base_model), whole, inputs, positions, latent=conditioning)[
+            :, -tokens:
+        ]
     states_NTH = decoder.base_model(
         inputs_embeds=embeddings,
         position_ids=(positions + position_offset(decoder)).expand(embeddings.shape[:2]),

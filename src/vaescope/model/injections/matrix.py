@@ -88,7 +88,7 @@ class RankOne(nn.Module):
         gate_N11, u_N1h = latent_N1h[..., :1].sigmoid(), latent_N1h[..., 1:]
         scaled = states_NTh * (1 - gate_N11)
         # rides on the tensor: nothing is kept in a module, so a recomputed layer cannot read what is out of date
-        scaled.latent_scores = gate_N11 * (states_NTh * u_N1h).sum(-1, keepdim=True)
+        cast(Any, scaled).latent_scores = gate_N11 * (states_NTh * u_N1h).sum(-1, keepdim=True)
         return with_hidden_states(args, kwargs, scaled)
 
     def add_joined(self, projection: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
