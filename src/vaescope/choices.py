@@ -1,8 +1,8 @@
 """A choice is a file: what a folder of the package offers, found by the names of its files.
 
 The folder ``objectives/terms`` offers the term ``free_bits`` because it holds ``free_bits.py``, whose class
-``FreeBits`` has the options of the term as the keyword arguments of its constructor. Listing reads only source text, so it
-imports nothing heavy.
+``FreeBits`` has the options of the term as the keyword arguments of its constructor. Listing reads only source text,
+so it imports nothing heavy.
 """
 
 from __future__ import annotations
