@@ -121,11 +121,14 @@ def mean_log_mixture(
     blocks = others_MG.shape[1]
     block_M = (torch.arange(len(own_M)) if index_M is None else index_M) % blocks
     sizes_G = torch.bincount(torch.arange(texts) % blocks, minlength=blocks)
-    replicates = [torch.logaddexp(own_M, others_MG.logsumexp(1)).mean(0) - _log(texts - missing)]
+    before_MG, after_MG = others_MG.logcumsumexp(1), others_MG.flip(1).logcumsumexp(1).flip(1)
+    replicates = [torch.logaddexp(own_M, before_MG[:, -1]).mean(0) - _log(texts - missing)]
+    absent_M = torch.full_like(own_M, -torch.inf)
     for block in range(blocks):
         keep = block_M != block
-        rest_MG = torch.cat([others_MG[keep, :block], others_MG[keep, block + 1 :]], 1)
-        total_M = torch.logaddexp(own_M[keep], rest_MG.logsumexp(1))
+        below_M = before_MG[:, block - 1] if block > 0 else absent_M
+        above_M = after_MG[:, block + 1] if block < blocks - 1 else absent_M
+        total_M = torch.logaddexp(own_M, torch.logaddexp(below_M, above_M))[keep]
         replicates.append(total_M.mean(0) - _log(texts - int(sizes_G[block]) - missing))
     return torch.stack(replicates)
 
