@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import platform
 import statistics
@@ -12,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from tokenizers import Tokenizer
 
 from vaescope.config import DataConfig
 from vaescope.corpora.corpus import load_corpus
-from vaescope.corpora.tokenizer import train_bpe
+from vaescope.corpora.tokenizer import train_bpe, wrap
 
 VOCABULARY = 30_522
 LATENT = 32
@@ -31,9 +33,10 @@ def texts_of(data: str | None, split: str = "train") -> list[str]:
 
 def tokenizer_of(texts: list[str]):
     """Return a BPE of the texts, filled up to the vocabulary of the architecture with tokens that never occur."""
-    tokenizer = train_bpe(texts, 10_000)
-    tokenizer.add_tokens([f"<unused {i}>" for i in range(VOCABULARY - len(tokenizer))])
-    return tokenizer
+    bpe = json.loads(train_bpe(texts, 10_000).backend_tokenizer.to_str())
+    vocabulary = bpe["model"]["vocab"]
+    vocabulary |= {f"<unused {i}>": i for i in range(len(vocabulary), VOCABULARY)}
+    return wrap(Tokenizer.from_str(json.dumps(bpe)))
 
 
 def hardware() -> str:
