@@ -84,10 +84,11 @@ def test_a_run_from_training_to_diagnosis_by_the_full_suite(tmp_path):
     assert written["metadata"]["suite"] == "full"
     assert written["metadata"]["thresholds"]["latent_use"] == 0.2
     assert {"text_statistics_length", "probe", "token_accuracy", "interpolation"} <= set(written["estimates"])
+    assert written["estimates"]["conversion_efficiency"]["n"] == 24
+    assert "language_model_nll" not in written["metadata"]
     assert "control" in written["estimates"]["text_statistics_length"]["detail"]
     names = {finding["name"]: finding["verdict"] for finding in written["findings"]}
     assert names["identity_sampler"] == "PASS"
-    assert "entropy" in written["metadata"]
     done = call("diagnose", run)
     assert done.exit_code in (1, 2)
     assert done.output.splitlines()[0].startswith(("FAIL", "WARN", "UNRESOLVED"))

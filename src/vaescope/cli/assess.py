@@ -19,7 +19,7 @@ def assess(
     samples: Annotated[int | None, typer.Option(min=1, help="posterior samples per text")] = None,
     texts: Annotated[int | None, typer.Option(min=2, help="assess the first so many texts of the split")] = None,
     labels: Annotated[Path | None, typer.Option(help="a file with one label per text, to read from z")] = None,
-    control: Annotated[Path | None, typer.Option(help="run of a language model to compare drawn texts with")] = None,
+    control: Annotated[Path | None, typer.Option(help="run of a language model on these texts, as a baseline")] = None,
 ) -> None:
     """Assess a run, or a file of draws from any model; writes assessment.json beside it.
 

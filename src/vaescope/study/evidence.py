@@ -55,6 +55,12 @@ def known_causes(corpus: Corpus, config: RunConfig, split: str) -> tuple[list[st
     return [str(cause) for cause in causes_N.tolist()], ceiling
 
 
+def baseline_nll(model: TransformerVAE, tokenized: Tokenized, texts: int, *, group_tokens: int) -> list[float]:
+    """Return -log p(x) of the first texts under a language model, nats per text (of a VAE: -ELBO, which is larger)."""
+    draws = sweep(model, tokenized, samples=1, texts=texts, group_tokens=group_tokens)
+    return (draws.distortions + draws.rates).tolist()
+
+
 def validation_examiner(config: RunConfig) -> Callable[[TransformerVAE], dict[str, Any]] | None:
     """Return the fast suite on the first ``training.validation_texts`` texts, or None where it is switched off.
 

@@ -23,7 +23,7 @@ from vaescope.corpora.corpus import Corpus, load_corpus
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.errors import UserError
 from vaescope.model.vae import TransformerVAE
-from vaescope.study.evidence import known_causes, read_labels, tokenized_split
+from vaescope.study.evidence import baseline_nll, known_causes, read_labels, tokenized_split
 from vaescope.study.training_record import last_multipliers, training_findings
 from vaescope.training.run_folder import RunFolder
 
@@ -90,7 +90,7 @@ class Examined:
             samples: posterior samples per text.
             texts: only the first so many.
             labels: a file with one label per text of the split; a built-in corpus brings its causes.
-            control: the run of a language model to compare drawn texts with.
+            control: the run of a language model on the same texts: the baseline of distortion and of drawn texts.
             progress: told how many texts are done.
         """
         settings, tokenized = self.config.assessment, self.tokenized(split)
@@ -106,10 +106,16 @@ class Examined:
             progress=progress,
         )
         draws = self._described(draws, tokenized, split, labels)
+        if control is not None:
+            nll = baseline_nll(control.model, control.tokenized(split), draws.texts, group_tokens=settings.group_tokens)
+            draws.metadata["language_model_nll"] = {"per_text": nll}
         if suite == "full":
             draws = self._with_experiments(draws, tokenized, control, progress)
         found = assess(draws, suite=suite, thresholds=settings.thresholds)
-        return replace(found, findings=worst_first([*found.findings, *training_findings(self.folder)]))
+        # one number per text is evidence and no result
+        metadata = {name: value for name, value in found.metadata.items() if name != "language_model_nll"}
+        findings = worst_first([*found.findings, *training_findings(self.folder)])
+        return replace(found, findings=findings, metadata=metadata)
 
     def _described(self, draws: Draws, tokenized: Tokenized, split: str, labels: Path | None) -> Draws:
         """Add the strings, the labels, and what is known of the corpus and of the training.
