@@ -33,7 +33,7 @@ STAGES = [
     {"training", "assessment"},
     {"study"},
     {"report"},
-    {"cli"},
+    {"cli", "__main__"},
 ]
 LEVEL = {name: level for level, stage in enumerate(STAGES) for name in stage}
 CHOICES = [(kind, name) for kind in choices.KINDS for name in choices.names(kind)]
@@ -190,7 +190,7 @@ def test_package_imports_without_torch():
 def test_choice_explains_itself_in_one_line(kind, name):
     summary = choices.summary(kind, name)
     assert 10 < len(summary) <= 160
-    assert summary.endswith(".")
+    assert summary.endswith((".", "?"))
 
 
 @pytest.mark.parametrize(("kind", "name"), CHOICES)
