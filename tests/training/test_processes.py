@@ -37,8 +37,18 @@ def run_as_two(config, file):
     return RunFolder(config.out)
 
 
+SEVERAL = {
+    "terms": {"distortion": 1.0, "rate": {"schedule": "cyclical", "period": 4}},
+    "constraints": [
+        {"term": "rate", "relation": "==", "bound": 2.0, "method": "augmented"},
+        {"term": "mmd", "relation": "<=", "bound": 0.001},
+        {"term": "mutual_information", "relation": ">=", "bound": 1.0, "method": "lagrangian"},
+    ],
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", [{"preset": "mdr", "rate": 2.0}, {"preset": "autoencoder"}])
+@pytest.mark.parametrize("preset", [{"preset": "mdr", "rate": 2.0}, {"preset": "autoencoder"}, SEVERAL])
 def test_two_processes_equal_one(tmp_path, make_config, preset):
     options = {"objective": preset, "steps": 10, "patience": 5}
     one = train(make_config(tmp_path / "one", accumulate=4, **options))
