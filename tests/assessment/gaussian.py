@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from vaescope.assessment.draws import Draws
+from vaescope.assessment.panel import Annealed, Inference, Interpolation, Panel, Tokens
 from vaescope.assessment.simulations import Simulations
 from vaescope.estimators.gaussian import log_density, standard_log_density
 from vaescope.model.linear_gaussian import LinearGaussian
@@ -55,4 +58,46 @@ def evidence(vae: LinearGaussian, n: int = 600, *, samples: int = 16, seed: int 
         seeds=torch.arange(n),
         resampled=words_of(decoded + vae.noise**0.5 * noise),
         reconstructions=words_of(draws.posterior_mean @ vae.weight.mT + vae.bias),
+    )
+
+
+def complete(vae: LinearGaussian, n: int = 60) -> Draws:
+    """All evidence that a diagnostic can ask for; what needs a text model is made up."""
+    draws, simulations = evidence(vae, n)
+    generator = torch.Generator().manual_seed(0)
+    share = torch.rand(30, generator=generator, dtype=torch.float64)
+    tokens = Tokens(
+        position=share,
+        text=torch.arange(30) // 3,
+        correct_posterior=(share > 0.3).double(),
+        correct_prior=(share > 0.6).double(),
+        divergence=0.5 * share,
+        divergence_null=0.1 * share,
+    )
+    panel = Panel(
+        tokens=tokens,
+        attention=share.expand(2, -1),
+        inference=Inference(amortised=-9 - share, optimised=-8.5 - share, log_p=-8.4 - share),
+        annealed=Annealed(lower=-9 - share, upper=-8.9 - share, importance=-9.1 - share, accepted=0.6),
+        interpolation=Interpolation(
+            steps=torch.linspace(0, 1, 3), start=share.view(10, 3), decoded=1 - share.view(10, 3)
+        ),
+        repeated=0 * share,
+    )
+    return replace(
+        draws,
+        log_p_x_z_shuffled=draws.log_p_x_z[0].roll(1),
+        log_p_x_z_prior=draws.log_p_x_z[0] - 1,
+        log_weights_wide=draws.log_weights,
+        bytes=draws.tokens,
+        words=draws.tokens - 1,
+        labels=["ab"[i % 2] for i in range(n)],
+        simulations=simulations,
+        panel=panel,
+        metadata={
+            **draws.metadata,
+            "entropy": vae.entropy,
+            "multipliers": {"rate>=": [0.3, 0.4]},
+            "language_model_nll": {"value": 20.0, "se": 0.1},
+        },
     )
