@@ -21,7 +21,7 @@ from vaescope.training.run_folder import RunFolder
 
 def settings(target: float, arguments: argparse.Namespace) -> dict:
     name = f"{arguments.term}-{target:g}-{arguments.seed}"
-    sizes = {"hidden_size": arguments.hidden, "num_hidden_layers": 2, "num_attention_heads": 4}
+    sizes = {"hidden_size": arguments.hidden, "num_hidden_layers": 1, "num_attention_heads": 4}
     sizes["intermediate_size"] = 4 * arguments.hidden
     objective: str | dict = {"preset": "mdr", "rate": target}
     if arguments.term != "rate":
@@ -32,7 +32,7 @@ def settings(target: float, arguments: argparse.Namespace) -> dict:
         "tokenizer": {"vocab_size": 1_000},
         "model": {"encoder": {"model_type": "roberta", **sizes}, "latent_size": 32},
         "objective": objective,
-        "training": {"steps": arguments.steps, "learning_rate": arguments.learning_rate, "log_every": 20}
+        "training": {"steps": arguments.steps, "learning_rate": arguments.learning_rate, "log_every": 20, "precision": "fp32"}
         | {"validate_every": arguments.steps, "save_every": arguments.steps, "tracker": "none"},
         "seed": arguments.seed,
         "out": str(arguments.out / name),

@@ -41,17 +41,19 @@ OBJECTIVES: dict[str, Any] = {
     "iwae": "iwae",
 }
 """The objectives with one setting; free bits and the minimum desired rate come with each target."""
-TARGETED = ("free_bits", "mdr")
+TARGETED = {
+    "mdr": {"preset": "mdr"},
+    "free_bits": {"preset": "free_bits"},
+    "free_bits_hinge": {"preset": "free_bits", "form": "free_bits_hinge"},
+    "free_bits_total": {"preset": "free_bits", "form": "free_bits_total"},
+}
 
 
 def runs(seeds: int) -> dict[str, tuple[str, Any, int]]:
     """Return for each run by name its label, objective and seed, the seeds of one kind after each other."""
     labelled = dict(OBJECTIVES)
     for target in TARGETS:
-        labelled |= {f"{name} {target:g}": {"preset": name, "rate": target} for name in TARGETED}
-        labelled[f"free_bits_total {target:g}"] = {
-            "terms": {"distortion": 1.0, "free_bits_total": {"weight": 1.0, "rate": target}, "rate": 0.0}
-        }
+        labelled |= {f"{name} {target:g}": {**objective, "rate": target} for name, objective in TARGETED.items()}
     return {
         f"{label.replace(' ', '-')}-{seed}": (label, objective, seed)
         for seed in range(seeds)

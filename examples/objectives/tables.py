@@ -86,7 +86,7 @@ def _headline(groups: dict[str, list[Proof]], targets: Sequence[float]) -> str:
     lines = [_line(names), _line(["---"] * len(names))]
     for target in targets:
         mdr = groups.get(f"mdr {target:g}", [])
-        for kind in ("mdr", "free_bits", "free_bits_total"):
+        for kind in ("mdr", "free_bits", "free_bits_hinge", "free_bits_total"):
             group = groups.get(f"{kind} {target:g}", [])
             if group:
                 lines.append(_line([f"{target:g}", f"`{kind}`", *_costs(group), _difference(group, mdr)]))

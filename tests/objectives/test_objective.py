@@ -94,6 +94,20 @@ def test_contradicting_constraints_are_refused(bounds, message):
         Objective({"distortion": 1, "rate": 1}, constraints)
 
 
+def test_no_part_of_the_rate_is_larger_than_it():
+    part = {"term": "mutual_information", "relation": ">=", "bound": 5}
+    with pytest.raises(UserError, match="part of the rate"):
+        Objective({"distortion": 1}, [part, {"term": "rate", "relation": "<=", "bound": 4}])
+    assert Objective({"distortion": 1}, [part, {"term": "rate", "relation": "<=", "bound": 6}])
+
+
+@pytest.mark.parametrize("form", ["free_bits", "free_bits_hinge", "free_bits_total"])
+def test_free_bits_come_in_three_forms(form, some_pass):
+    assert form in build_objective({"preset": "free_bits", "form": form})(some_pass, 0).terms
+    with pytest.raises(UserError, match="did you mean 'free_bits"):
+        build_objective({"preset": "free_bits", "form": "free_bit"})
+
+
 @pytest.mark.parametrize("term", ["ratee", 3, None])
 def test_a_constraint_on_no_known_term_is_refused(term):
     with pytest.raises(UserError, match="term"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from vaescope.objectives.schedules import Schedule, build_schedule
 from vaescope.objectives.term import Term
 
 KEYS = ("terms", "constraints", "encoder_steps")
+PARTS = ("mutual_information", "marginal_kl")
+"""The terms whose sum is the rate; none is negative."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,7 @@ def build_objective(spec: str | dict[str, Any]) -> Objective:
 
 
 def _refuse_contradictions(constraints: list[Constraint]) -> None:
-    """Refuse two constraints on one term that cannot both bind or are the same."""
+    """Refuse constraints that are the same, cannot both bind, or ask for a part that is larger than the rate."""
     by_term: dict[str, dict[str, float]] = defaultdict(dict)
     for c in constraints:
         if c.relation in by_term[c.term]:
@@ -179,3 +182,8 @@ def _refuse_contradictions(constraints: list[Constraint]) -> None:
             raise UserError(f"{term}: == {bounds['==']:g} leaves no room for another constraint on {term}; keep one")
         if len(bounds) == 2 and bounds[">="] > bounds["<="]:
             raise UserError(f"{term}: >= {bounds['>=']:g} and <= {bounds['<=']:g} cannot both hold")
+    ceiling = min((by_term["rate"][r] for r in ("<=", "==") if r in by_term["rate"]), default=math.inf)
+    for term in PARTS:
+        floor = max((by_term[term][r] for r in (">=", "==") if r in by_term[term]), default=-math.inf)
+        if floor > ceiling:
+            raise UserError(f"{term} of {floor:g} and a rate of {ceiling:g} cannot both hold: it is a part of the rate")

@@ -29,8 +29,8 @@ def target_rate(objective: str | dict[str, Any]) -> float | None:
     for constraint in spec.get("constraints") or []:
         if constraint.get("term") == "rate":
             return float(constraint["bound"])
-    free = spec.get("terms", {}).get("free_bits")
-    return float(free["rate"]) if isinstance(free, dict) and "rate" in free else None
+    free = [term for name, term in spec.get("terms", {}).items() if name.startswith("free_bits")]
+    return next((float(term["rate"]) for term in free if isinstance(term, dict) and "rate" in term), None)
 
 
 def describe(objective: str | dict[str, Any]) -> str:

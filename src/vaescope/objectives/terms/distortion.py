@@ -1,6 +1,7 @@
 """Distortion D = -E log p(x|z): nats that z leaves unsaid about a text.
 
-Unbiased by the S samples of q(z|x) of the pass. Alemi et al., Fixing a Broken ELBO, ICML 2018.
+Unbiased by the S samples of q(z|x) of the pass. Cost: S decoder passes, which all objectives need. At least 0. Alemi
+et al., Fixing a Broken ELBO, ICML 2018.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Evidence lower bound ELBO = -D - R <= log p(x), maximised where it has a weight.
 
-Kingma and Welling, Auto-Encoding Variational Bayes, ICLR 2014.
+Unbiased, at the cost of distortion and rate. At most 0, since a text has a probability. Kingma and Welling,
+Auto-Encoding Variational Bayes, ICLR 2014.
 """
 
 from __future__ import annotations

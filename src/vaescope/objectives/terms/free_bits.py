@@ -1,8 +1,9 @@
 """Rate with free bits per latent unit on the batch mean: sum_j max(lambda, mean_B KL_j).
 
-A unit whose mean rate over the batch is below lambda costs nothing more when it is used up to lambda.
-Kingma et al., Improved Variational Inference with Inverse Autoregressive Flow, NeurIPS 2016, equation 15.
-The mean is that of a micro-batch: with accumulation or several processes the maximum is taken in each of them.
+A unit whose mean rate over the batch is below lambda costs nothing more when it is used up to lambda. Bias: upward as
+an estimate of the maximum of the expected rates, by the noise of a batch's mean near lambda; with accumulation or
+several processes the maximum is taken in each micro-batch. Cost O(B D). At least D lambda, no ceiling. Kingma et al.,
+Improved Variational Inference with Inverse Autoregressive Flow, NeurIPS 2016, equation 15.
 """
 
 from __future__ import annotations

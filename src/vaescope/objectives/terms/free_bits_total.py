@@ -1,8 +1,8 @@
 """Rate with free bits on the total: max(lambda, mean_B KL).
 
-The units share the free nats as they like. Works with every prior. The mean is that of a micro-batch.
-Pelsmaeker and Aziz, Effective Estimation of Deep Generative Language Models, ACL 2020, section 4 (for the comparison
-with mdr).
+The units share the free nats as they like. Works with every prior. Bias: upward near lambda, by the noise of the mean
+of a micro-batch. Cost O(B D). At least lambda, no ceiling. Pelsmaeker and Aziz, Effective Estimation of Deep Generative
+Language Models, ACL 2020, section 4 (for the comparison with mdr).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Rate R = KL(q(z|x) || p(z)): nats that it costs to send z.
 
-The closed form where the prior has one, else unbiased Monte Carlo. Alemi et al., Fixing a Broken ELBO, ICML 2018.
+The closed form where the prior has one, else unbiased by the S samples. Cost O(B D), or that of the prior's density. At
+least 0, no ceiling: it bounds the information, I <= R. Alemi et al., Fixing a Broken ELBO, ICML 2018.
 """
 
 from __future__ import annotations
