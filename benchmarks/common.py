@@ -22,6 +22,7 @@ from vaescope.corpora.tokenizer import train_bpe, wrap
 VOCABULARY = 30_522
 LATENT = 32
 TOKENS = 64
+SMALL = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 512}
 SIZES = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1_536}
 
 

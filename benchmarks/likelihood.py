@@ -66,18 +66,18 @@ def errors(model: TransformerVAE, split: Tokenized) -> None:
         row(claim, "0 (float64)", f"{error.mean():.1g}, {error.max():.1g}, {bias:+.1g}", "")
 
 
-def samples_for_an_error(model: TransformerVAE, split: Tokenized, *, pilot: int = 64, target: float = 0.1) -> None:
+def samples_for_an_error(model: TransformerVAE, split: Tokenized, *, pilot: int = 32, target: float = 0.1) -> None:
     draws = sweep(model, split, samples=pilot)
-    cost = seconds(lambda: sweep(model, split, samples=pilot)) / pilot
+    cost = seconds(lambda: sweep(model, split, samples=pilot)) / pilot / len(split)
     wide = widened(model, split, draws, texts=len(split), factor=1.5)
     needed = {}
     for name, log_w in (("q(z given x)", draws.log_weights), ("1.5 x its variance", wide.log_weights_wide)):
         weights = (log_w.double() - log_w.double().logsumexp(0)).exp() * pilot
         # the delta method: Var log mean w = Var w / (S mean(w)^2)
         needed[name] = max(1.0, weights.var(0).mean().item() / target**2)
-        claim = f"standard error {target} nats by samples of {name}: samples, seconds for {len(split)} texts"
+        claim = f"standard error {target} nats by samples of {name}: samples, seconds for 500 texts"
         ratio = next(iter(needed.values())) / needed[name]
-        row(claim, "", f"{needed[name]:.0f}, {needed[name] * cost:.0f} s", f"{ratio:.2g} x fewer")
+        row(claim, "", f"{needed[name]:.0f}, {500 * needed[name] * cost:.0f} s", f"{ratio:.2g} x fewer")
 
 
 def main() -> None:
@@ -93,11 +93,11 @@ def main() -> None:
     rates(texts[: options.texts], options.samples, options.pairs)
     if options.run:
         space = load(options.run)
-        model, split = space.model, tokenize(texts, space.tokenizer, max_length=space.model.config.text_length)
+        model, tokenizer = space.model, space.tokenizer
     else:
-        model, split = architecture(texts)
-    errors(model, split)
-    samples_for_an_error(model, split)
+        (model, _), tokenizer = architecture(texts), tokenizer_of(texts)
+    errors(model, tokenize(texts, tokenizer, max_length=TOKENS))
+    samples_for_an_error(model, tokenize(texts[:100], tokenizer, max_length=TOKENS))
 
 
 if __name__ == "__main__":

@@ -16,29 +16,32 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from common import LATENT, SIZES, TOKENS, VOCABULARY, alternate, header, ratio_of, row, texts_of, tokenizer_of
+from common import LATENT, SIZES, SMALL, TOKENS, VOCABULARY, alternate, header, ratio_of, row, texts_of, tokenizer_of
 from naive import NaiveVAE
 
 from vaescope.config import RunConfig, parse_config
+from vaescope.corpora.tokenizer import train_bpe
 from vaescope.training.run_folder import RunFolder
 from vaescope.training.trainer import Trainer
 
 
-def config_of(folder: Path, data: str | None, tokenizer: Path, **training: object) -> RunConfig:
+def config_of(
+    folder: Path, data: str | None, tokenizer: Path, sizes: dict[str, int] = SIZES, **training: object
+) -> RunConfig:
     source = {"path": data} if data else {"known": "topic_pcfg"}
     return parse_config(
         {
             "data": {**source, "max_length": TOKENS},
             "tokenizer": {"path": str(tokenizer)},
-            "model": {"encoder": {"model_type": "roberta", **SIZES}, "latent_size": LATENT},
+            "model": {"encoder": {"model_type": "roberta", **sizes}, "latent_size": LATENT},
             "training": {"batch_size": 32, "tracker": "none", **training},
             "out": str(folder),
         }
     )
 
 
-def trainer_of(folder: Path, data: str | None, tokenizer: Path, **training: object) -> Trainer:
-    config = config_of(folder, data, tokenizer, **training)
+def trainer_of(folder: Path, data: str | None, tokenizer: Path, **options: object) -> Trainer:
+    config = config_of(folder, data, tokenizer, **options)
     run = RunFolder(config.out)
     run.open(config)
     return Trainer(config, run, Accelerator(cpu=not torch.cuda.is_available()))
@@ -71,11 +74,11 @@ def compare(data: str | None, pairs: int, work: Path) -> None:
     row(claim, f"{rate['naive']:.0f}", f"{rate['ours']:.0f}", f"{ratio:.1f} x")
 
 
-def losses(data: str | None, steps: int, work: Path) -> None:
-    tokenizer_of(texts_of(data)).save_pretrained(work / "tokenizer")
+def losses(data: str | None, steps: int, sizes: dict[str, int], work: Path) -> None:
+    train_bpe(texts_of(data), 8_000).save_pretrained(work / "tokenizer")
     means = {}
     for precision in ("fp32", "bf16"):
-        trainer = trainer_of(work / precision, data, work / "tokenizer", steps=steps, precision=precision)
+        trainer = trainer_of(work / precision, data, work / "tokenizer", sizes=sizes, steps=steps, precision=precision)
         last = []
         for step in range(steps):
             trainer.advance()
@@ -86,7 +89,7 @@ def losses(data: str | None, steps: int, work: Path) -> None:
         means[precision] = statistics.mean(last)
     change = means["bf16"] / means["fp32"] - 1
     row(
-        f"loss after {steps} steps (mean of the last 50), bf16 against fp32: nats/text",
+        f"{sizes['hidden_size']} wide, loss after {steps} steps (mean of the last 50), bf16 against fp32: nats/text",
         f"{means['fp32']:.2f}",
         f"{means['bf16']:.2f}",
         f"{change:+.2%}",
@@ -98,11 +101,12 @@ def main() -> None:
     parser.add_argument("--data")
     parser.add_argument("--pairs", type=int, default=11)
     parser.add_argument("--losses", type=int)
+    parser.add_argument("--small", action="store_true", help="losses of a model of 2 layers, 128 wide")
     options = parser.parse_args()
     header()
     with tempfile.TemporaryDirectory() as work:
         if options.losses:
-            losses(options.data, options.losses, Path(work))
+            losses(options.data, options.losses, SMALL if options.small else SIZES, Path(work))
         else:
             compare(options.data, options.pairs, Path(work))
 

@@ -53,7 +53,7 @@ def training_flops(model, batch):
 
 
 def test_a_step_computes_the_real_tokens_and_little_else():
-    """Forward and backward are 6 FLOPs per weight and real token, and per vocabulary entry, width and prediction."""
+    """Six FLOPs per weight and real token, and per logit and unit of width; attention over the rectangle."""
     model, _ = model_of()
     generator = torch.Generator().manual_seed(0)
     lengths = torch.randint(3, 13, (64,), generator=generator)
@@ -63,5 +63,6 @@ def test_a_step_computes_the_real_tokens_and_little_else():
     width, inner, layers, vocabulary = 16, 32, 2, 12
     layer = 4 * width * width + 2 * width * inner
     analytic = 6 * (layers * layer * (real + predicted) + (width * width + vocabulary * width) * predicted)
+    analytic += 12 * layers * width * 64 * (12 * 12 + 11 * 12)
     assert mask.numel() > 1.5 * real
     assert training_flops(model, batch) < 1.15 * analytic

@@ -79,12 +79,25 @@ def latent_attention(
         mask = torch.ones(queries, keys, dtype=torch.bool, device=query.device).tril(keys - queries)
     else:
         mask = None
-    context = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout, scale=scaling)
+    attend = _attend if query.requires_grad and query.device.type == "cpu" else F.scaled_dot_product_attention
+    context = attend(query, key, value, attn_mask=mask, dropout_p=dropout, scale=scaling)
     if latent is not None and "gate" in latent and not crossing:
         gate_BH1d = latent["gate"].select(1, cast(int, module.layer_idx)).unsqueeze(2).to(query.dtype)
         context = _gated(context, query, repeat_kv(gate_BH1d, groups))
     context = context.transpose(1, 2)
     return context.contiguous() if packing is None else packing.pack(context), None
+
+
+def _attend(
+    query: Tensor, key: Tensor, value: Tensor, *, attn_mask: Tensor | None, dropout_p: float, scale: float | None
+) -> Tensor:
+    """Attention step by step: on CPUs the backward pass of the fused kernel takes several times as long."""
+    scores = query @ key.mT * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if attn_mask is not None:
+        hidden = torch.finfo(scores.dtype).min
+        scores = scores.masked_fill(~attn_mask, hidden) if attn_mask.dtype == torch.bool else scores + attn_mask
+    weights = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
+    return F.dropout(weights, dropout_p) @ value
 
 
 def _gated(context_BHTd: Tensor, query_BHTd: Tensor, gate_BH1d: Tensor) -> Tensor:
