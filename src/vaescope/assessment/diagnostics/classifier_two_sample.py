@@ -1,4 +1,4 @@
-"""Classifier two-sample test: can a classifier tell encodings from samples of the prior, and by how many nats?"""
+"""Classifier two-sample test: by how many nats a classifier can tell encodings from samples of the prior."""
 
 from __future__ import annotations
 

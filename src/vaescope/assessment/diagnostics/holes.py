@@ -1,4 +1,4 @@
-"""Holes: how much of the prior lies where no text is encoded?"""
+"""Holes: how much of the prior lies where no text is encoded."""
 
 from __future__ import annotations
 
