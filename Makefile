@@ -18,7 +18,7 @@ TORCH := torch
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-gpu test-data lint types clean
+.PHONY: help venv truth demo test test-slow test-gpu test-data lint types clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ $(STAMP): pyproject.toml constraints.txt
 	$(CONSTRAINT) $(BIN)/python -m pip install --quiet --retries 1 --no-deps $(TORCH)
 	$(CONSTRAINT) $(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
+
+truth: venv ## Rewrite docs/truth.md: every estimator against its closed form
+	$(BIN)/python docs/truth.py
 
 demo: venv ## Train three small VAEs, assess them, write demo/report.html
 	@$(BIN)/vaescope demo --out demo
