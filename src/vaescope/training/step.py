@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.distributions import Independent
+from torch import nn
 
 from vaescope.corpora.batch import Batch
 from vaescope.model.encoder import draw
@@ -34,11 +33,15 @@ class PassModule(nn.Module):
         All z are drawn at once and the decoder reads its texts' part of them, so that ``pass_.z`` is what every density
         is a function of, as gradients with respect to z need it.
         """
-        posterior = joined([self._encode(batch) for batch in groups])
-        noise_SBD = torch.randn((self.samples, *posterior.mean.shape), device=posterior.mean.device)
-        z, log_q_z_x = draw(posterior, noise_SBD)
-        parts = z.split([len(batch) for batch in groups], dim=1)
-        log_p_x_z = [self._decode(batch, part) for batch, part in zip(groups, parts, strict=True)]
+        device = groups[0].input_ids.device.type
+        # one context for all, since what it converts of the weights is kept until it ends
+        with torch.autocast(device, dtype=self.dtype, enabled=self.dtype is not None):
+            posterior = joined([self.model.encode(batch) for batch in groups])
+            with torch.autocast(device, enabled=False):
+                noise_SBD = torch.randn((self.samples, *posterior.mean.shape), device=posterior.mean.device)
+                z, log_q_z_x = draw(posterior, noise_SBD)
+            parts = zip(groups, z.split([len(batch) for batch in groups], dim=1), strict=True)
+            log_p_x_z = [self.model.log_likelihood(batch, part).float() for batch, part in parts]
         return Pass(
             posterior=posterior,
             prior=self.model.prior,
@@ -56,17 +59,6 @@ class PassModule(nn.Module):
         if self.model.encoder is not None:
             self.model.encoder.eval()
         return self
-
-    def _encode(self, batch: Batch) -> Independent:
-        with self._autocast(batch):
-            return self.model.encode(batch)
-
-    def _decode(self, batch: Batch, z_SBD: Tensor) -> Tensor:
-        with self._autocast(batch):
-            return self.model.log_likelihood(batch, z_SBD).float()
-
-    def _autocast(self, batch: Batch) -> torch.autocast:
-        return torch.autocast(batch.input_ids.device.type, dtype=self.dtype, enabled=self.dtype is not None)
 
 
 def seed_everything(*counters: int) -> None:
