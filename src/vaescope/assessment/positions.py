@@ -25,7 +25,7 @@ def profile(values_T: Tensor, position_T: Tensor) -> list[float | None]:
     >>> profile(torch.tensor([1.0, 3.0]), torch.tensor([0.1, 1.0]))
     [1.0, None, None, None, None, None, None, None, None, 3.0]
     """
-    place_T = (position_T.double() * BINS - 1e-9).long().clamp(0, BINS - 1)
+    place_T = (position_T.double() * BINS - 1e-6).long().clamp(0, BINS - 1)
     counts = torch.bincount(place_T, minlength=BINS)
     sums = torch.zeros(BINS, dtype=torch.float64).index_add_(0, place_T, values_T.double())
     return [s / n if n else None for s, n in zip(sums.tolist(), counts.tolist(), strict=True)]

@@ -70,7 +70,15 @@ def _show(assessment: Assessment, *, title: str, folder: Path, name: str) -> Non
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     for column in ("estimate", "value", "SE", "95% interval", "unit", "kind"):
         right = column in ("value", "SE", "95% interval")
-        table.add_column(column, justify="right" if right else "left", no_wrap=column != "unit")
+        # in a narrow terminal names and units break, down to the width of nats/text; numbers never do
+        breaks = column in ("estimate", "unit")
+        table.add_column(
+            column,
+            justify="right" if right else "left",
+            no_wrap=not breaks,
+            overflow="fold",
+            min_width=9 if breaks else None,
+        )
     for row in estimate_rows(assessment):
         table.add_row(*map(Text, row))
     console.print(table)
