@@ -18,7 +18,7 @@ TORCH := torch
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv truth demo test test-slow test-gpu test-data lint types clean
+.PHONY: help venv truth demo test test-slow test-gpu test-data lint types bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,11 @@ lint: venv ## Style and formatting
 
 types: venv ## Static types
 	$(BIN)/mypy
+
+bench: venv ## Measure every speed claim; DATA=FOLDER for a corpus (an idle machine, half an hour)
+	cd benchmarks && for name in padding startup aggregate scale_out memory generation likelihood training; do \
+		case $$name in padding|startup|likelihood|training) data="$(if $(DATA),--data $(abspath $(DATA)))";; *) data="";; esac; \
+		../$(BIN)/python $$name.py $$data || exit 1; done
 
 clean: ## Remove what the other targets made (the environment too)
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist demo
