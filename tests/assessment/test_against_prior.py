@@ -127,6 +127,7 @@ def test_moments_are_those_of_the_closed_form():
     for name, truth in truths.items():
         assert found[f"moments_{name}"].value == pytest.approx(truth.item(), rel=0.12)
     assert found["moments_mean"].detail["p_value"] == pytest.approx(0.01)
+    assert [found[f"moments_{name}"].kind for name in truths] == ["upper", "upper", "lower"]
 
 
 def test_the_null_of_the_moments_is_that_of_samples():

@@ -28,7 +28,8 @@ NULLS = 99
 class Moments(Diagnostic):
     """|E z|, and the largest and smallest eigenvalue of Cov(z), of one z per text; invariant to rotations of z.
 
-    The eigenvalues of N samples spread around 1 even where q(z) = p(z) (Marchenko and Pastur 1967), so the null is
+    By Jensen's inequality the first two are too large on average and the last too small: the eigenvalues of N samples
+    spread around 1 even where q(z) = p(z) (Marchenko and Pastur 1967), so the null is
     simulated: 99 samples of N(0, I) of the same size give the ranges and p-values. Judged in nats by the moment KL.
     """
 
@@ -46,7 +47,7 @@ class Moments(Diagnostic):
         null_NF = null_moments(draws.texts, draws.latent_size)
         observed_F, replicates_RF = _moments(encodings(draws)), _replicates(encodings(draws))
         estimates = {}
-        for index, (name, unit) in enumerate(_UNITS.items()):
+        for index, (name, (unit, kind)) in enumerate(_KINDS.items()):
             values_N, value = null_NF[:, index], observed_F[index].item()
             centred = (values_N - values_N.median()).abs()
             extreme = (centred >= abs(value - values_N.median().item())).double().sum().item()
@@ -54,7 +55,7 @@ class Moments(Diagnostic):
                 value=value,
                 se=jackknife.standard_error(replicates_RF[:, index]),
                 unit=unit,
-                kind="consistent",
+                kind=kind,
                 n=draws.texts,
                 detail={"null": values_N.quantile(_ENDS).tolist(), "p_value": (1 + extreme) / (1 + NULLS)},
             )
@@ -89,7 +90,11 @@ class Moments(Diagnostic):
         return figure
 
 
-_UNITS = {"moments_mean": "latent units", "moments_largest": "latent units^2", "moments_smallest": "latent units^2"}
+_KINDS = {
+    "moments_mean": ("latent units", "upper"),
+    "moments_largest": ("latent units^2", "upper"),
+    "moments_smallest": ("latent units^2", "lower"),
+}
 _ENDS = torch.tensor([0.025, 0.975], dtype=torch.float64)
 
 
