@@ -23,16 +23,21 @@ def settings(target: float, arguments: argparse.Namespace) -> dict:
     name = f"{arguments.term}-{target:g}-{arguments.seed}"
     sizes = {"hidden_size": arguments.hidden, "num_hidden_layers": 1, "num_attention_heads": 4}
     sizes["intermediate_size"] = 4 * arguments.hidden
-    objective: str | dict = {"preset": "mdr", "rate": target}
-    if arguments.term != "rate":
-        constraint = {"term": arguments.term, "relation": arguments.relation, "bound": target}
-        objective = {"terms": {"distortion": 1.0, "rate": 1.0}, "constraints": [constraint]}
+    constraint: dict = {"term": arguments.term, "relation": arguments.relation, "bound": target}
+    if arguments.step_size is not None:
+        constraint["step_size"] = arguments.step_size
+    objective = {"terms": {"distortion": 1.0, "rate": 1.0}, "constraints": [constraint]}
     return {
         "data": {"known": "topic_pcfg", "sizes": [20_000, 1_000, 1_000], "max_length": 64},
         "tokenizer": {"vocab_size": 1_000},
         "model": {"encoder": {"model_type": "roberta", **sizes}, "latent_size": 32},
         "objective": objective,
-        "training": {"steps": arguments.steps, "learning_rate": arguments.learning_rate, "log_every": 20, "precision": "fp32"}
+        "training": {
+            "steps": arguments.steps,
+            "learning_rate": arguments.learning_rate,
+            "log_every": 20,
+            "precision": "fp32",
+        }
         | {"validate_every": arguments.steps, "save_every": arguments.steps, "tracker": "none"},
         "seed": arguments.seed,
         "out": str(arguments.out / name),
@@ -60,6 +65,7 @@ def main() -> None:
     parser.add_argument("--targets", type=float, nargs="+", default=[4, 8, 16, 24, 32])
     parser.add_argument("--term", default="rate")
     parser.add_argument("--relation", default=">=")
+    parser.add_argument("--step-size", type=float, help="of the multiplier, instead of the default")
     parser.add_argument("--steps", type=int, default=5_000)
     parser.add_argument("--hidden", type=int, default=64)
     parser.add_argument("--learning-rate", type=float, default=5e-4)

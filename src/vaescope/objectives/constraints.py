@@ -109,7 +109,7 @@ class Constraint(nn.Module):
             multiplier=self.multiplier,
             penalty_coefficient=DensePenaltyCoefficient(torch.tensor([penalty])) if augmented else None,
         )
-        step_size = options.pop("step_size", 0.03)
+        step_size = options.pop("step_size", 0.05)
         self.dual: torch.optim.Optimizer
         if method == "pi":
             gains: dict[str, Any] = {
