@@ -45,6 +45,7 @@ def _assess_run(path: Path, splits: list[str] | None, options: dict[str, Any], c
     from vaescope.assessment.assess import check_suite
     from vaescope.cli.console import progress
     from vaescope.cli.runs import load_run
+    from vaescope.model.card import refresh_card
 
     check_suite(options["suite"] or "fast")
     run = load_run(path)
@@ -58,6 +59,7 @@ def _assess_run(path: Path, splits: list[str] | None, options: dict[str, Any], c
             folder=path,
             name="assessment" if split == "valid" else f"assessment-{split}",
         )
+    refresh_card(path)
 
 
 def _show(assessment: Assessment, *, title: str, folder: Path, name: str) -> None:
