@@ -48,11 +48,16 @@ SEVERAL = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", [{"preset": "mdr", "rate": 2.0}, {"preset": "autoencoder"}, SEVERAL])
+@pytest.mark.parametrize(
+    "preset",
+    [{"preset": "mdr", "rate": 2.0}, {"preset": "autoencoder"}, SEVERAL, "iwae", {"preset": "lagging", "most": 4}],
+)
 def test_two_processes_equal_one(tmp_path, make_config, preset):
-    options = {"objective": preset, "steps": 10, "patience": 5}
-    one = train(make_config(tmp_path / "one", accumulate=4, **options))
-    two = run_as_two(make_config(tmp_path / "two", accumulate=2, **options), tmp_path / "config.json")
+    options = {"objective": preset, "steps": 10, "patience": 5, "samples": 2}
+    configs = [make_config(tmp_path / name, accumulate=a, **options) for name, a in (("one", 4), ("two", 2))]
+    for config in configs:
+        config.model.tie = "lagging" not in str(preset)
+    one, two = train(configs[0]), run_as_two(configs[1], tmp_path / "config.json")
     assert one.status == two.status
     for a, b in zip(one.metrics(), two.metrics(), strict=True):
         for key in ("loss", "rate", "distortion", "gradient", "objective", "multipliers", "step"):
