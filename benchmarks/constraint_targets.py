@@ -10,6 +10,9 @@ Finished runs are read, not trained again.
 from __future__ import annotations
 
 import argparse
+import datetime
+import os
+import platform
 from pathlib import Path
 
 import torch
@@ -72,7 +75,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"{arguments.term} {arguments.relation} target, {arguments.steps} steps, D = 32, seed {arguments.seed}\n")
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, one thread, torch {torch.__version__}"
+    print(f"{arguments.term} {arguments.relation} target, {arguments.steps} steps, D = 32, seed {arguments.seed}")
+    print(f"{datetime.date.today()}, {machine}\n")
     print(
         "| target | final, valid | off by | mean, last fifth | strays | half swing | first within 5% | multiplier | D |"
     )
