@@ -58,7 +58,7 @@ class JointClassifier(Diagnostic):
         )
         message += f"x alone {x.value:.3f}, z alone {z.value:.3f}, both beyond that {beyond.value:.3f}"
         rule = f"PASS if all gains are surely below {good}, FAIL if both gain surely {bad} beyond x and z alone"
-        causes = {"texts unlike the data": x, "encodings unlike the prior": z, "q(z|x) unlike p(z|x)": beyond}
+        causes = {"texts unlike the data": x, "encodings unlike the prior": z, "x and z tied otherwise": beyond}
         step = "mostly " + max(causes, key=lambda cause: causes[cause].value)
         if beyond.low > bad:
             return [Finding("joint_classifier", "FAIL", message, rule, step)]
