@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from vaescope.assessment.assess import Assessment, assess
 from vaescope.assessment.draws import Draws
 from vaescope.assessment.examine_panel import examine_panel
 from vaescope.assessment.findings import worst_first
+from vaescope.assessment.scoring import Progress
 from vaescope.assessment.simulate import control_texts, simulate
 from vaescope.assessment.sweep import sweep, widened
 from vaescope.config import RunConfig
@@ -26,8 +26,6 @@ from vaescope.model.vae import TransformerVAE
 from vaescope.study.evidence import baseline_nll, known_causes, read_labels, tokenized_split
 from vaescope.study.training_record import last_multipliers, training_findings
 from vaescope.training.run_folder import RunFolder
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
