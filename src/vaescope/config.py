@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -85,6 +85,16 @@ class ModelConfig(Section):
     reset_decoder: bool = Field(False, description="with init_from: start with a new decoder and new injections")
 
 
+class KeepConfig(Section):
+    """Which models of validations are kept beside the last (or best): those on the Pareto front of some criteria."""
+
+    criteria: dict[str, str] = Field(
+        default_factory=lambda: {"log_likelihood": "max", "marginal_kl": "min", "rate": "near"},
+        description="for each number of a validation max, min, or near VALUE (rate: near is near the objective's)",
+    )
+    most: int = Field(5, ge=1, description="the most that are kept, at least one per criterion")
+
+
 class TrainingConfig(Section):
     """The training loop."""
 
@@ -102,6 +112,12 @@ class TrainingConfig(Section):
     validate_every: int = Field(500, ge=1, description="optimiser steps between validations")
     validation_texts: int = Field(512, ge=1, description="texts of the fixed validation subset")
     patience: int | None = Field(None, ge=1, description="stop after so many validations without improvement")
+    keep: KeepConfig | None = Field(
+        None, description="keep the models of the Pareto front of validations; {} for the default criteria"
+    )
+    snapshots: list[Annotated[int, Field(ge=0)]] = Field(
+        default_factory=list, description="steps at which q(z|x) of the validation texts is saved; 0 is the start"
+    )
     save_every: int = Field(500, ge=1, description="optimiser steps between checkpoints")
     log_every: int = Field(20, ge=1, description="optimiser steps between lines of metrics.jsonl")
     tracker: Literal["tensorboard", "wandb", "none"] = "tensorboard"
@@ -149,6 +165,15 @@ class RunConfig(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _snapshots_can_be_taken(self) -> RunConfig:
+        steps = self.training.snapshots
+        if steps and max(steps) > self.training.steps:
+            raise ValueError(f"training.snapshots: step {max(steps)} is after the last, {self.training.steps}")
+        if steps and self.model.injection in ("none", {"none": {}}):
+            raise ValueError("training.snapshots: a language model has no latent to take snapshots of; leave them out")
+        return self
+
 
 def read_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     """Read a YAML configuration and apply ``key.path=value`` overrides (values are YAML).
@@ -189,7 +214,9 @@ def _first_mistake(error: ValidationError, source: str) -> UserError:
     if mistake["type"] == "extra_forbidden":
         section: Any = RunConfig
         for part in where[:-1]:
-            section = section.model_fields[part].annotation
+            annotation = section.model_fields[part].annotation
+            # of an optional section, the section
+            section = next((a for a in get_args(annotation) if hasattr(a, "model_fields")), annotation)
         hint = unknown("key", ".".join(where), [".".join([*where[:-1], name]) for name in section.model_fields])
         return UserError(f"{source}: {hint}")
     message = mistake["msg"].removeprefix("Value error, ")

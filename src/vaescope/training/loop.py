@@ -49,6 +49,7 @@ def train(
     trainer = Trainer(config, folder, accelerator)
     trainer.restore()
     settings, note = config.training, ""
+    trainer.snapshot()
     while trainer.step < settings.steps and not trainer.stopping.over:
         trainer.advance()
         last = trainer.step == settings.steps
@@ -56,12 +57,13 @@ def train(
             note = _note(trainer.log(), trainer.objective.terms)
         if last or trainer.step % settings.validate_every == 0:
             line = trainer.validate()
-            if examine is not None and accelerator.is_main_process:
-                trainer.note(examine(trainer.model))
+            found = examine(trainer.model) if examine is not None and accelerator.is_main_process else {}
+            trainer.note(found, line)
             if on_validation is not None:
                 on_validation(line)
         if last or trainer.step % settings.save_every == 0:
             trainer.save()
+        trainer.snapshot()
         if progress is not None and accelerator.is_main_process:
             progress(trainer.step, settings.steps, note)
     status = trainer.finish()

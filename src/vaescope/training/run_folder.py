@@ -23,9 +23,10 @@ IGNORED = ("out", "assessment")
 class RunFolder:
     """The files of a run.
 
-    Holds ``config.yaml`` (resolved), ``model/`` (weights and tokenizer, for ``from_pretrained``), ``tokenizer/``,
-    ``checkpoint/`` (to resume), ``metrics.jsonl``, ``environment.json`` (versions, hardware, git revision, command) and
-    ``status.json`` (the step, why it stopped, which weights ``model/`` holds, and warnings: constraints not met).
+    Holds ``config.yaml`` (resolved), ``model/`` (weights and tokenizer, for ``from_pretrained``), ``tokenizer/``, where
+    wanted ``pareto/`` (kept models) and ``snapshots/``, ``checkpoint/`` (to resume), ``metrics.jsonl``,
+    ``environment.json`` (versions, hardware, git revision, command) and ``status.json`` (the step, why it stopped,
+    which weights ``model/`` holds, and warnings: constraints not met).
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -84,24 +85,30 @@ class RunFolder:
         with self.metrics_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
-    def save_model(self, model: TransformerVAE, tokenizer: PreTrainedTokenizerFast) -> None:
-        """Write ``model/`` with a card that says what it is."""
+    def save_model(self, model: TransformerVAE, tokenizer: PreTrainedTokenizerFast, name: str = "model") -> None:
+        """Write ``model/``, or a folder of another name beside it, with a card that says what it is."""
         made = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
-        with whole_folder(self.model) as folder:
+        with whole_folder(self.path / name) as folder:
             model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
             write_card(folder, config=self.config.model_dump(mode="json"), environment=made)
 
-    def load_model(self) -> TransformerVAE:
-        """Return the trained model, in evaluation mode.
+    def load_model(self, name: str = "model") -> TransformerVAE:
+        """Return the trained model, or a kept one by its name (``pareto/step-500``), in evaluation mode.
 
         Raises:
-            UserError: training has not written a model yet.
+            UserError: training has not written such a model.
         """
-        recover(self.model)
-        if not self.model.exists():
-            raise UserError(f"{self.path}: no model/ yet; finish the run with vaescope train")
-        return TransformerVAE.from_pretrained(self.model).eval()
+        folder = self.path / name
+        recover(folder)
+        if not (folder / "config.json").exists():
+            mend = "finish the run with vaescope train" if name == "model" else f"the kept ones are {self._kept()}"
+            raise UserError(f"{self.path}: no {name}/ yet; {mend}")
+        return TransformerVAE.from_pretrained(folder).eval()
+
+    def _kept(self) -> str:
+        kept = sorted(f"{f.parent.name}/{f.name}" for f in self.path.glob("pareto/step-*"))
+        return ", ".join(kept) or "none: train with training.keep"
 
     def save_tokenizer(self, tokenizer: PreTrainedTokenizerFast) -> None:
         """Write ``tokenizer/``."""

@@ -22,10 +22,12 @@ from vaescope.model.build import build_model
 from vaescope.objectives.objective import build_objective
 from vaescope.training.checkpoint import load_checkpoint, save_checkpoint
 from vaescope.training.encoder_first import EncoderFirst
+from vaescope.training.keeper import build_keeper
 from vaescope.training.meter import Meter
 from vaescope.training.optimiser import build_optimiser, learning_rate
 from vaescope.training.precision import autocast_dtype
 from vaescope.training.run_folder import RunFolder
+from vaescope.training.snapshots import take_snapshot
 from vaescope.training.step import PassModule, seed_everything
 from vaescope.training.trackers import NoTracker, Tracker, build_tracker
 from vaescope.training.validation import EarlyStopping, fixed_subset, validate
@@ -74,6 +76,8 @@ class Trainer:
         self.encoder_first = EncoderFirst(self.objective.encoder_steps, self.model)
         self.meter = Meter([*self.objective.terms, "loss", "gradient", "tokens"], device)
         self.stopping = EarlyStopping(settings.patience)
+        latent = not self.model.config.is_language_model
+        self.keeper = build_keeper(settings.keep, self.objective, folder.path, latent=latent, save=self._save_model)
         self.tracker: Tracker = NoTracker()
         self.step = 0
         self.since = time.perf_counter()
@@ -179,9 +183,18 @@ class Trainer:
         self._write(line)
         return line
 
-    def note(self, values: Mapping[str, Any]) -> None:
-        """Write what somebody else found out about the model at this step."""
-        self._write({**self._head("assessment"), **values})
+    def note(self, found: Mapping[str, Any], validation: Mapping[str, Any]) -> None:
+        """Write what somebody else found out about the model at this step; keep the model if it is on the front."""
+        if found:
+            self._write({**self._head("assessment"), **found})
+        if self.accelerator.is_main_process:
+            self.keeper.offer(self.step, {**validation, **found}, self.objective.unmet(dict(validation)))
+
+    def snapshot(self) -> None:
+        """Save q(z|x) of the validation texts, if the step is one of those chosen for it."""
+        if self.step in self.config.training.snapshots and self.accelerator.is_main_process:
+            self.meter.check()
+            take_snapshot(self.model, self.valid, step=self.step, seed=self.config.seed).save(self.folder.path)
 
     def _scalar(self, value: float) -> Tensor:
         return torch.tensor(value, device=self.accelerator.device)
@@ -208,8 +221,10 @@ class Trainer:
                 "meter": self.meter.state_dict(),
                 "stopping": self.stopping.state_dict(),
                 "encoder_first": self.encoder_first.state_dict(),
+                "keeper": self.keeper.state_dict(),
             }
             save_checkpoint(self.folder.checkpoint, self.model, state)
+            self.keeper.checkpointed()
         self.accelerator.wait_for_everyone()
 
     def restore(self) -> None:
@@ -221,10 +236,13 @@ class Trainer:
             self.meter.load_state_dict(state["meter"])
             self.stopping.load_state_dict(state["stopping"])
             self.encoder_first.load_state_dict(state["encoder_first"])
+            # a checkpoint from before there was a keeper is one of a run that keeps nothing
+            self.keeper.load_state_dict(state.get("keeper", self.keeper.state_dict()))
             self.step = state["step"]
             log.info("%s: resumed at step %d", self.folder.path, self.step)
         if self.accelerator.is_main_process:
             self.folder.cut_metrics(self.step)
+            self.keeper.checkpointed()
             dump = self.config.model_dump(mode="json")
             self.tracker = build_tracker(self.config.training.tracker, self.folder.path, dump, self.step)
         self.since = time.perf_counter()
@@ -234,6 +252,8 @@ class Trainer:
         best = self.stopping.patience is not None and self.stopping.best_step > 0
         if not best:
             self._save_model()
+        if self.accelerator.is_main_process:
+            self.keeper.checkpointed()
         self.tracker.close()
         weights = f"best validation objective, step {self.stopping.best_step}" if best else f"last, step {self.step}"
         reason = "no improvement" if self.stopping.over else "all steps done"
@@ -248,6 +268,6 @@ class Trainer:
             log.warning("%s: %s", self.folder.path, warning)
         return found
 
-    def _save_model(self) -> None:
+    def _save_model(self, name: str = "model") -> None:
         if self.accelerator.is_main_process:
-            self.folder.save_model(self.model, self.tokenizer)
+            self.folder.save_model(self.model, self.tokenizer, name)

@@ -1,0 +1,185 @@
+"""Keeper: the models of the validations on the Pareto front, as folders of the run."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vaescope import choices
+from vaescope.config import KeepConfig
+from vaescope.errors import UserError, unknown
+from vaescope.objectives.objective import Objective
+from vaescope.training.files import write_json
+from vaescope.training.pareto import Criterion, Front, Point
+
+log = logging.getLogger("vaescope")
+
+FOLDER = "pareto"
+OF_TEXTS = ("log_likelihood", "elbo", "distortion", "objective", "perplexity", "bits_per_byte")
+"""Criteria that say something of a model without a latent."""
+
+
+class Keeper:
+    """Saves the model of a validation on the front as ``RUN/pareto/step-N`` and removes what is no longer on it.
+
+    ``RUN/pareto/front.json`` says which there are, with the values of the criteria, and which criteria were dropped
+    and why: one that the first validation does not have, one that is about z where there is no z, ``near`` without a
+    target. A folder stays until a checkpoint without it is written, so a run that goes on from its last checkpoint
+    finds all that was on the front then; between checkpoints there are up to twice as many.
+
+    Args:
+        folder: the run folder.
+        front: the criteria and how many to keep; without criteria it keeps nothing.
+        dropped: the criteria that are left out, with the reasons.
+        save: writes the model, as it is now, to a folder of the run by its name.
+    """
+
+    def __init__(self, folder: Path, front: Front, dropped: dict[str, str], save: Callable[[str], None]) -> None:
+        self.folder = folder / FOLDER
+        self.front, self.dropped = front, dropped
+        self.settled = False
+        self._save = save
+        self._on_checkpoint: set[int] = set()
+
+    def offer(self, step: int, found: Mapping[str, Any], warnings: list[str]) -> None:
+        """Take in a validation: ``found`` has the criteria by name, ``warnings`` what constraints it misses."""
+        if not self.settled:
+            self._drop({name: "the validation does not have it" for name in self.front.criteria if name not in found})
+            self.settled = True
+        values = {name: found.get(name) for name in self.front.criteria}
+        if not values:
+            return
+        lacking = [name for name, value in values.items() if value is None or not math.isfinite(value)]
+        if lacking:
+            log.warning("%s: step %d is not kept: it has no finite %s", self.folder, step, ", ".join(lacking))
+            return
+        before = self.front
+        self.front = before.insert(Point(step, {name: float(found[name]) for name in values}, tuple(warnings)))
+        if any(point.step == step for point in self.front.points):
+            self._save(f"{FOLDER}/step-{step}")
+        if self.front is not before:
+            self._write()
+
+    def checkpointed(self) -> None:
+        """Be told that what a run would go on from has this front: its folders stay, others go."""
+        self._on_checkpoint = self._steps()
+        self._write()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what to save."""
+        return {"points": self.front.state_dict(), "dropped": dict(self.dropped), "settled": self.settled}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what was saved."""
+        self._drop(state["dropped"])
+        self.front, self.settled = self.front.with_state(state["points"]), state["settled"]
+
+    def _drop(self, reasons: dict[str, str]) -> None:
+        new = {name: reason for name, reason in reasons.items() if name in self.front.criteria}
+        self.dropped = {**self.dropped, **new}
+        kept = {name: c for name, c in self.front.criteria.items() if name not in new}
+        self.front = replace(self.front, criteria=kept)
+        _tell(self.folder, new, kept)
+
+    def _steps(self) -> set[int]:
+        return {point.step for point in self.front.points}
+
+    def _write(self) -> None:
+        """Make the folder say what the front is, and remove what neither it nor the last checkpoint needs."""
+        if not self.front.criteria and not self.folder.exists():
+            return
+        self.folder.mkdir(exist_ok=True)
+        content = {
+            "criteria": {name: str(criterion) for name, criterion in self.front.criteria.items()},
+            "most": self.front.most,
+            "dropped": self.dropped,
+            "points": self.front.state_dict(),
+        }
+        write_json(self.folder / "front.json", content)
+        needed = {f"step-{step}" for step in self._steps() | self._on_checkpoint}
+        for child in self.folder.iterdir():
+            if child.is_dir() and child.name not in needed:
+                shutil.rmtree(child)
+
+
+def build_keeper(
+    config: KeepConfig | None, objective: Objective, folder: Path, *, latent: bool, save: Callable[[str], None]
+) -> Keeper:
+    """Return the keeper of a run; without a configuration, one that keeps nothing.
+
+    Raises:
+        UserError: a name that is neither a term of the objective nor a diagnostic, an aim that is none, too few places.
+    """
+    config = config or KeepConfig(criteria={})
+    known = {*objective.terms, *choices.names("diagnostics"), "elbo", "objective"}
+    criteria, dropped = {}, {}
+    for name, text in config.criteria.items():
+        if name not in known:
+            raise unknown("criterion of training.keep", name, known)
+        criterion = Criterion.parse(name, text)
+        if criterion == Criterion("near") and name == "rate":
+            criterion = Criterion("near", target_rate(objective))
+        if not latent and name not in OF_TEXTS:
+            dropped[name] = "a language model has no latent"
+        elif criterion == Criterion("near"):
+            dropped[name] = "near needs a value (near 8): the objective has no target for it"
+        else:
+            criteria[name] = criterion
+    _tell(folder / FOLDER, dropped, criteria)
+    return Keeper(folder, Front(criteria, config.most), dropped, save)
+
+
+def target_rate(objective: Objective) -> float | None:
+    """Return the rate in nats per text that an objective holds or leaves free, or None."""
+    for constraint in objective.constraints:
+        if constraint.term == "rate":
+            return constraint.bound
+    free = [vars(term)["rate"] for name, term in objective.terms.items() if name.startswith("free_bits")]
+    return free[0] if free else None
+
+
+def _tell(folder: Path, dropped: Mapping[str, str], kept: Mapping[str, Criterion]) -> None:
+    for name, reason in dropped.items():
+        log.warning("%s: the criterion %s is dropped: %s", folder, name, reason)
+    if dropped and not kept:
+        log.warning("%s: no criterion is left, so nothing is kept", folder)
+
+
+def read_front(run: Path) -> tuple[Front, dict[str, str]]:
+    """Return the front of a run, finished or not, and the criteria that were dropped with the reasons.
+
+    Raises:
+        UserError: the run keeps none.
+    """
+    file = run / FOLDER / "front.json"
+    if not file.exists():
+        raise UserError(f"{run}: no kept checkpoints; train with training.keep, for instance training.keep={{}}")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    criteria = {name: Criterion.parse(name, text) for name, text in content["criteria"].items()}
+    return Front(criteria, content["most"]).with_state(content["points"]), content["dropped"]
+
+
+def select(run: Path | str, rule: str) -> str:
+    """Return the name of the kept checkpoint that a rule chooses, for instance ``pareto/step-500``.
+
+    Args:
+        run: the run folder.
+        rule: ``best-CRITERION``: the best value of that criterion over all validations, of equals the earliest.
+
+    Raises:
+        UserError: no kept checkpoints, or another rule.
+    """
+    front, _ = read_front(Path(run))
+    rules = {f"best-{name}".replace("_", "-"): name for name in front.criteria}
+    name = rules.get(rule.replace("_", "-"))
+    if name is None:
+        raise unknown("rule", rule, rules)
+    if not front.points:
+        raise UserError(f"{run}: no checkpoint is kept yet; the first comes with the first validation")
+    return f"{FOLDER}/step-{front.best(name).step}"
