@@ -76,6 +76,9 @@ def test_a_run_from_training_to_diagnosis_by_the_full_suite(tmp_path):
     logged = [line for line in lines if line["kind"] == "assessment"]
     assert [line["step"] for line in logged] == [3]
     assert {"rate", "mutual_information", "findings"} <= set(logged[0])
+    # both lines of a validation are about the same texts
+    (validated,) = [line for line in lines if line["kind"] == "validation"]
+    assert logged[0]["rate"] == pytest.approx(validated["rate"], rel=1e-5)
 
     (tmp_path / "labels").write_text("\n".join("ab"[i % 2] for i in range(24)), encoding="utf-8")
     done = call("assess", run, "--suite", "full", "--labels", tmp_path / "labels", "--control", run)

@@ -38,6 +38,15 @@ def test_a_batch_holds_the_texts_padded_on_the_right():
     assert batch.input_ids.shape[1] == max(tokenized.lengths[[7, 0, 31]])
 
 
+def test_chosen_texts_are_a_split_of_their_own():
+    tokenized = tokenize(TEXTS, BPE, max_length=500)
+    chosen = tokenized.select([7, 0, 31])
+    assert chosen.texts == [TEXTS[i] for i in (7, 0, 31)]
+    assert torch.equal(chosen.batch([0, 1, 2]).input_ids, tokenized.batch([7, 0, 31]).input_ids)
+    assert chosen.words.tolist() == tokenized.words[[7, 0, 31]].tolist()
+    assert chosen.bytes.tolist() == [len(text.encode()) for text in chosen.texts]
+
+
 def test_words_and_bytes_are_those_of_the_text():
     texts = ["one two  three", "über 海"]
     tokenized = tokenize(texts, BPE, max_length=100)

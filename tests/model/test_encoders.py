@@ -45,6 +45,16 @@ def test_the_posterior_is_a_function_of_the_text_alone(family, pooling, tmp_path
     assert (q.loc[1] - q_other.loc[1]).abs().max() > 1e-5
 
 
+@pytest.mark.parametrize("family", ENCODERS)
+def test_a_padding_id_inside_a_text_moves_nothing(family):
+    model, _ = tiny_model(encoder=config_of(family), tie_encoder_decoder=False)
+    ids = torch.tensor([[0, 5, 1, 7, 2], [0, 6, 2, 1, 1]])
+    both = Batch(ids, torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]), torch.arange(2))
+    alone = Batch(ids[:1], both.attention_mask[:1], both.index[:1])
+    with torch.no_grad():
+        torch.testing.assert_close(model.encode(both).mean[:1], model.encode(alone).mean, atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize("family", ["bert", "roberta", "gpt2", "llama", "qwen3"])
 def test_sides_of_one_family_can_be_tied(family, tmp_path):
     config = config_of(family)

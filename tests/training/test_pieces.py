@@ -6,7 +6,7 @@ from vaescope.errors import UserError
 from vaescope.model.build import tiny_model
 from vaescope.training.meter import Meter
 from vaescope.training.optimiser import build_optimiser, learning_rate
-from vaescope.training.precision import autocast_dtype
+from vaescope.training.precision import BREAK_EVEN, autocast_dtype
 from vaescope.training.step import PassModule, seed_everything
 from vaescope.training.trackers import build_tracker
 from vaescope.training.validation import EarlyStopping
@@ -76,6 +76,8 @@ def test_precision_is_what_is_asked():
     assert autocast_dtype("bf16", cpu) is torch.bfloat16
     assert autocast_dtype("fp32", cpu) is None
     assert autocast_dtype("auto", torch.device("meta")) is None
+    assert autocast_dtype("auto", cpu, flops=BREAK_EVEN / 2) is None
+    assert autocast_dtype("bf16", cpu, flops=BREAK_EVEN / 2) is torch.bfloat16
 
 
 def test_wandb_that_is_missing_is_told(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,6 +70,21 @@ class Tokenized:
         # Padding reads the first token of the text instead, which is always there, and is then overwritten.
         flat_BT = self.ids[start_B[:, None] + step_T * mask_BT].long()
         return Batch(flat_BT.masked_fill(~mask_BT, self.pad), mask_BT.long(), index_B)
+
+    def select(self, indices: Tensor | list[int]) -> Tokenized:
+        """Return the texts at ``indices``, in their order, as a split of its own."""
+        index_B = torch.as_tensor(indices, dtype=torch.int64)
+        length_B = self.lengths[index_B]
+        offsets = torch.cat([length_B.new_zeros(1), length_B.cumsum(0)])
+        place = torch.arange(int(offsets[-1])) + (self.offsets[index_B] - offsets[:-1]).repeat_interleave(length_B)
+        return replace(
+            self,
+            ids=self.ids[place],
+            offsets=offsets,
+            words=self.words[index_B],
+            bytes=self.bytes[index_B],
+            texts=[self.texts[i] for i in index_B.tolist()],
+        )
 
     def by_length(self, indices: Tensor | list[int], budget: int, overhead: int = OVERHEAD) -> list[Batch]:
         """Return the texts at ``indices`` in batches of like length, of at most ``budget`` tokens.

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 
 from vaescope.corpora.batch import Batch
-from vaescope.model.backbone import packed_states, packs
+from vaescope.model.backbone import packed_states, packs, position_offset
 from vaescope.model.config import POOLINGS
 from vaescope.model.packing import Packing
 
@@ -19,10 +19,13 @@ def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:
     texts, tokens = batch.input_ids.shape
     first_B = tokens * torch.arange(texts, device=batch.predicted.device)
     packing = Packing(torch.cat([first_B, batch.predicted]), texts, tokens)
-    if not (packs(encoder) and packing.saves):
-        return encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
     position_T = torch.arange(tokens, device=batch.input_ids.device)
-    return packed_states(encoder, packing, {"input_ids": batch.input_ids}, position_T)
+    if packs(encoder) and packing.saves:
+        return packed_states(encoder, packing, {"input_ids": batch.input_ids}, position_T)
+    offset = position_offset(encoder)
+    # the RoBERTa family would else count positions from the ids, and skip a padding id that stands inside a text
+    places = {"position_ids": (position_T + offset).expand(texts, -1)} if offset else {}
+    return encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask, **places).last_hidden_state
 
 
 class PosteriorHead(nn.Module):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
+from vaescope.estimators.categorical import draw_categorical
 from vaescope.model.backbone import head_of
 from vaescope.model.decoder import conditioned_states
 from vaescope.model.injection import Conditioning
@@ -54,10 +55,10 @@ def ancestral_sample(
     cache = DynamicCache(config=decoder.config)
     for t in range(max_length - 1):
         states = conditioned_states(decoder, ids_NT[open_rows, t : t + 1], conditioning, start=t, cache=cache)
-        log_p = head_of(decoder)(states[:, -1]).float().log_softmax(-1)
-        token = _choose(log_p, temperature)
+        logits = head_of(decoder)(states[:, -1]).float()
+        token = _choose(logits, temperature)
         ids_NT[open_rows, t + 1] = token
-        log_prob_N[open_rows] += log_p.gather(1, token.unsqueeze(1)).squeeze(1)
+        log_prob_N[open_rows] += logits.gather(1, token.unsqueeze(1)).squeeze(1) - logits.logsumexp(-1)
         going = token != eos
         if not going.any():
             open_rows = open_rows[going]
@@ -75,7 +76,8 @@ def ancestral_sample(
     return Generated(ids_NT[:, :longest], inside[:, :longest], log_prob_N, finished)
 
 
-def _choose(log_p_NV: Tensor, temperature: float) -> Tensor:
+def _choose(logits_NV: Tensor, temperature: float) -> Tensor:
     if temperature == 0:
-        return log_p_NV.argmax(-1)
-    return torch.multinomial((log_p_NV / temperature).softmax(-1), 1).squeeze(1)
+        return logits_NV.argmax(-1)
+    uniform_N = torch.rand(len(logits_NV), dtype=torch.float64, device=logits_NV.device)
+    return draw_categorical(logits_NV if temperature == 1 else logits_NV / temperature, uniform_N)

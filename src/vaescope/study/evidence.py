@@ -18,6 +18,7 @@ from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError
 from vaescope.model.vae import TransformerVAE
 from vaescope.training.run_folder import RunFolder
+from vaescope.training.validation import fixed_texts
 
 VALIDATION_SAMPLES = 4
 """Posterior samples per text in the assessment at a validation: enough for all but the importance-weighted bound."""
@@ -62,7 +63,7 @@ def baseline_nll(model: TransformerVAE, tokenized: Tokenized, texts: int, *, gro
 
 
 def validation_examiner(config: RunConfig) -> Callable[[TransformerVAE], dict[str, Any]] | None:
-    """Return the fast suite on the first ``training.validation_texts`` texts, or None where it is switched off.
+    """Return the fast suite on the texts that the run is validated on, or None where it is switched off.
 
     What it returns is one line of ``metrics.jsonl``: every estimate by name, and the findings that do not pass.
     """
@@ -74,12 +75,12 @@ def validation_examiner(config: RunConfig) -> Callable[[TransformerVAE], dict[st
         if not texts:
             tokenizer = RunFolder(config.out).load_tokenizer()
             assert tokenizer is not None
-            texts.append(tokenized_split(load_corpus(config.data), config, tokenizer, "valid"))
+            valid = tokenized_split(load_corpus(config.data), config, tokenizer, "valid")
+            texts.append(fixed_texts(valid, config))
         draws = sweep(
             model,
             texts[0],
             samples=VALIDATION_SAMPLES,
-            texts=config.training.validation_texts,
             group_tokens=config.assessment.group_tokens,
             seed=config.seed,
         )

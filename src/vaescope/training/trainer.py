@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import load_corpus
 from vaescope.corpora.loader import StepBatches
-from vaescope.corpora.tokenized import OVERHEAD, tokenize
+from vaescope.corpora.tokenized import OVERHEAD, Tokenized, tokenize
 from vaescope.corpora.tokenizer import load_tokenizer
 from vaescope.model.build import build_model
 from vaescope.objectives.objective import build_objective
@@ -25,7 +25,7 @@ from vaescope.training.encoder_first import EncoderFirst
 from vaescope.training.keeper import build_keeper
 from vaescope.training.meter import Meter
 from vaescope.training.optimiser import build_optimiser, learning_rate
-from vaescope.training.precision import autocast_dtype
+from vaescope.training.precision import autocast_dtype, step_flops
 from vaescope.training.run_folder import RunFolder
 from vaescope.training.snapshots import take_snapshot
 from vaescope.training.step import PassModule, seed_everything
@@ -68,7 +68,7 @@ class Trainer:
             self.model,
             samples=settings.samples,
             dataset_size=len(train),
-            dtype=autocast_dtype(settings.precision, device),
+            dtype=autocast_dtype(settings.precision, device, flops=self._pass_flops(train)),
         )
         self.network = accelerator.prepare_model(self.plain).train()
         self.optimiser = build_optimiser(self.model, settings)
@@ -89,6 +89,12 @@ class Trainer:
                 tokenizer = load_tokenizer(self.config.tokenizer, texts)
                 self.folder.save_tokenizer(tokenizer)
         return tokenizer
+
+    def _pass_flops(self, train: Tokenized) -> float:
+        """Return the FLOPs of a micro-batch of one process; a number of the configuration, whatever the processes."""
+        texts = self.config.training.batch_size / self.config.training.accumulate
+        tokens = texts * (train.lengths - 1).double().mean().item()
+        return step_flops(sum(p.numel() for p in self.model.parameters()), tokens)
 
     def advance(self) -> None:
         """Make one optimiser step: the gradient of the mean over its texts, then one step of the multipliers.

@@ -15,11 +15,16 @@ from vaescope.objectives.objective import Objective
 from vaescope.training.step import PassModule, seed_everything
 
 
-def fixed_subset(valid: Tokenized, config: RunConfig) -> list[Batch]:
-    """Return the same random ``training.validation_texts`` texts of a split at every call, in batches."""
+def fixed_texts(valid: Tokenized, config: RunConfig) -> Tokenized:
+    """Return the same random ``training.validation_texts`` texts of a split at every call."""
     generator = torch.Generator().manual_seed(config.seed)
-    chosen = torch.randperm(len(valid), generator=generator)[: config.training.validation_texts]
-    return valid.by_length(chosen, config.training.group_tokens)
+    return valid.select(torch.randperm(len(valid), generator=generator)[: config.training.validation_texts])
+
+
+def fixed_subset(valid: Tokenized, config: RunConfig) -> list[Batch]:
+    """Return the fixed texts in batches."""
+    texts = fixed_texts(valid, config)
+    return texts.by_length(torch.arange(len(texts)), config.training.group_tokens)
 
 
 @torch.no_grad()
