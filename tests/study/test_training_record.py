@@ -42,3 +42,19 @@ def test_constraints_that_hold_pass(folder):
     (finding,) = training_findings(folder)
     assert finding.verdict == "PASS"
     assert "rate>=" in finding.message
+
+
+def test_a_kept_checkpoint_is_judged_by_what_led_up_to_it(folder):
+    write_status(folder, warnings=["the constraint rate >= 8 is not met: rate is 6.1"])
+    points = [
+        {"step": 50, "values": {"elbo": -1.0}, "warnings": []},
+        {"step": 60, "values": {"elbo": -2.0}, "warnings": ["the constraint rate >= 8 is not met: rate is 7"]},
+    ]
+    (folder.path / "pareto").mkdir()
+    front = {"criteria": {"elbo": "max"}, "most": 5, "dropped": {}, "points": points}
+    (folder.path / "pareto" / "front.json").write_text(json.dumps(front))
+    assert last_multipliers(folder, "pareto/step-50") == {"rate>=": [50.0, 48.0, 46.0, 44.0, 42.0]}
+    (met,) = training_findings(folder, "pareto/step-50")
+    assert (met.verdict, "step 50" in met.message) == ("PASS", True)
+    (missed,) = training_findings(folder, "pareto/step-60")
+    assert (missed.verdict, "rate is 7" in missed.message) == ("WARN", True)

@@ -17,6 +17,7 @@ from vaescope.cli.list import list_choices
 from vaescope.cli.push import push
 from vaescope.cli.sample import sample
 from vaescope.cli.schema import schema
+from vaescope.cli.snapshots import snapshots
 from vaescope.cli.train import train
 from vaescope.errors import UserError
 
@@ -31,6 +32,7 @@ app.command()(train)
 app.command()(assess)
 app.command()(diagnose)
 app.command()(sample)
+app.command()(snapshots)
 app.command(name="list")(list_choices)
 app.command()(push)
 app.command()(schema)

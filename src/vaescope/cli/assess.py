@@ -19,19 +19,35 @@ def assess(
     samples: Annotated[int | None, typer.Option(min=1, help="posterior samples per text")] = None,
     texts: Annotated[int | None, typer.Option(min=2, help="assess the first so many texts of the split")] = None,
     labels: Annotated[Path | None, typer.Option(help="a file with one label per text, to read from z")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="a kept model of the run (training.keep), for instance pareto/step-500")
+    ] = None,
+    select: Annotated[
+        str | None, typer.Option(help="the kept model by a rule, for instance best-log-likelihood")
+    ] = None,
     control: Annotated[Path | None, typer.Option(help="run of a language model on these texts, as a baseline")] = None,
 ) -> None:
     """Assess a run, or a file of draws from any model; writes assessment.json beside it.
 
-    The validation split goes to assessment.json, another split to assessment-SPLIT.json. A run is assessed by the suite
+    The validation split goes to assessment.json, another split to assessment-SPLIT.json, a kept model to
+    assessment-step-N.json and assessment-step-N-SPLIT.json. A run is assessed by the suite
     of its configuration (fast by default), a file by all diagnostics that its tensors allow.
     """
     if (run is None) == (draws is None):
         raise typer.BadParameter("give either a run folder or --draws FILE")
+    if (checkpoint is not None) + (select is not None) + (draws is not None) > 1:
+        raise typer.BadParameter("give one of --checkpoint, --select and --draws")
     if draws is not None:
         _assess_file(draws, suite or "full")
     elif run is not None:
-        _assess_run(run, split, {"suite": suite, "samples": samples, "texts": texts, "labels": labels}, control)
+        options = {"suite": suite, "samples": samples, "texts": texts, "labels": labels}
+        _assess_run(run, _checkpoint(run, checkpoint, select), split, options, control)
+
+
+def _checkpoint(run: Path, name: str | None, rule: str | None) -> str:
+    from vaescope.training.keeper import select
+
+    return select(run, rule) if rule is not None else name or "model"
 
 
 def _assess_file(path: Path, suite: str) -> None:
@@ -41,25 +57,30 @@ def _assess_file(path: Path, suite: str) -> None:
     _show(assess_draws(Draws.load(path), suite=suite), title=str(path), folder=path.parent, name="assessment")
 
 
-def _assess_run(path: Path, splits: list[str] | None, options: dict[str, Any], control: Path | None) -> None:
+def _assess_run(
+    path: Path, checkpoint: str, splits: list[str] | None, options: dict[str, Any], control: Path | None
+) -> None:
     from vaescope.assessment.assess import check_suite
     from vaescope.cli.console import progress
     from vaescope.cli.runs import load_run
     from vaescope.model.card import refresh_card
 
     check_suite(options["suite"] or "fast")
-    run = load_run(path)
+    run = load_run(path, checkpoint)
+    final = checkpoint == "model"
+    base = "assessment" if final else f"assessment-{Path(checkpoint).name}"
     compared = None if control is None else load_run(control)
     for split in splits or run.config.assessment.splits:
         with progress(f"assess {split}") as meter:
             assessment = run.assess(split, control=compared, progress=meter, **options)
         _show(
             assessment,
-            title=f"{path} ({split})",
+            title=f"{path} ({split})" if final else f"{path}, {checkpoint} ({split})",
             folder=path,
-            name="assessment" if split == "valid" else f"assessment-{split}",
+            name=base if split == "valid" else f"{base}-{split}",
         )
-    refresh_card(path)
+    if final:
+        refresh_card(path)
 
 
 def _show(assessment: Assessment, *, title: str, folder: Path, name: str) -> None:

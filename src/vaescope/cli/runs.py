@@ -21,12 +21,12 @@ def train_run(config: RunConfig, *, title: str) -> None:
         train(config, progress=meter, examine=validation_examiner(config))
 
 
-def load_run(path: Path) -> Examined:
-    """Read a run folder."""
+def load_run(path: Path, checkpoint: str = "model") -> Examined:
+    """Read a run folder, with its final model or a kept one."""
     from vaescope.study.examine import Examined
 
     _hide_other_bars()
-    return Examined.load(path)
+    return Examined.load(path, checkpoint)
 
 
 def _hide_other_bars() -> None:

@@ -22,4 +22,29 @@ def train(
 
     settings = read_config(config, overrides)
     train_run(settings, title="train")
+    if settings.training.keep is not None:
+        _show_front(settings.out)
     console.print(f"The run is in {settings.out}. Next: vaescope assess {settings.out}", soft_wrap=True)
+
+
+def _show_front(run: Path) -> None:
+    """List the checkpoints that were kept, with what they were kept for."""
+    from rich.table import Table
+
+    from vaescope.cli.console import console
+    from vaescope.report.tables import number
+    from vaescope.training.keeper import read_front
+
+    front, dropped = read_front(run)
+    table = Table(
+        title="kept checkpoints (best of a criterion: *)", title_justify="left", box=None, padding=(0, 2, 0, 0)
+    )
+    table.add_column("checkpoint")
+    for name, criterion in front.criteria.items():
+        table.add_column(f"{name} ({criterion})", justify="right")
+    for point in front.points:
+        cells = [number(point.values[name]) + ("*" if front.best(name) is point else " ") for name in front.criteria]
+        table.add_row(f"pareto/step-{point.step}", *cells)
+    console.print(table)
+    for name, reason in dropped.items():
+        console.print(f"{name} is no criterion: {reason}", markup=False)

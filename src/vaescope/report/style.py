@@ -40,6 +40,13 @@ def axes(width: float = 5.6, height: float = 3.8, columns: int = 1) -> tuple[Fig
         return figure, list(figure.subplots(1, columns, squeeze=False)[0])
 
 
+def grid(width: float, height: float, *, rows: list[float], columns: int) -> tuple[Figure, list[list[Axes]]]:
+    """Return a figure with axes in ``rows``, given by their relative heights, of ``columns`` each."""
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, figure.subplots(len(rows), columns, squeeze=False, height_ratios=rows).tolist()
+
+
 def look(run: int) -> tuple[str, str]:
     """Return the colour and the marker of the run at a position.
 

@@ -37,28 +37,30 @@ class Examined:
         config: its configuration.
         model: its model, in evaluation mode.
         tokenizer: its tokenizer.
+        checkpoint: which of its models it is, a folder of the run.
     """
 
     folder: RunFolder
     config: RunConfig
     model: TransformerVAE
     tokenizer: PreTrainedTokenizerFast
+    checkpoint: str = "model"
 
     @classmethod
-    def load(cls, path: Path) -> Examined:
-        """Read a run folder.
+    def load(cls, path: Path, checkpoint: str = "model") -> Examined:
+        """Read a run folder, with its final model or one that was kept (``pareto/step-500``).
 
         Raises:
-            UserError: not a run folder, or one without a trained model.
+            UserError: not a run folder, or one without that model.
         """
         folder = RunFolder(path)
-        config, model, tokenizer = folder.config, folder.load_model(), folder.load_tokenizer()
+        config, model, tokenizer = folder.config, folder.load_model(checkpoint), folder.load_tokenizer()
         if tokenizer is None:
             raise UserError(f"{path}: no tokenizer/; finish the run with vaescope train")
         device = torch.accelerator.current_accelerator(check_available=True)
         if device is not None:
             torch.nn.Module.to(model, device)
-        return cls(folder, config, model, tokenizer)
+        return cls(folder, config, model, tokenizer, checkpoint)
 
     @cached_property
     def corpus(self) -> Corpus:
@@ -112,7 +114,7 @@ class Examined:
         found = assess(draws, suite=suite, thresholds=settings.thresholds)
         # one number per text is evidence and no result
         metadata = {name: value for name, value in found.metadata.items() if name != "language_model_nll"}
-        findings = worst_first([*found.findings, *training_findings(self.folder)])
+        findings = worst_first([*found.findings, *training_findings(self.folder, self.checkpoint)])
         return replace(found, findings=findings, metadata=metadata)
 
     def _described(self, draws: Draws, tokenized: Tokenized, split: str, labels: Path | None) -> Draws:
@@ -123,11 +125,12 @@ class Examined:
         """
         source: dict[str, Any] = {
             "run": str(self.folder.path),
+            "checkpoint": self.checkpoint,
             "corpus": self.corpus.name,
             "split": split,
             "config": self.config.model_dump(mode="json"),
         }
-        if multipliers := last_multipliers(self.folder):
+        if multipliers := last_multipliers(self.folder, self.checkpoint):
             source["multipliers"] = multipliers
         names = None if labels is None else read_labels(labels, len(tokenized))
         if self.corpus.known is not None and not tokenized.truncated and not tokenized.dropped:

@@ -92,7 +92,7 @@ class Keeper:
 
     def _write(self) -> None:
         """Make the folder say what the front is, and remove what neither it nor the last checkpoint needs."""
-        if not self.front.criteria and not self.folder.exists():
+        if not self.front.criteria and not self.dropped:
             return
         self.folder.mkdir(exist_ok=True)
         content = {
@@ -163,6 +163,14 @@ def read_front(run: Path) -> tuple[Front, dict[str, str]]:
     content = json.loads(file.read_text(encoding="utf-8"))
     criteria = {name: Criterion.parse(name, text) for name, text in content["criteria"].items()}
     return Front(criteria, content["most"]).with_state(content["points"]), content["dropped"]
+
+
+def kept_point(run: Path, name: str) -> Point | None:
+    """Return the validation that a checkpoint such as ``pareto/step-500`` is of; None for one that is not kept."""
+    if not name.startswith(f"{FOLDER}/"):
+        return None
+    front, _ = read_front(run)
+    return next((point for point in front.points if name == f"{FOLDER}/step-{point.step}"), None)
 
 
 def select(run: Path | str, rule: str) -> str:
