@@ -19,6 +19,8 @@ from torch import Tensor
 from vaescope.estimators.gaussian import LOG_2PI
 
 _ROWS, _COLUMNS = 512, 1024
+_SMALLEST = -80.0
+"""Smallest exponent taken: exp(-80) = 2e-35 adds nothing to a sum above 1, below exp(-87) floats are slow to make."""
 
 
 def log_aggregate(z_MD: Tensor, mean_ND: Tensor, std_ND: Tensor) -> Tensor:
@@ -118,7 +120,7 @@ def _log_sum_exp(tile: Tensor) -> Tensor:
     """Log-sum-exp over the last dimension, overwriting the tile: the exponentials are in float32."""
     lowest = torch.finfo(tile.dtype).min
     highest = tile.amax(-1, keepdim=True).clamp_min_(lowest)
-    sums = tile.sub_(highest).float().exp_().sum(-1)
+    sums = tile.sub_(highest).clamp_min_(_SMALLEST).float().exp_().sum(-1)
     return sums.double().log_().add_(highest.squeeze(-1))
 
 
