@@ -19,7 +19,6 @@ from vaescope.errors import UserError
 from vaescope.estimators.aggregate import log_aggregate
 from vaescope.estimators.gaussian import log_density, standard_log_density
 from vaescope.report.style import FAINT, INK, PALETTE, grid
-from vaescope.report.tables import number
 from vaescope.training.snapshots import Snapshot
 
 MOST = 8
@@ -46,7 +45,7 @@ def figure(runs: Mapping[str, Sequence[Snapshot]]) -> Figure:
         UserError: the runs have no step in common.
     """
     steps = common_steps(runs)
-    picture, axes = grid(0.6 + 1.5 * len(steps), 3.5 * len(runs), rows=[1.6, 1.0] * len(runs), columns=len(steps))
+    picture, axes = grid(0.6 + 1.5 * len(steps), 3.9 * len(runs), rows=[1.6, 1.0] * len(runs), columns=len(steps))
     for i, (name, snapshots) in enumerate(runs.items()):
         chosen = [next(s for s in snapshots if s.step == step) for step in steps]
         _run_rows(axes[2 * i], axes[2 * i + 1], name, chosen, PALETTE[i % len(PALETTE)])
@@ -100,9 +99,7 @@ def _run_rows(above: Sequence[Axes], below: Sequence[Axes], name: str, chosen: l
         _plane(ax, snapshot, pair, limit, colour)
         _units(margin, snapshot, pair, limit, min(top, 1.6), colour)
         ax.set_title(_title(snapshot), fontsize=8.5, color=INK)
-        if ax is not above[0]:
-            ax.tick_params(labelleft=False)
-            margin.tick_params(labelleft=False)
+        ax.tick_params(labelbottom=False, labelleft=ax is above[0])
     above[0].set_ylabel(f"{name}\nunit {pair[-1]}", color=INK)
     below[0].set_ylabel("density", color=INK)
 
@@ -112,7 +109,7 @@ def _title(snapshot: Snapshot) -> str:
         return f"step {snapshot.step}"
     found = numbers(snapshot)
     kl = found["marginal_kl"]
-    return f"step {snapshot.step}\nrate {number(found['rate'].value)}\nmarg. KL {number(kl.low)} to {number(kl.high)}"
+    return f"step {snapshot.step}\nrate {found['rate'].value:.2f}\nmarginal KL\n{kl.low:.2f} to {kl.high:.2f}"
 
 
 def _reach(snapshot: Snapshot, pair: list[int]) -> float:
@@ -133,7 +130,9 @@ def _plane(ax: Axes, snapshot: Snapshot, pair: list[int], limit: float, colour: 
     levels = [*highest_density(density_GG, (line_G[1] - line_G[0]).item() ** 2), 1.01 * density_GG.max().item()]
     shades = [to_rgba(colour, alpha) for alpha in (0.3, 0.65)]
     ax.contourf(line_G.numpy(), line_G.numpy(), density_GG.numpy(), levels=levels, colors=shades)
-    ax.scatter(mean_N2[:DOTS, 0], mean_N2[:DOTS, 1], s=1.5, color=INK, lw=0, rasterized=True)
+    # texts come by length, so the dots are of every so-manieth
+    dots_N2 = mean_N2[:: max(1, len(mean_N2) // DOTS)]
+    ax.scatter(dots_N2[:, 0], dots_N2[:, 1], s=1.5, color=INK, lw=0, rasterized=True)
     if snapshot.prior_z is None:
         for mass in MASSES:
             ax.add_patch(Circle((0, 0), math.sqrt(-2 * math.log(1 - mass)), fill=False, ls="--", lw=0.9, ec=INK))
@@ -148,14 +147,14 @@ def _plane(ax: Axes, snapshot: Snapshot, pair: list[int], limit: float, colour: 
             rasterized=True,
             zorder=0,
         )
-    ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel=f"unit {pair[0]}")
+    ax.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel=f"unit {pair[0]}", box_aspect=1)
 
 
 def highest_density(density: Tensor, cell: float) -> list[float]:
     """Return the levels above which a density on a grid holds ``MASSES``, the lower level first.
 
     >>> highest_density(torch.tensor([0.1, 0.6, 0.3]), 1.0)
-    [0.300..., 0.600...]
+    [0.1000..., 0.6000...]
     """
     falling = density.flatten().double().sort(descending=True).values
     held = falling.cumsum(0) * cell
@@ -181,7 +180,7 @@ def _units(ax: Axes, snapshot: Snapshot, pair: list[int], limit: float, top: flo
 
 def _margins(snapshot: Snapshot, limit: float) -> tuple[Tensor, Tensor]:
     """Return a grid ``[G]`` and the density of q(z_d) of every unit on it, ``[D, G]``."""
-    line_G = torch.linspace(-limit, limit, 2 * GRID, dtype=torch.float64)
+    line_G = torch.linspace(-limit, limit, GRID, dtype=torch.float64)
     pairs = zip(snapshot.posterior_mean.double().mT, snapshot.posterior_std.double().mT, strict=True)
     margins = [log_aggregate(line_G[:, None], mean_N[:, None], std_N[:, None]).exp() for mean_N, std_N in pairs]
     return line_G, torch.stack(margins)
