@@ -98,13 +98,14 @@ def autocast(model: Model, precision: str) -> AbstractContextManager[Any]:
 
 @contextmanager
 def evaluating(model: Model) -> Iterator[None]:
-    """Dropout off, and afterwards the mode of the model as it was."""
+    """Dropout off, and afterwards the mode of every module as it was: in training an encoder has its dropout off."""
     if not isinstance(model, torch.nn.Module):
         yield
         return
-    was_training = model.training
+    were_training = {module: module.training for module in model.modules()}
     model.eval()
     try:
         yield
     finally:
-        model.train(was_training)
+        for module, was_training in were_training.items():
+            module.training = was_training
