@@ -8,8 +8,10 @@ import sys
 
 import pytest
 
+from vaescope.training.keeper import read_front
 from vaescope.training.loop import train
 from vaescope.training.run_folder import RunFolder
+from vaescope.training.snapshots import load_snapshots
 
 CODE = (
     "import sys; from vaescope.config import RunConfig; from vaescope.training.loop import train;"
@@ -53,12 +55,16 @@ SEVERAL = {
     [{"preset": "mdr", "rate": 2.0}, {"preset": "autoencoder"}, SEVERAL, "iwae", {"preset": "lagging", "most": 4}],
 )
 def test_two_processes_equal_one(tmp_path, make_config, preset):
-    options = {"objective": preset, "steps": 10, "patience": 5, "samples": 2}
+    keep = {"criteria": {"elbo": "max", "rate": "near 2"}}
+    options = {"objective": preset, "steps": 10, "patience": 5, "samples": 2, "keep": keep, "snapshots": [0, 10]}
     configs = [make_config(tmp_path / name, accumulate=a, **options) for name, a in (("one", 4), ("two", 2))]
     for config in configs:
         config.model.tie = "lagging" not in str(preset)
     one, two = train(configs[0]), run_as_two(configs[1], tmp_path / "config.json")
     assert one.status == two.status
+    fronts = [[point.step for point in read_front(run.path)[0].points] for run in (one, two)]
+    assert fronts[0] == fronts[1] != []
+    assert len(load_snapshots(two.path)) == 2
     for a, b in zip(one.metrics(), two.metrics(), strict=True):
         for key in ("loss", "rate", "distortion", "gradient", "objective", "multipliers", "step"):
             if key in a:
