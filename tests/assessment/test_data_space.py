@@ -84,7 +84,9 @@ def test_simulations_depend_on_the_seed_and_not_on_batches(everything):
     assert again.resampled == simulations.resampled
     torch.testing.assert_close(again.log_p_x_z, simulations.log_p_x_z)
     ended = simulations.finished
-    torch.testing.assert_close(again.draws.log_weights[:, ended], simulations.draws.log_weights[:, ended])
+    # float64 differences of float32 log-probabilities, which other batches add up in another order
+    weights, expected = again.draws.log_weights[:, ended], simulations.draws.log_weights[:, ended]
+    torch.testing.assert_close(weights, expected, rtol=1e-5, atol=1e-5)
     assert simulate(model, Speller(), draws, count=66, seed=1).strings != simulations.strings
 
 
