@@ -19,6 +19,7 @@ from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.findings import Finding, worst_first
 from vaescope.assessment.identities import estimate_identities, evidence_identities
 from vaescope.assessment.panel import Panel
+from vaescope.assessment.per_text import PerText
 from vaescope.assessment.simulations import Simulations
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import UserError, unknown
@@ -39,6 +40,7 @@ class Assessment:
         skipped: why a diagnostic did not run, by name.
         metadata: sizes, thresholds, versions, and what the draws say of their origin (split, run, seed).
         figures: the pictures of the diagnostics by name.
+        per_text: the numbers of each single text, for comparisons of models; not part of the JSON.
     """
 
     estimates: dict[str, Estimate]
@@ -46,6 +48,7 @@ class Assessment:
     skipped: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, Figure] = field(default_factory=dict, repr=False)
+    per_text: PerText | None = field(default=None, repr=False)
 
     @property
     def collapsed(self) -> bool:
@@ -63,11 +66,13 @@ class Assessment:
         return _finite(content)
 
     def save(self, folder: Path | str, *, name: str = "assessment", figures: Iterable[str] = ("svg",)) -> Path:
-        """Write ``NAME.json`` into the folder and each figure, in each of the formats, into ``NAME-figures``."""
+        """Write ``NAME.json``, ``NAME-texts.safetensors`` and, into ``NAME-figures``, each figure in each format."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{name}.json"
         path.write_text(json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        if self.per_text is not None:
+            self.per_text.save(folder / f"{name}-texts.safetensors")
         for diagnostic, figure in self.figures.items():
             for suffix in figures:
                 target = folder / f"{name}-figures" / f"{diagnostic}.{suffix}"
@@ -131,6 +136,7 @@ def assess(
         skipped=skipped,
         metadata={**_metadata(draws, table), "suite": suite},
         figures={n: f for n, d in ran.items() if (f := d.figure(draws, estimates)) is not None},
+        per_text=PerText.of(draws),
     )
 
 
