@@ -65,7 +65,7 @@ def estimates(file: Path) -> dict[str, Any]:
 
 
 def mmd(texts: PerText) -> dict[str, float]:
-    """Return MMD^2 of one z ~ q(z|x) per text and as many of the prior, kernel by the median heuristic, with its error."""
+    """Return MMD^2 of one z ~ q(z|x) per text and as many of the prior (median heuristic), with its error."""
     generator = torch.Generator().manual_seed(0)
     n, d = min(ENCODINGS, len(texts.tokens)), texts.posterior_mean.shape[1]
     noise_2ND = torch.randn((2, n, d), generator=generator, dtype=torch.float64)
@@ -83,7 +83,7 @@ def trajectory(folder: Path) -> list[tuple[int, float]]:
 
 
 def against(texts: dict[str, PerText], ours: str, theirs: str) -> dict[str, tuple[float, float]] | None:
-    """Return the mean difference and its standard error over the same sentences, or None where there is no such pair."""
+    """Return the mean difference and its standard error over the same sentences, None where there is no pair."""
     if theirs not in texts or ours == theirs:
         return None
     if texts[ours].panel != texts[theirs].panel:
