@@ -86,7 +86,8 @@ def log_likelihood(
     """
     texts, tokens = batch.input_ids.shape
     # a token is predicted from the one before it, in a rectangle without the last column
-    packing = Packing(batch.predicted - batch.predicted // tokens - 1, texts, tokens - 1)
+    before, spare = (of - of // tokens - 1 for of in (batch.predicted, batch.padding))
+    packing = Packing.rounded(before, spare, texts, tokens - 1)
     states_NTH = conditioned_states(
         decoder,
         batch.input_ids[:, :-1],
