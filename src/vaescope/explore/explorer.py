@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.distributions import Independent, kl_divergence
 
 from vaescope.assessment.assess import assess
-from vaescope.assessment.scoring import noise, score
+from vaescope.assessment.scoring import score
 from vaescope.assessment.sweep import sweep
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError, unknown
-from vaescope.explore.latent_map import LatentMap, rates
+from vaescope.explore.latent_map import LatentMap, rates, samples_of
 from vaescope.model.encoder import diagonal_gaussian
 from vaescope.model.latent_space import TOKENS_AT_ONCE, LatentSpace
 from vaescope.model.paths import PATHS
@@ -30,6 +30,9 @@ JUDGED_TEXTS = 500
 
 SAMPLES = 32
 """Posterior samples behind the distortion of one text."""
+
+RATE_SAMPLES = 1_000
+"""Posterior samples behind the rate of one text under a prior without a closed form."""
 
 SHOWN_SAMPLES = 3
 """Sampled reconstructions of one text."""
@@ -157,11 +160,10 @@ class Explorer:
         """Posterior, rate, distortion, reconstructions of each text; ``read`` is what the length limit left of it."""
         mean_ND, std_ND = posterior.base_dist.loc, posterior.base_dist.scale
         tokenized = tokenize(texts, self.vae.tokenizer, max_length=self.vae.model.config.text_length)
-        count, size = mean_ND.shape
-        z_SND = mean_ND + std_ND * noise(0, torch.arange(count), SAMPLES, size)
+        z_SND = samples_of(posterior, SAMPLES)
         distortion_SN = -score(self.vae.model, tokenized, z_SND, group_tokens=TOKENS_AT_ONCE)
-        rate_N, units_ND = rates(self.vae, posterior, z_SND)
-        sampled = [self.vae.decode(z_SND[:SHOWN_SAMPLES, row], temperature=1.0, seed=row) for row in range(count)]
+        rate_N, units_ND = rates(self.vae, posterior, RATE_SAMPLES)
+        sampled = [self.vae.decode(z_SND[:SHOWN_SAMPLES, row], temperature=1.0, seed=row) for row in range(len(texts))]
         return [
             {
                 "text": text,

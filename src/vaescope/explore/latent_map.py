@@ -24,7 +24,7 @@ PRIOR_POINTS = 500
 """Samples that stand for a prior that is not N(0, I)."""
 
 RATE_SAMPLES = 16
-"""Posterior samples behind the rate of a text under a prior without a closed form."""
+"""Posterior samples behind the rate of a text on the map under a prior without a closed form."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,7 @@ class LatentMap:
             UserError: no text, or an empty one.
         """
         posterior = vae.encode(texts)
-        mean_ND, std_ND = posterior.base_dist.loc, posterior.base_dist.scale
-        z_SND = mean_ND + std_ND * noise(0, torch.arange(len(texts)), RATE_SAMPLES, mean_ND.shape[1])
-        rate_N, units_ND = rates(vae, posterior, z_SND)
+        rate_N, units_ND = rates(vae, posterior, RATE_SAMPLES)
         tokenized = tokenize(list(texts), vae.tokenizer, max_length=vae.model.config.text_length)
         standard = vae.model.config.prior_options[0] == "standard"
         return cls(
@@ -68,7 +66,7 @@ class LatentMap:
             posterior=posterior,
             length=(tokenized.lengths - 1).tolist(),
             rate=rate_N.tolist(),
-            activity=(mean_ND.var(0) if units_ND is None else units_ND.mean(0)).tolist(),
+            activity=(posterior.mean.var(0) if units_ND is None else units_ND.mean(0)).tolist(),
             prior_points=None if standard else sample_prior(vae.model.prior, PRIOR_POINTS, 0),
             labels=None if labels is None else list(labels),
         )
@@ -123,15 +121,22 @@ class LatentMap:
         return [f"component {i + 1} ({shares[i]:.0%} of the variance)" for i in range(2)], directions_2D
 
 
-def rates(vae: LatentSpace, posterior: Independent, z_SND: Tensor) -> tuple[Tensor, Tensor | None]:
+def samples_of(posterior: Independent, samples: int) -> Tensor:
+    """Return the same samples of q(z|x) each time, ``[S, N, D]``."""
+    mean_ND, std_ND = posterior.base_dist.loc, posterior.base_dist.scale
+    return mean_ND + std_ND * noise(0, torch.arange(len(mean_ND)), samples, mean_ND.shape[1])
+
+
+def rates(vae: LatentSpace, posterior: Independent, samples: int) -> tuple[Tensor, Tensor | None]:
     r"""Return KL(q(z|x) || p(z)) of each text, ``[N]``, and by unit, ``[N, D]``, where there is a closed form.
 
-    Elsewhere it is the mean of :math:`\log q(z|x) - \log p(z)` over the samples, and the units are None.
+    Elsewhere it is the mean of :math:`\log q(z|x) - \log p(z)` over samples, and the units are None.
     """
     prior = vae.model.prior
     with torch.inference_mode():
         units_ND = prior.rate(posterior)
         if units_ND is not None:
             return units_ND.sum(1), units_ND
+        z_SND = samples_of(posterior, samples)
         log_p_SN = torch.stack([prior.log_prob(z_ND.to(vae.model.device)).float().cpu() for z_ND in z_SND])
         return (posterior.log_prob(z_SND) - log_p_SN).mean(0), None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import socket
 import threading
@@ -109,8 +110,10 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError(f"{host}:{port}: {reason}; give another --port (0 takes a free one) or --host") from error
+        if error.errno == errno.EADDRINUSE:
+            raise UserError(f"port {port} of {host} is taken; give another with --port (0 takes a free one)") from error
+        reason = error.strerror or error
+        raise UserError(f"cannot listen on port {port} of {host}: {reason}; give another --port or --host") from error
 
 
 def serve(app: Starlette, listening: socket.socket) -> None:

@@ -13,7 +13,7 @@ export function svg(tag, attributes = {}, ...children) {
 // q(z|x) of each unit: its mean and one standard deviation to either side, before one and two of the prior's;
 // below, what the unit costs. `units` says which units, in which order.
 export function posteriorChart(text, units, standardPrior) {
-  const width = 340, top = 4, height = 84, below = 26, left = 22, right = width - 4;
+  const width = 340, top = 4, height = 104, below = 30, left = 22, right = width - 4;
   const highest = Math.max(3, ...units.map((d) => Math.abs(text.mean[d]) + text.std[d]));
   const y = (value) => top + height / 2 - value / highest * height / 2;
   const step = (right - left) / units.length, x = (i) => left + step * (i + .5);
@@ -26,7 +26,7 @@ export function posteriorChart(text, units, standardPrior) {
     chart.append(svg("line", { x1: left, x2: right, y1: y(tick), y2: y(tick), class: "axis" }),
       svg("text", { x: left - 5, y: y(tick) + 4, "text-anchor": "end" }, tick));
   }
-  const base = top + height + below, dearest = Math.max(1e-9, ...(text.unit_rates ?? []));
+  const base = top + height + below, dearest = Math.max(1, ...(text.unit_rates ?? []));
   units.forEach((d, i) => {
     const { mean: { [d]: mean }, std: { [d]: std } } = text, rate = text.unit_rates?.[d];
     const column = svg("g", {}, svg("title", {}, `z[${d}]: mean ${mean.toFixed(2)}, std ${std.toFixed(2)}`
@@ -42,6 +42,9 @@ export function posteriorChart(text, units, standardPrior) {
     chart.append(column);
   });
   chart.append(svg("line", { x1: left, x2: right, y1: base, y2: base, class: "axis" }));
+  if (text.unit_rates) {
+    chart.append(svg("text", { x: left - 5, y: base - below + 15, "text-anchor": "end" }, Number(dearest.toPrecision(2))));
+  }
   return chart;
 }
 
@@ -60,7 +63,7 @@ export function groups(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const cuts = [...Array(BINS - 1).keys()].map((i) => sorted[Math.floor((i + 1) * sorted.length / BINS)]);
   const bin = (value) => cuts.filter((cut) => value >= cut).length;
-  const show = (value) => Number.isInteger(value) ? value : value.toFixed(1);
+  const show = (value) => Number.isInteger(value) ? value : Number(value.toPrecision(2));
   const members = [...Array(BINS).keys()].map((i) => sorted.filter((value) => bin(value) === i));
   const legend = members.map((m, i) => [`s${i}`, m]).filter(([, m]) => m.length)
     .map(([c, m]) => [c, m[0] === m.at(-1) ? `${show(m[0])}` : `${show(m[0])} – ${show(m.at(-1))}`]);
@@ -75,7 +78,7 @@ export class LatentMap {
 
   draw(seen, colour) {
     this.seen = seen;
-    const width = 520, height = 350, edge = 26;
+    const width = 520, height = 410, edge = 26;
     const all = [...seen.points, ...(seen.prior ?? [[-2.1, -2.1], [2.1, 2.1]])];
     const reach = Math.max(...all.flat().map(Math.abs)) * 1.05, scale = (height - 2 * edge) / 2 / reach;
     this.x = (value) => width / 2 + value * scale;
@@ -88,13 +91,13 @@ export class LatentMap {
     picture.append(
       svg("line", { x1: edge, x2: width - edge, y1: this.y(0), y2: this.y(0), class: "axis" }),
       svg("line", { x1: this.x(0), x2: this.x(0), y1: edge / 2, y2: height - edge, class: "axis" }),
-      svg("text", { x: width - edge, y: this.y(0) - 5, "text-anchor": "end" }, seen.names[0]),
+      svg("text", { x: width - 2, y: this.y(0) - 5, "text-anchor": "end" }, seen.names[0]),
       svg("text", { x: this.x(0) + 5, y: edge / 2 + 4 }, seen.names[1]));
     for (const [x, y] of seen.prior ?? []) picture.append(this.#circle(x, y, 1.5, "sample"));
     for (const [i, [x, y]] of seen.points.entries()) picture.append(this.#circle(x, y, 2.6, `dot ${classes[i]}`));
     for (const sd of seen.prior ? [] : [1, 2]) {
       picture.append(this.#circle(0, 0, sd * scale, "contour"),
-        svg("text", { x: this.x(sd * .707) + 3, y: this.y(sd * .707) - 2 }, `${sd} sd`));
+        svg("text", { x: this.x(sd * .707) + 3, y: this.y(sd * .707) - 2, class: "over" }, `${sd} sd`));
     }
     picture.append(this.marks, this.ring);
     picture.addEventListener("pointermove", (event) => this.#point(event));
@@ -118,7 +121,7 @@ export class LatentMap {
     const line = path.map(at).map(([x, y]) => `${this.x(x)},${this.y(y)}`).join(" ");
     this.marks.replaceChildren(svg("polyline", { points: line, class: "way" }), ...marks.flatMap(({ z, tone, letter }) => {
       const [x, y] = at(z);
-      return [this.#circle(x, y, letter ? 8 : 6, `mark ${tone}`),
+      return [this.#circle(x, y, letter ? 8 : 12, `mark ${tone}`),
         svg("text", { x: this.x(x), y: this.y(y), class: "label" }, letter)];
     }));
   }

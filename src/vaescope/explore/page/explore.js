@@ -5,6 +5,7 @@ import { LatentMap, posteriorChart } from "./charts.js";
 const WAIT = 120;     // ms after the last movement of a slider until it is decoded
 const SLIDERS = 8;    // units with a slider
 const CHARTED = 32;   // units in the chart of a posterior
+const HINT = "Hover over a point to read its text; click to make it text A. The ring is z.";
 const byId = (id) => document.getElementById(id);
 const state = { start: null, compared: null, z: null, map: null };
 const latest = {};
@@ -60,7 +61,7 @@ function showText(index, text) {
   }));
   const units = state.start.order.slice(0, CHARTED);
   place.querySelector(".chart").replaceChildren(posteriorChart(text, units, state.start.prior === "standard"));
-  place.querySelector("h3 span").textContent = `log p(x|z) ${nats(text.reconstruction.log_p_x_z)}`;
+  place.querySelector(".score").textContent = `log p(x|z) ${nats(text.reconstruction.log_p_x_z)}`;
   place.querySelector(".quote").textContent = ending(text.reconstruction);
   place.querySelector("ul").replaceChildren(...text.samples.map((sample) => make("li", sample)));
 }
@@ -148,7 +149,7 @@ async function showMap() {
 
 function hovered(i) {
   const { seen } = state.map;
-  byId("hover").textContent = i < 0 ? "Hover over a point to read its text; click to make it text A."
+  byId("hover").textContent = i < 0 ? HINT
     : `${seen.texts[i]}  (${seen.length[i]} tokens, rate ${nats(seen.rate[i])}${seen.label ? `, label ${seen.label[i]}` : ""})`;
 }
 
@@ -166,7 +167,7 @@ function makeTexts() {
     box.id = `box${i}`;
     place.querySelector("label").htmlFor = box.id;
     box.value = text;
-    box.addEventListener("change", compare);
+    box.addEventListener("change", () => { if (box.value.trim() !== state.compared?.texts[i].text) compare(); });
     box.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey) return;
       event.preventDefault();
@@ -186,6 +187,7 @@ async function begin() {
   byId("collapse").hidden = !start.collapse;
   byId("colour").replaceChildren(...start.colours.map((colour) => make("option", colour)));
   state.map = new LatentMap(byId("map"), { hovered, chosen });
+  hovered(-1);
   makeTexts();
   makeSliders();
   for (const id of ["steps", "path"]) byId(id).addEventListener("change", compare);
