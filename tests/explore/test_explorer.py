@@ -148,6 +148,17 @@ def test_map_by_units_and_by_components(explorer):
         explorer.map.seen("unit")
 
 
+@pytest.mark.parametrize("view", ["units", "components"])
+def test_map_of_one_unit_is_a_line(view):
+    texts = ["a text", "another text", "no text"]
+    tokenizer = train_bpe(texts, 300)
+    vae = LatentSpace(build_model(ModelConfig(latent_size=1), tokenizer, max_length=16).eval(), tokenizer)
+    seen = LatentMap.of(vae, texts).seen(view)
+    x_N, y_N = torch.tensor(seen["points"]).T
+    assert torch.equal(x_N.abs(), vae.encode(texts).mean.abs()[:, 0])
+    assert not y_N.any()
+
+
 def test_labels_are_the_causes_or_those_of_a_file(run, explorer, tmp_path):
     assert explorer.start()["colours"] == ["label", "rate", "length"]
     (tmp_path / "labels.txt").write_text("\n".join(["yes", "no"] * 20), encoding="utf-8")

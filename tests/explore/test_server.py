@@ -155,4 +155,4 @@ def test_command(run, monkeypatch, host, browser):
     assert where == host
     assert f"http://{host}:{port}" in done.stdout
     assert opened == ([f"http://{host}:{port}"] if browser else [])
-    assert ("everybody who can reach" in done.stderr) == (host == "0.0.0.0")
+    assert ("everybody who can reach this port can use the model" in done.stderr) == (host == "0.0.0.0")

@@ -30,7 +30,9 @@ def explore(
     logging.disable_progress_bar()
     with listen(host, port) as listening:
         if host not in LOCAL:
-            typer.secho(f"everybody who can reach {host} on this port can use the model", fg="yellow", err=True)
+            typer.secho(
+                f"{host}: everybody who can reach this port can use the model and read the texts", fg="yellow", err=True
+            )
         typer.echo(f"{run}: encoding the validation texts")
         app = application(Explorer.load(run, labels), host)
         name = f"[{host}]" if ":" in host else host

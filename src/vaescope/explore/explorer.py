@@ -148,9 +148,9 @@ class Explorer:
         """Greedy decoding of each point, with the log-probabilities of the text and of the point."""
         model = self.vae.model
         with torch.inference_mode():
-            z = z_ND.to(model.device, model.dtype)
+            z = z_ND.to(model.device)
             log_p_z_N = model.prior.log_prob(z).tolist()
-            drawn = model.sample(z, temperature=0.0)
+            drawn = model.sample(z.to(model.dtype), temperature=0.0)
         texts = self.vae.tokenizer.batch_decode(drawn.input_ids, skip_special_tokens=True)
         rows = zip(z_ND.tolist(), texts, drawn.log_prob.tolist(), log_p_z_N, drawn.finished.tolist(), strict=True)
         names = ("z", "text", "log_p_x_z", "log_p_z", "finished")

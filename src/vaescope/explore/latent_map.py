@@ -94,6 +94,8 @@ class LatentMap:
         if view not in VIEWS:
             raise unknown("view", view, VIEWS)
         names, directions_2D = self._units() if view == "units" else self._components
+        if len(names) == 1:  # a model of one unit is seen as a line
+            names, directions_2D = [*names, ""], torch.cat([directions_2D, torch.zeros_like(directions_2D)])
         return {
             "names": names,
             "directions": directions_2D.tolist(),
@@ -106,19 +108,16 @@ class LatentMap:
         }
 
     def _units(self) -> tuple[list[str], Tensor]:
-        units = (self.order * 2)[:2]
-        directions_2D = torch.eye(len(self.activity))[units]
-        return [f"z[{unit}]" for unit in units], directions_2D
+        units = self.order[:2]
+        return [f"z[{unit}]" for unit in units], torch.eye(len(self.activity))[units]
 
     @cached_property
     def _components(self) -> tuple[list[str], Tensor]:
         mean_ND = self.posterior.mean
         _, scales, directions_RD = torch.linalg.svd(mean_ND - mean_ND.mean(0), full_matrices=False)
         shares = scales.square() / scales.square().sum().clamp_min(1e-30)
-        directions_2D = directions_RD[:2]
-        if len(directions_2D) < 2:
-            directions_2D, shares = directions_RD.repeat(2, 1), shares.repeat(2)
-        return [f"component {i + 1} ({shares[i]:.0%} of the variance)" for i in range(2)], directions_2D
+        names = [f"component {i + 1} ({share:.0%} of the variance)" for i, share in enumerate(shares[:2])]
+        return names, directions_RD[:2]
 
 
 def samples_of(posterior: Independent, samples: int) -> Tensor:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, FiniteFloat, ValidationError
 
 from vaescope.errors import UserError
-from vaescope.explore.explorer import Explorer
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.middleware.base import RequestResponseEndpoint
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from vaescope.explore.explorer import Explorer
 
 PAGE = Path(__file__).parent / "page"
 LOCAL = ("127.0.0.1", "localhost", "::1")
