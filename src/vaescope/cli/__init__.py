@@ -12,6 +12,7 @@ from vaescope.cli.assess import assess
 from vaescope.cli.convert_reference import convert_reference
 from vaescope.cli.demo import demo
 from vaescope.cli.diagnose import diagnose
+from vaescope.cli.explore import explore
 from vaescope.cli.latent import COMMANDS as LATENT_COMMANDS
 from vaescope.cli.list import list_choices
 from vaescope.cli.push import push
@@ -37,7 +38,7 @@ app.command(name="list")(list_choices)
 app.command()(push)
 app.command()(schema)
 app.command(name="convert-reference")(convert_reference)
-for _command in LATENT_COMMANDS:
+for _command in (*LATENT_COMMANDS, explore):
     app.command(rich_help_panel="Latent space")(_command)
 
 
