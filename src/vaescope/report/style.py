@@ -59,8 +59,13 @@ def look(run: int) -> tuple[str, str]:
 
 
 def legend(figure: Figure) -> None:
-    """Name the runs above the axes, where no point can be hidden."""
-    figure.legend(loc="outside upper center", ncols=4, frameon=False, labelcolor=INK)
+    """Name the runs above the axes, where no point can be hidden, in as many columns as their names leave room for."""
+    _, labels = figure.axes[0].get_legend_handles_labels()
+    widest = max((len(label) for label in labels), default=0)
+    columns = max(1, min(5, int(16 * figure.get_figwidth() / (widest + 7))))
+    figure.legend(
+        loc="outside upper center", ncols=columns, frameon=False, labelcolor=INK, fontsize=9, columnspacing=1.2
+    )
 
 
 def svg(figure: Figure, name: str) -> str:

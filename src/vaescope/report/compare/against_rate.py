@@ -14,16 +14,19 @@ from vaescope.report.compare.runs import Comparison, Run
 from vaescope.report.plane import elbo_lines, entropy_line
 from vaescope.report.style import FAINT, INK, axes, legend
 
+SIZE = (6.0, 4.2)
+"""Of each figure, so that they stand side by side."""
+
 RATE = "rate R (nats per text)"
 Reader = Callable[[Run], Estimate | None]
 
 
 def rate_distortion(comparison: Comparison) -> Figure:
     """Draw the plane: runs with standard errors, lines of equal ELBO, D of the language model, R + D = H if known."""
-    figure, (ax,) = axes(6.4, 4.6)
+    figure, (ax,) = axes(*SIZE)
     _points(ax, comparison, lambda run: run.estimate("distortion"))
     _frame(ax, comparison)
-    elbo_lines(ax)
+    elbo_lines(ax, least=comparison.entropy)
     if comparison.language_model is not None:
         value = comparison.language_model.assessment.estimates["distortion"].value
         ax.axhline(value, color=INK, ls="--", lw=1, label="language model, −log p(x)")
@@ -35,7 +38,7 @@ def rate_distortion(comparison: Comparison) -> Figure:
 
 def log_likelihood(comparison: Comparison) -> Figure:
     """Draw the importance-weighted bound on log p(x) over the rate, the language model and -H where known."""
-    figure, (ax,) = axes()
+    figure, (ax,) = axes(*SIZE)
     _points(ax, comparison, lambda run: run.estimate("log_likelihood"))
     model = comparison.language_model
     if model is not None and (estimate := model.estimate("log_likelihood")) is not None:
@@ -48,7 +51,7 @@ def log_likelihood(comparison: Comparison) -> Figure:
 
 def marginal_kl(comparison: Comparison) -> Figure:
     """Draw the interval of KL(q(z) || p(z)) over the rate; on the diagonal all rate is marginal KL."""
-    figure, (ax,) = axes()
+    figure, (ax,) = axes(*SIZE)
     _points(ax, comparison, lambda run: run.estimate("marginal_kl"))
     highs = [kl.high for run in comparison.drawn if (kl := run.estimate("marginal_kl")) is not None]
     ax.axline((0, 0), slope=1, color=FAINT, ls=":", lw=1)
@@ -58,7 +61,7 @@ def marginal_kl(comparison: Comparison) -> Figure:
 
 def information(comparison: Comparison) -> Figure:
     """Draw the interval of I(X;Z) over the rate with the ceiling log N; on the diagonal all rate is information."""
-    figure, (ax,) = axes()
+    figure, (ax,) = axes(*SIZE)
     _points(ax, comparison, lambda run: run.estimate("mutual_information"))
     found = [i for run in comparison.drawn if (i := run.estimate("mutual_information")) is not None]
     for n in sorted({estimate.n for estimate in found}):
@@ -71,15 +74,19 @@ def information(comparison: Comparison) -> Figure:
 
 def target(comparison: Comparison) -> Figure:
     """Draw the realised rate over the target of the objective; on the diagonal the target is met."""
-    figure, (ax,) = axes()
+    figure, (ax,) = axes(*SIZE)
     runs = [run for run in comparison.drawn if run.target is not None]
+    right = 1.1 * max(run.target or 0 for run in runs)
+    families = list(dict.fromkeys(run.family for run in runs))
     for run in runs:
+        assert run.target is not None
         colour, marker = comparison.looks[run.family]
         estimate = run.assessment.estimates["rate"]
-        ax.errorbar(run.target, estimate.value, 1.96 * estimate.se, color=colour, marker=marker, ms=6, ls="")
+        # families stand side by side, or those that meet their targets would hide each other
+        aside = (families.index(run.family) - (len(families) - 1) / 2) * 0.015 * right
+        ax.errorbar(run.target + aside, estimate.value, 1.96 * estimate.se, color=colour, marker=marker, ms=5, ls="")
     _name_families(ax, comparison, runs)
     ax.axline((0, 0), slope=1, color=FAINT, ls=":", lw=1)
-    right = 1.1 * max(run.target or 0 for run in runs)
     ax.set(xlim=(0, right), ylim=(0, 1.1 * max([right / 1.1, *(run.rate for run in runs)])))
     ax.set(xlabel="target rate (nats per text)", ylabel=RATE)
     legend(figure)
@@ -88,7 +95,7 @@ def target(comparison: Comparison) -> Figure:
 
 def pareto(comparison: Comparison) -> Figure:
     """Draw log-likelihood over the marginal KL and join the runs that no other beats in both."""
-    figure, (ax,) = axes()
+    figure, (ax,) = axes(*SIZE)
     _points(ax, comparison, lambda run: run.estimate("log_likelihood"), x=lambda run: run.estimate("marginal_kl"))
     front = [run for run in comparison.front if run in comparison.drawn]
     places = sorted((run.assessment.estimates["marginal_kl"].value, _likelihood(run)) for run in front)
@@ -116,14 +123,14 @@ def _points(ax: Axes, comparison: Comparison, y: Reader, *, x: Reader = lambda r
     for run, across, up in found:
         colour, marker = comparison.looks[run.family]
         if up.kind == "interval":
-            ax.plot([across.value] * 2, [up.low, up.high], color=colour, lw=4, alpha=0.4, solid_capstyle="butt")
+            ax.plot([across.value] * 2, [up.low, up.high], color=colour, lw=5, alpha=0.4, solid_capstyle="butt")
         else:
             ax.plot([across.value] * 2, [up.low, up.high], color=colour, lw=1, alpha=0.6)
         if across.kind == "interval":
-            ax.plot([across.low, across.high], [up.value] * 2, color=colour, lw=4, alpha=0.4, solid_capstyle="butt")
+            ax.plot([across.low, across.high], [up.value] * 2, color=colour, lw=5, alpha=0.4, solid_capstyle="butt")
         else:
             ax.plot([across.low, across.high], [up.value] * 2, color=colour, lw=1, alpha=0.6)
-        ax.plot(across.value, up.value, color=colour, marker=marker, ms=6, ls="", gid=f"run-{run.name}")
+        ax.plot(across.value, up.value, color=colour, marker=marker, ms=5, ls="", gid=f"run-{run.name}")
     for name, members in groupby(found, key=lambda item: item[0].family):
         means = []
         for _, same in groupby(members, key=lambda item: item[0].label):

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 
 import torch
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
 from torch import Tensor
 
 from vaescope.assessment.mixed_membership_map import NULLS, mixed_membership_map
@@ -34,26 +36,29 @@ NAMES = {"elbo": "ELBO", "log_likelihood": "log p(x)", "distortion": "distortion
 
 def bounds(comparison: Comparison) -> Figure:
     """Draw for each run D, R and -ELBO against H, and the interval of I with its gaps to H - D and to R."""
-    runs = comparison.latent
-    figure, (cost, says) = axes(11.0, 1.5 + ROW * len(runs), columns=2)
+    runs, h = comparison.latent, comparison.entropy
+    height = 1.3 + ROW * len(runs)
+    figure, (cost, says) = axes(11.0, height, columns=2)
     for row, run in enumerate(runs):
-        _cost(cost, row, run)
-        _says(says, row, run, comparison.entropy)
-    if comparison.entropy is not None:
-        cost.axvline(comparison.entropy, color=INK, lw=1.5, label="H(X), exact")
+        colour = comparison.looks[run.family][0]
+        _cost(cost, row, run, colour)
+        _says(says, row, run, colour, h)
+    keys = [*_KEYS]
+    if h is not None:
+        keys.append(cost.axvline(h, color=INK, lw=1.5, label="H(X), exact"))
+        keys += _FLOOR_KEYS
     if comparison.language_model is not None:
         value = comparison.language_model.assessment.estimates["distortion"].value
-        cost.axvline(value, color=INK, lw=1, ls="--", label="language model")
+        keys.append(cost.axvline(value, color=INK, lw=1, ls="--", label="D of the language model"))
     right = max([run.rate for run in comparison.drawn], default=1.0)
-    cost.margins(x=0.14)
-    says.set_xlim(-0.6 * right if comparison.entropy is not None else 0, 1.08 * right)
+    floors = [h - run.assessment.estimates["distortion"].value for run in comparison.drawn if h is not None]
+    cost.margins(x=0.16)
+    says.set_xlim(1.08 * max(min([0.0, *floors]), -right) - 0.02 * right, 1.06 * right)
     titles = {cost: "what a text costs: −ELBO = D + R", says: "what z says about it: H − D ≤ I(X;Z) ≤ R"}
     for ax, title in titles.items():
         _rows(ax, [run.name for run in runs], title)
         ax.set_xlabel("nats per text")
-        labels = dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
-        place = {"loc": "upper left", "bbox_to_anchor": (0, -0.9 / (0.6 + ROW * len(runs)))}
-        ax.legend(labels.values(), labels.keys(), ncols=3, frameon=False, labelcolor=INK, fontsize=8.5, **place)
+    figure.legend(handles=keys, loc="outside lower center", ncols=5, frameon=False, labelcolor=INK, fontsize=8.5)
     says.tick_params(labelleft=False)
     return figure
 
@@ -70,7 +75,7 @@ def densities(comparison: Comparison) -> Figure:
             colour = comparison.looks[run.family][0] if d < 2 else FAINT
             ax.plot(line_G, margin_G, color=colour, lw=1.4 if d < 2 else 0.6)
         ax.plot(line_G, standard_log_density(line_G).exp(), color=INK, ls=":", lw=1.2)
-        ax.set(xlim=(-4, 4), ylim=(0, min(1.6, 1.1 * margin_DG.max().item())), yticks=[])
+        ax.set(xlim=(-4, 4), xticks=(-3, 0, 3), ylim=(0, min(1.6, 1.1 * margin_DG.max().item())), yticks=[])
         ax.set_title(run.name, fontsize=8.5, color=INK)
     return figure
 
@@ -79,7 +84,8 @@ def trajectories(comparison: Comparison) -> Figure:
     """Draw the rate along training for each family that has a target, the targets dashed and on the axis."""
     runs = with_trajectories(comparison)
     families = list(dict.fromkeys(run.family for run in runs))
-    panels, figure = _panels(len(families), columns=3, height=2.4)
+    columns = min(3, len(families))
+    panels, figure = _panels(len(families), columns=columns, height=2.4)
     for ax, name in zip(panels, families, strict=True):
         members = [run for run in runs if run.family == name]
         targets = sorted({run.target for run in members if run.target is not None})
@@ -90,8 +96,8 @@ def trajectories(comparison: Comparison) -> Figure:
             ax.axhline(target, color=INK, ls="--", lw=0.8)
         ax.set_title(name, color=INK)
         ax.set(yticks=targets, yticklabels=[f"{t:g}" for t in targets], xlabel="optimiser step")
-        ax.set_ylim(0, 1.6 * max(targets))
-    for ax in panels[::3]:
+        ax.set_ylim(0, 1.25 * max(targets))
+    for ax in panels[::columns]:
         ax.set_ylabel("rate R")
     return figure
 
@@ -122,7 +128,8 @@ def paired(comparison: Comparison) -> Figure:
     base = reference(comparison)
     assert base is not None
     rows = [row for row in against_reference(comparison) if row[0].run not in comparison.beyond]
-    figure, columns = axes(11.0, 0.9 + 0.9 * ROW * len(rows), columns=len(QUANTITIES))
+    figure, columns = axes(11.0, 1.1 + 0.9 * ROW * len(rows), columns=len(QUANTITIES))
+    figure.suptitle(f"run − {base.name}", fontsize=10, color=INK)
     for ax, quantity in zip(columns, QUANTITIES, strict=True):
         for place, row in enumerate(rows):
             difference = next(d for d in row if d.quantity == quantity)
@@ -164,28 +171,41 @@ def encodings_of(texts: PerText, seed: int = 0) -> Tensor:
     return texts.posterior_mean + texts.posterior_std * noise_ND
 
 
-def _cost(ax: Axes, row: int, run: Run) -> None:
-    estimates = run.assessment.estimates
-    distortion, rate, elbo = (estimates[name] for name in ("distortion", "rate", "elbo"))
-    ax.barh(row, distortion.value, 0.62, color=PALETTE[0], alpha=0.75, label="distortion D")
-    ax.barh(row, rate.value, 0.62, left=distortion.value, color=PALETTE[4], alpha=0.85, label="rate R")
-    ax.plot([-elbo.high, -elbo.low], [row] * 2, color=INK, lw=1, label="−ELBO, 95%")
-    ax.text(-elbo.low, row, f"  {tables.number(-elbo.value)}", va="center", fontsize=8, color=INK)
+def _cost(ax: Axes, row: int, run: Run, colour: str) -> None:
+    distortion, rate, elbo = (run.assessment.estimates[name] for name in ("distortion", "rate", "elbo"))
+    ax.barh(row, distortion.value, 0.62, color=FAINT, alpha=0.55)
+    ax.barh(row, rate.value, 0.62, left=distortion.value, color=colour, alpha=0.85)
+    ax.plot([-elbo.high, -elbo.low], [row] * 2, color=INK, lw=1)
+    place = {"textcoords": "offset points", "va": "center", "fontsize": 8, "color": INK}
+    ax.annotate(tables.number(-elbo.value), (-elbo.low, row), (5, 0), **place)
 
 
-def _says(ax: Axes, row: int, run: Run, h: float | None) -> None:
+def _says(ax: Axes, row: int, run: Run, colour: str, h: float | None) -> None:
     estimates = run.assessment.estimates
     rate, information = estimates["rate"].value, estimates.get("mutual_information")
-    ax.plot([rate] * 2, [row - 0.36, row + 0.36], color=PALETTE[4], lw=2.5, label="rate R")
+    ax.plot([rate] * 2, [row - 0.34, row + 0.34], color=colour, lw=2.5)
     if information is None:
         return
-    ax.plot([information.high, rate], [row] * 2, color=PALETTE[4], lw=1.2, label="gap: marginal KL = R − I")
     if h is not None:
         floor = h - estimates["distortion"].value
-        ax.plot([floor] * 2, [row - 0.36, row + 0.36], color=PALETTE[0], lw=2.5, label="H − D")
-        ax.plot([floor, information.low], [row] * 2, color=PALETTE[0], lw=1.2, label="gap: I − (H − D)")
-    width = max(information.high - information.low, 0.004 * max(rate, 1))
-    ax.barh(row, width, 0.5, left=information.low, color=PALETTE[2], label="I(X;Z), 95% interval")
+        ax.plot([floor] * 2, [row - 0.34, row + 0.34], color=FAINT, lw=2.5)
+        ax.plot([floor, information.low], [row] * 2, color=FAINT, lw=1.5)
+    ax.plot([information.high, rate], [row] * 2, color=colour, lw=1)
+    # one that is too narrow to be seen is drawn as a dash
+    width = max(information.high - information.low, 0.01 * max(rate, 1.0))
+    ax.barh(row, width, 0.36, left=information.low, color=colour)
+
+
+_KEYS: tuple[Artist, ...] = (
+    Patch(color=FAINT, alpha=0.55, label="distortion D"),
+    Patch(color=INK, alpha=0.6, label="rate R"),
+    Line2D([], [], color=INK, lw=1, label="−ELBO, 95%"),
+    Line2D([], [], color=INK, lw=6, label="I(X;Z), 95% interval"),
+    Line2D([], [], color=INK, lw=1, marker="|", ms=9, mew=2.5, label="its gap to R"),
+)
+_FLOOR_KEYS: tuple[Artist, ...] = (
+    Line2D([], [], color=FAINT, lw=1.5, marker="|", ms=9, mew=2.5, label="its gap to H − D"),
+)
 
 
 def _rows(ax: Axes, names: Sequence[str], title: str) -> None:

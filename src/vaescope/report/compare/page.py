@@ -94,12 +94,22 @@ def _row(comparison: Comparison, run: Run, columns: Sequence[tables.Column], fro
         "target_value": "" if run.target is None else run.target,
         "front": front,
         "tone": _tone(comparison, run.family),
-        "verdict": tables.verdict(run.assessment),
+        "verdict": "" if run.is_language_model else tables.verdict(run.assessment),
+        "worst": _worst(run),
         "findings": [f for f in findings if f.verdict != "PASS"],
         "passed": sum(f.verdict == "PASS" for f in findings),
         "cells": [(tables.cell(e), "" if e is None else e.value) for e in estimates],
         "estimates": tables.estimate_rows(run.assessment),
     }
+
+
+def _worst(run: Run) -> str:
+    """Return the names of the findings of the run's verdict."""
+    if run.is_language_model:
+        return "baseline, no z"
+    verdict = tables.verdict(run.assessment)
+    names = list(dict.fromkeys(f.name for f in run.assessment.findings if f.verdict == verdict != "PASS"))
+    return ", ".join(names[:1]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def _paired(comparison: Comparison) -> dict[str, Any]:

@@ -93,24 +93,24 @@ PLATES = (
     Plate(
         "marginal-kl",
         "Marginal KL against rate",
-        "Bars enclose KL(q(z) ‖ p(z)) with 95% confidence; the marker is R − I of just these texts, which is not below "
-        "the truth in expectation. On the diagonal all of the rate is spent on an aggregate posterior unlike the prior.",
+        "Bars enclose KL(q(z) ‖ p(z)) with 95% confidence; the marker is R − I of just these texts, which is not "
+        "below the truth in expectation. On the diagonal all of the rate is spent on a q(z) unlike the prior.",
         against_rate.marginal_kl,
         _needs("marginal_kl"),
     ),
     Plate(
         "information",
         "Information against rate",
-        "Bars enclose I(X;Z) with 95% confidence; the marker is the information about which of these texts it is, which "
-        "cannot exceed log N (dashed). On the diagonal all of the rate is information.",
+        "Bars enclose I(X;Z) with 95% confidence; the marker is the information about which of these texts it is, "
+        "which cannot exceed log N (dashed). On the diagonal all of the rate is information.",
         against_rate.information,
         _needs("mutual_information"),
     ),
     Plate(
         "pareto",
         "Likelihood against marginal KL",
-        "Up and left is better. Ringed: the runs that no other beats in both, judged by the bound on log p(x) and by the "
-        "marker of the marginal KL; runs whose z carries nothing take no part.",
+        "Up and left is better. Ringed: the runs that no other beats in both, judged by the bound on log p(x) and by "
+        "the marker of the marginal KL; runs whose z carries nothing take no part.",
         against_rate.pareto,
         _needs_two_likelihoods,
     ),
@@ -134,8 +134,8 @@ PLATES = (
         "bounds",
         "Bounds diagram",
         "Left: distortion and rate add up to −ELBO, which cannot be below H. Right: the information in z lies between "
-        "H − D (where H is known) and R. Its gap to R is the marginal KL; its gap to H − D is how far the decoder is "
-        "from q(x|z).",
+        "H − D (where H is known) and R. Its gap to R is the marginal KL; its gap to H − D is how far the decoder "
+        "p(x|z) is from q(x|z). Colours are those of the families.",
         each_run.bounds,
         _needs("rate"),
         wide=True,
@@ -151,8 +151,8 @@ PLATES = (
     Plate(
         "posterior-densities",
         "Aggregate posterior of each unit",
-        f"The density of q(z_d) against the prior (dotted) for the {each_run.UNITS} units of the highest rate; in colour "
-        "the two highest. A unit that says nothing lies on the prior.",
+        f"The density of q(z_d) against the prior (dotted) for at most {each_run.UNITS} units of the highest rate, in "
+        "colour the two highest. A unit that says nothing lies on the prior.",
         each_run.densities,
         _needs_posteriors,
         wide=True,
@@ -160,9 +160,9 @@ PLATES = (
     Plate(
         "mixed-membership",
         "Mixed-membership map",
-        "Encodings of all runs and two samples of the prior share Gaussian components; a row shows how much of its mass "
-        "is in each. Rows like the two nulls are where the prior is; the number at the right is the expected KL of the "
-        "weights, whose noise is that of null 2. A map, not an estimate: it depends on which runs are in it.",
+        "Encodings of all runs and two samples of the prior share Gaussian components; a row shows how much of its "
+        "mass is in each. Rows like the two nulls are where the prior is; the number at the right is the expected KL "
+        "of the weights, whose noise is that of null 2. A map, not an estimate: it depends on which runs are in it.",
         each_run.membership,
         _needs_one_latent_size,
         wide=True,

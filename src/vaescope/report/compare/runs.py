@@ -255,14 +255,12 @@ def _check(runs: list[Run], split: str) -> list[str]:
     lengths = sorted({str(run.config["data"].get("max_length")) for run in runs if run.config.get("data")})
     if len(lengths) > 1:
         notes.append(
-            f"Texts end at different lengths ({', '.join(lengths)} tokens), so likelihoods differ by that too."
+            f"Texts are cut at different lengths ({', '.join(lengths)} tokens): likelihoods differ by that too."
         )
     without = [run.name for run in runs if run.per_text is None]
     if without:
-        notes.append(
-            f"Without numbers of single texts, so not paired: {', '.join(without)} (vaescope assess RUN --split {split} "
-            "keeps them)."
-        )
+        names = ", ".join(without)
+        notes.append(f"Without numbers of single texts, so not paired: {names}; assess again to keep them.")
     return notes
 
 

@@ -25,12 +25,13 @@ def about(comparison: Comparison) -> str:
     sizes = sorted({run.assessment.estimates["rate"].n for run in runs})
     families = len({run.family for run in runs})
     seeds = len({run.seed for run in runs})
+    count = "–".join(f"{n:,}" for n in dict.fromkeys((sizes[0], sizes[-1])))
     corpus = str(metadata.get("corpus", "texts")).rstrip("/").split("/")[-1]
     parts = [
         _counted(len(runs), "run"),
         _counted(families, "family", "families") + " of objectives",
         _counted(seeds, "seed"),
-        f"{corpus} ({comparison.split} split, {'–'.join(f'{n:,}' for n in dict.fromkeys((sizes[0], sizes[-1])))} texts)",
+        f"{corpus} ({comparison.split} split, {count} texts)",
     ]
     if comparison.entropy is not None:
         parts.append(f"exact entropy H = {tables.number(comparison.entropy)} nats per text")
@@ -55,7 +56,7 @@ def _than_the_language_model(comparison: Comparison, best: Run) -> str | None:
     if base is None or not base.is_language_model:
         return None
     if best is base:
-        return ", the language model: no latent variable here buys likelihood"
+        return ", the language model: no run with a z is above it"
     rows = [d for row in against_reference(comparison) for d in row if d.run is best and d.quantity == "log_likelihood"]
     return f"; {difference(rows[0])} nats against the language model on the same texts" if rows else None
 
@@ -78,14 +79,19 @@ def _at_equal_rate(comparison: Comparison) -> Iterator[str]:
     rows = [row for row in matched(comparison) if _equal_rates(row[0].run, row[0].against)]
     kls = [d for row in rows for d in row if d.quantity == "marginal_kl"]
     for (ours, theirs), group in groupby(sorted(kls, key=_families), key=_families):
-        found = list(group)
-        values = [d.value for d in found]
-        sure = sum(d.low > 0 or d.high < 0 for d in found)
-        text = f"At equal rate, the marginal KL of {ours} is that of {theirs} "
-        if len(found) == 1:
-            yield f"{text}{difference(found[0])} nats ({found[0].run.name}, {found[0].against.name})."
-        else:
-            yield f"{text}{signed(min(values))} to {signed(max(values))} nats; {sure} of {len(found)} pairs exclude 0."
+        yield f"At equal target and rate, the marginal KL of {ours} {_exceeds(theirs, list(group))}."
+
+
+def _exceeds(theirs: str, found: list[Difference]) -> str:
+    """Say by how much one family differs from another, over the pairs."""
+    values = sorted((d.value for d in found), key=abs)
+    sure = sum(d.low > 0 or d.high < 0 for d in found)
+    pairs = f"{_counted(len(found), 'pair')}, the intervals of {sure} exclude 0"
+    if min(values) < 0 < max(values):
+        return f"differs from that of {theirs} by {signed(min(values))} to {signed(max(values))} nats ({pairs})"
+    span = " to ".join(dict.fromkeys(tables.number(abs(value)) for value in (values[0], values[-1])))
+    word = "exceeds that" if values[-1] > 0 else "is below that"
+    return f"{word} of {theirs} by {span} nats ({pairs})"
 
 
 def _families(found: Difference) -> tuple[str, str]:
