@@ -176,8 +176,7 @@ def _cost(ax: Axes, row: int, run: Run, colour: str) -> None:
     ax.barh(row, distortion.value, 0.62, color=FAINT, alpha=0.55)
     ax.barh(row, rate.value, 0.62, left=distortion.value, color=colour, alpha=0.85)
     ax.plot([-elbo.high, -elbo.low], [row] * 2, color=INK, lw=1)
-    place = {"textcoords": "offset points", "va": "center", "fontsize": 8, "color": INK}
-    ax.annotate(tables.number(-elbo.value), (-elbo.low, row), (5, 0), **place)
+    ax.text(-elbo.low, row, f"  {tables.number(-elbo.value)}", va="center", fontsize=8, color=INK)
 
 
 def _says(ax: Axes, row: int, run: Run, colour: str, h: float | None) -> None:
