@@ -75,21 +75,35 @@ def svg(figure: Figure, name: str) -> str:
     >>> svg(figure, "empty").startswith("<svg")
     True
     """
+    return _inline(_drawn(figure, name), name)
+
+
+def save(figure: Figure, folder: Path, name: str) -> str:
+    """Write ``NAME.svg`` and ``NAME.pdf`` for a paper, the same bytes every time, and return what ``svg`` would.
+
+    Text stays text, in dark ink on no background.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    text = _drawn(figure, name)
+    (folder / f"{name}.svg").write_text(text, encoding="utf-8")
+    with matplotlib.rc_context(_SETTINGS):
+        figure.savefig(folder / f"{name}.pdf", transparent=True, metadata={"CreationDate": None})
+    return _inline(text, name)
+
+
+def _drawn(figure: Figure, name: str) -> str:
+    """Return a figure as the text of an SVG file; its layout, which takes most of the time, is then settled."""
     buffer = io.StringIO()
     with matplotlib.rc_context(_SETTINGS | {"svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    text = buffer.getvalue()
+    figure.set_layout_engine("none")
+    return buffer.getvalue()
+
+
+def _inline(text: str, name: str) -> str:
     text = text[text.index("<svg") :]
     for colour, variable in _PAGE_COLOURS.items():
         text = text.replace(colour.lower(), variable)
     text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text)
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.S)
     return re.sub(r'(?<=\s)(width|height)="[\d.]+pt"\s*', "", text, count=2)
-
-
-def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write ``NAME.svg`` and ``NAME.pdf`` for a paper: dark ink, text that stays text, the same bytes every time."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context(_SETTINGS | {"svg.hashsalt": name}):
-        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-        figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})

@@ -28,7 +28,7 @@ ROW = 0.27
 UNITS, GRID, TEXTS = 16, 61, 1000
 """Units of the highest rate, points of a density along an axis, and texts, in a panel of densities."""
 
-POINTS = 16_000
+POINTS = 10_000
 """Points of the mixed-membership map, shared by the runs."""
 
 NAMES = {"elbo": "ELBO", "log_likelihood": "log p(x)", "distortion": "distortion D", "rate": "rate R"}
@@ -176,7 +176,8 @@ def _cost(ax: Axes, row: int, run: Run, colour: str) -> None:
     ax.barh(row, distortion.value, 0.62, color=FAINT, alpha=0.55)
     ax.barh(row, rate.value, 0.62, left=distortion.value, color=colour, alpha=0.85)
     ax.plot([-elbo.high, -elbo.low], [row] * 2, color=INK, lw=1)
-    ax.text(-elbo.low, row, f"  {tables.number(-elbo.value)}", va="center", fontsize=8, color=INK)
+    text, place = tables.number(-elbo.value), (-elbo.low, row)
+    ax.annotate(text, place, (5, 0), textcoords="offset points", va="center", fontsize=8, color=INK)
 
 
 def _says(ax: Axes, row: int, run: Run, colour: str, h: float | None) -> None:

@@ -17,7 +17,7 @@ from vaescope.report.compare.numbers import write_numbers, write_paired
 from vaescope.report.compare.plates import PLATES
 from vaescope.report.compare.runs import Comparison, Run, read
 from vaescope.report.render import write_page
-from vaescope.report.style import PALETTE, save, svg
+from vaescope.report.style import PALETTE, save
 
 MANY = 12
 """From so many runs on, what has a row for each run starts folded."""
@@ -68,9 +68,7 @@ def _figures(comparison: Comparison, folder: Path) -> tuple[list[tuple[Any, Mark
         if reason := plate.missing(comparison):
             missing.append(f"No figure “{plate.title}”: {reason}.")
             continue
-        figure = plate.draw(comparison)
-        save(figure, folder, plate.name)
-        shown.append((plate, Markup(svg(figure, plate.name))))
+        shown.append((plate, Markup(save(plate.draw(comparison), folder, plate.name))))
     return shown, missing
 
 
