@@ -25,7 +25,8 @@ def elbo_lines(ax: Axes, *, least: float | None = None) -> None:
     for total in _nice_levels(max(left + bottom, -np.inf if least is None else least), right + top):
         ax.axline((0, total), slope=-1, color=FAINT, lw=0.8, ls=":")
         x = min(right - 0.02 * (right - left), total - bottom)
-        _along(ax, x, total - x, f"ELBO −{total:g} ", FAINT)
+        if x - left > 0.12 * (right - left):
+            _along(ax, x, total - x, f"ELBO −{total:g} ", FAINT)
 
 
 def _nice_levels(low: float, high: float) -> np.ndarray:

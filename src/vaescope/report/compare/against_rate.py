@@ -151,12 +151,13 @@ def _frame(ax: Axes, comparison: Comparison) -> None:
     """Set the limits of the plane to the runs and the lines that concern them."""
     runs, h = comparison.drawn, comparison.entropy
     right = 1.12 * max([run.rate for run in runs], default=0.0) + 0.5
-    levels = [run.assessment.estimates["distortion"].value for run in runs]
+    found = [run.assessment.estimates["distortion"] for run in runs]
+    levels = [end for estimate in found for end in (estimate.low, estimate.high)]
     if comparison.language_model is not None:
         levels.append(comparison.language_model.assessment.estimates["distortion"].value)
     if h is not None:
         levels.append(h)
-    margin = 0.1 * (max(levels) - min(levels)) + 0.5
+    margin = 0.06 * (max(levels) - min(levels)) + 0.5
     ax.set(xlim=(-0.03 * right, right), ylim=(min(levels) - margin, max(levels) + margin))
 
 

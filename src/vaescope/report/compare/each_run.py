@@ -84,7 +84,7 @@ def trajectories(comparison: Comparison) -> Figure:
     """Draw the rate along training for each family that has a target, the targets dashed and on the axis."""
     runs = with_trajectories(comparison)
     families = list(dict.fromkeys(run.family for run in runs))
-    columns = min(3, len(families))
+    columns = 2 if len(families) < 3 else 3
     panels, figure = _panels(len(families), columns=columns, height=2.4)
     for ax, name in zip(panels, families, strict=True):
         members = [run for run in runs if run.family == name]
@@ -105,7 +105,10 @@ def trajectories(comparison: Comparison) -> Figure:
 def membership(comparison: Comparison) -> Figure:
     """Draw the weights of shared Gaussian components for each run and the prior, which is there twice."""
     runs = with_posteriors(comparison)
-    encodings = {run.name: encodings_of(run.per_text) for run in runs if run.per_text is not None}
+    # noise of their own: points that runs share would look like a component
+    encodings = {
+        run.name: encodings_of(run.per_text, seed) for seed, run in enumerate(runs) if run.per_text is not None
+    }
     found = mixed_membership_map(encodings, most=min(1000, POINTS // (len(runs) + 2)))
     order_K = found.weights[found.names.index(NULLS[0])].argsort(descending=True)
     figure, (ax,) = axes(9.0, 1.0 + ROW * len(found.names))
@@ -165,7 +168,7 @@ def unit_densities(texts: PerText, line_G: Tensor) -> Tensor:
     return torch.stack([log_aggregate(line_G[:, None], mean_ND[:, [d]], std_ND[:, [d]]).exp() for d in units])
 
 
-def encodings_of(texts: PerText, seed: int = 0) -> Tensor:
+def encodings_of(texts: PerText, seed: int) -> Tensor:
     """Return one z of each text, ``[N, D]``."""
     noise_ND = torch.randn(texts.posterior_mean.shape, generator=torch.Generator().manual_seed(seed))
     return texts.posterior_mean + texts.posterior_std * noise_ND

@@ -43,7 +43,7 @@ def compare(runs: list[Path], out: Path, *, split: str, title: str) -> Path:
     write_paired(out / "paired.csv", comparison)
     shown, missing = _figures(comparison, out / "figures")
     columns = tables.columns([run.assessment for run in comparison.runs])
-    front = {run.name for run in comparison.front} if len(comparison.latent) > 1 else set()
+    front = {run.name for run in comparison.front}
     return write_page(
         out / "compare.html",
         "compare.html.j2",

@@ -42,7 +42,7 @@ def _needs(estimate: str) -> Callable[[Comparison], str]:
 
 
 def _needs_two_likelihoods(comparison: Comparison) -> str:
-    return "" if len(comparison.front) and len(comparison.latent) > 1 else "fewer than two runs whose z is used"
+    return "" if comparison.front else "fewer than two runs whose z is used"
 
 
 def _needs_targets(comparison: Comparison) -> str:

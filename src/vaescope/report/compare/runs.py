@@ -153,7 +153,7 @@ class Comparison:
 
     @cached_property
     def front(self) -> list[Run]:
-        """The runs that no other beats in both log-likelihood (high) and marginal KL (low).
+        """The runs that no other beats in both log-likelihood (high) and marginal KL (low); none of fewer than two.
 
         Of the interval of the marginal KL its value counts, R - I_self, as where training keeps checkpoints: it is not
         below the truth in expectation. Models whose z carries nothing take no part: a marginal KL of 0 costs them
@@ -161,6 +161,8 @@ class Comparison:
         """
         costs = {run.name: _costs(run) for run in self.runs if run.uses_latent}
         known = {name: cost for name, cost in costs.items() if cost is not None}
+        if len(known) < 2:
+            return []
         best = {name for name, cost in known.items() if not any(dominates(other, cost) for other in known.values())}
         return [run for run in self.runs if run.name in best]
 

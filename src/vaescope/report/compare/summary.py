@@ -43,22 +43,29 @@ def _counted(count: int, one: str, many: str | None = None) -> str:
 
 
 def _likelihood(comparison: Comparison) -> Iterator[str]:
-    known = [(run, e) for run in comparison.runs if (e := run.estimate("log_likelihood")) is not None]
-    if not known:
+    known = {run.name: e for run in comparison.runs if (e := run.estimate("log_likelihood")) is not None}
+    ranked = sorted((run for run in comparison.runs if run.name in known), key=lambda run: -known[run.name].value)
+    if not ranked:
         return
-    best, estimate = max(known, key=lambda pair: pair[1].value)
-    text = f"Highest log-likelihood: {best.name}, log p(x) {tables.cell(estimate)} nats per text"
-    yield text + (_than_the_language_model(comparison, best) or "") + "."
+    best = ranked[0]
+    text = f"Highest log-likelihood: {best.name}, log p(x) {tables.cell(known[best.name])} nats per text"
+    second = next((run for run in ranked if not run.is_language_model), None)
+    if best.is_language_model and second is not None:
+        text += (
+            f"; no run with a z is above it, the nearest is {second.name}{_from_the_language_model(comparison, second)}"
+        )
+    elif not best.is_language_model:
+        text += _from_the_language_model(comparison, best)
+    yield f"{text}."
 
 
-def _than_the_language_model(comparison: Comparison, best: Run) -> str | None:
+def _from_the_language_model(comparison: Comparison, run: Run) -> str:
+    """Say how far a run is from the language model, text by text, where there is one."""
     base = reference(comparison)
     if base is None or not base.is_language_model:
-        return None
-    if best is base:
-        return ", the language model: no run with a z is above it"
-    rows = [d for row in against_reference(comparison) for d in row if d.run is best and d.quantity == "log_likelihood"]
-    return f"; {difference(rows[0])} nats against the language model on the same texts" if rows else None
+        return ""
+    rows = [d for row in against_reference(comparison) for d in row if d.run is run and d.quantity == "log_likelihood"]
+    return f", {difference(rows[0])} nats from the language model on the same texts" if rows else ""
 
 
 def _use(comparison: Comparison) -> Iterator[str]:
@@ -103,7 +110,7 @@ def _equal_rates(one: Run, other: Run) -> bool:
 
 
 def _front(comparison: Comparison) -> Iterator[str]:
-    if len(comparison.latent) > 1 and comparison.front:
+    if comparison.front:
         yield (
             f"On the Pareto front of log-likelihood and marginal KL: {_listed([r.name for r in comparison.front])} "
             "(runs whose z carries nothing take no part)."
