@@ -23,6 +23,7 @@ class Plate:
         draw: the figure of a comparison.
         missing: why there is none, or an empty string.
         wide: whether it takes the width of the page.
+        long: whether it has a row or a panel for each run.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Plate:
     draw: Callable[[Comparison], Figure]
     missing: Callable[[Comparison], str]
     wide: bool = False
+    long: bool = False
 
 
 def _needs(estimate: str) -> Callable[[Comparison], str]:
@@ -122,6 +124,14 @@ PLATES = (
         _needs_targets,
     ),
     Plate(
+        "rate-trajectories",
+        "The rate during training",
+        "The rate of the training batches for each family with a target; dashed, and on the axis: the targets.",
+        each_run.trajectories,
+        _needs_trajectories,
+        wide=True,
+    ),
+    Plate(
         "paired-differences",
         "Paired differences",
         "Mean difference from the reference over the same texts, with its 95% interval. ELBO and log p(x): right is "
@@ -129,6 +139,7 @@ PLATES = (
         each_run.paired,
         _needs_pairs,
         wide=True,
+        long=True,
     ),
     Plate(
         "bounds",
@@ -139,14 +150,7 @@ PLATES = (
         each_run.bounds,
         _needs("rate"),
         wide=True,
-    ),
-    Plate(
-        "rate-trajectories",
-        "The rate during training",
-        "The rate of the training batches for each family with a target; dashed, and on the axis: the targets.",
-        each_run.trajectories,
-        _needs_trajectories,
-        wide=True,
+        long=True,
     ),
     Plate(
         "posterior-densities",
@@ -156,6 +160,7 @@ PLATES = (
         each_run.densities,
         _needs_posteriors,
         wide=True,
+        long=True,
     ),
     Plate(
         "mixed-membership",
@@ -166,5 +171,6 @@ PLATES = (
         each_run.membership,
         _needs_one_latent_size,
         wide=True,
+        long=True,
     ),
 )
