@@ -34,6 +34,11 @@ def compare(runs: list[Path], out: Path, *, split: str, title: str) -> Path:
 
     Raises:
         UserError: no run, one that is not assessed on the split, or runs on different corpora.
+
+    >>> compare([], Path("out"), split="test", title="Nothing")
+    Traceback (most recent call last):
+    ...
+    vaescope.errors.UserError: no run to compare; give run folders, or a folder of them
     """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
