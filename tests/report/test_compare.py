@@ -319,6 +319,7 @@ def test_a_rate_far_from_all_others_is_named_not_drawn(study, tmp_path):
     far = made(tmp_path, "far", "autoencoder", rate=14.0)
     found = read([study, far], "test")
     assert [run.name for run in found.beyond] == ["far"]
+    assert "far (1" in found.notes[-1]
     figure = against_rate.rate_distortion(found)
     assert "run-far" not in points(figure)
     assert "far (R = 1" in figure.axes[0].get_title(loc="right")

@@ -26,7 +26,7 @@ FAR = 3.0
 """A rate beyond so many upper quartiles of the rates in use is named at the edge of a figure instead of drawn."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """A run as a comparison sees it: no model, only what its folder says.
 
@@ -178,7 +178,12 @@ def read(paths: Sequence[Path], split: str) -> Comparison:
     if not runs:
         raise UserError("no run to compare; give run folders, or a folder of them")
     runs = sorted(_named_apart(runs), key=_order)
-    return Comparison(runs, split, notes + _check(runs, split))
+    comparison = Comparison(runs, split, notes + _check(runs, split))
+    if comparison.beyond:
+        far = ", ".join(f"{run.name} ({run.rate:.0f})" for run in comparison.beyond)
+        notes = [*comparison.notes, f"In tables and CSV, not in figures over the rate, since theirs is far off: {far}."]
+        comparison = replace(comparison, notes=notes)
+    return comparison
 
 
 def file_name(split: str) -> str:
