@@ -9,6 +9,7 @@ import typer
 
 from vaescope import __version__
 from vaescope.cli.assess import assess
+from vaescope.cli.compare import compare
 from vaescope.cli.convert_reference import convert_reference
 from vaescope.cli.demo import demo
 from vaescope.cli.diagnose import diagnose
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(train)
 app.command()(assess)
+app.command()(compare)
 app.command()(diagnose)
 app.command()(sample)
 app.command()(snapshots)
