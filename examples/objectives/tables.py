@@ -1,4 +1,4 @@
-"""The page of results that ``prove.py`` writes."""
+"""The page of results that ``prove.py`` writes; its words are those of reading.md."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def write_page(path: Path, proofs: Sequence[Proof], *, steps: int, targets: Sequ
         torch=metadata.version("torch"),
         cpu=f"{platform.machine()} with {os.cpu_count()} cores",
     )
-    parts = [head, _objectives(groups), _headline(groups, targets)]
+    reading = Path(__file__).with_name("reading.md").read_text(encoding="utf-8")
+    parts = [head, _objectives(groups), _headline(groups, targets), reading]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(parts), encoding="utf-8")
 
@@ -67,7 +68,7 @@ def _objectives(groups: dict[str, list[Proof]]) -> str:
                     _number(group, _value("distortion")),
                     _interval(group, "mutual_information"),
                     _interval(group, "marginal_kl"),
-                    _number(group, _value("active_units"), digits=0),
+                    _number(group, _value("active_units"), digits=1),
                     _number(group, _value("joint_inconsistency")),
                 ]
             )
@@ -122,7 +123,7 @@ def _middle(proof: Proof, name: str) -> float:
 
 def _number(group: list[Proof], of: Callable[[Proof], float], *, digits: int = 2) -> str:
     values = [of(proof) for proof in group]
-    return f"{fmean(values):.{digits}f} ± {_error(values):.{max(digits, 1)}f}"
+    return f"{fmean(values):.{digits}f} ± {_error(values):.{digits}f}"
 
 
 def _interval(group: list[Proof], name: str) -> str:

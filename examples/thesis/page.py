@@ -1,6 +1,6 @@
 """Write docs/results/thesis.md and its figures from the numbers beside them: python examples/thesis/page.py
 
-The words are those of page.md beside this file; tables and figures stand where it has a comment of their name.
+The words are those of page.md and reading.md beside this file; tables and figures stand where it has a comment of their name.
 """
 
 from __future__ import annotations
@@ -183,6 +183,7 @@ def main() -> None:
         found[run["label"]].append(run)
     groups = {label: found[label] for label in [*order, *sorted(found.keys() - set(order))] if label in found}
     text = (HERE / "page.md").read_text(encoding="utf-8")
+    text = text.replace("<!-- reading -->", (HERE / "reading.md").read_text(encoding="utf-8").strip())
     for name, part in PARTS.items():
         text = text.replace(f"<!-- {name} -->", part(groups, published))
     OUT.with_suffix(".md").write_text(text, encoding="utf-8")
