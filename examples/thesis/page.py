@@ -1,6 +1,6 @@
 """Write docs/results/thesis.md and its figures from the numbers beside them: python examples/thesis/page.py
 
-The words are those of page.md and reading.md beside this file; tables and figures stand where it has a comment of their name.
+The words are those of page.md and reading.md beside this file; tables stand where the first names them.
 """
 
 from __future__ import annotations
