@@ -75,7 +75,7 @@ def test_malformed_draws_are_refused_in_one_line(changes, words):
 
 
 def test_one_text_is_refused():
-    per_text = {"posterior_mean": 0, "posterior_std": 0, "tokens": 0, "words": 0, "bytes": 0}
+    per_text = {"posterior_mean": 0, "posterior_std": 0, "tokens": 0, "words": 0, "bytes": 0, "log_q_x": 0}
     one = {name: tensor.narrow(per_text.get(name, 1), 0, 1) for name, tensor in TENSORS.items()}
     with pytest.raises(UserError, match="at least 2 texts"):
         Draws(**one).validate()
