@@ -97,6 +97,9 @@ def test_intervals_of_means_and_ratios(wrong):
     truths = {n: t for n, t in truths_of_means(vae).items() if not n.startswith("joint_inconsistency")}
     # 1,600 repetitions, so that a share of 5% has an error of 0.5%
     found = misses(CHEAP, 1600, lambda seed: sweep(vae, seed, 500), truths)
+    if not wrong:
+        # at the edge of what a divergence can be its error is no normal one, and the interval holds more
+        assert found.pop("moment_kl") <= 0.07
     assert all(0.03 <= share <= 0.07 for share in found.values()), found
 
 

@@ -131,7 +131,30 @@ def test_efficiency_of_a_matched_model_is_one():
     assert errors[0] < errors[1]
 
 
-@pytest.mark.parametrize("given", [3.0, {"value": 1.0}, {"per_text": [1.0]}])
+def test_a_collapsed_model_has_no_efficiency_to_judge():
+    draws = replace(draws_of(matched(4, 1e-3), n=200), metadata={"language_model_nll": {"value": 5.0, "se": 0.1}})
+    found = {f.name: f.verdict for f in assess(draws, diagnostics=["conversion_efficiency"]).findings}
+    assert found["conversion_efficiency"] == "VACUOUS"
+
+
+def test_the_error_of_latent_use_counts_what_texts_share():
+    """Each text has a part in two terms: 400 repetitions spread as the error says, and more than the plain one says."""
+    vae, found, plain = matched(2, 4.0), [], []
+    for seed in range(400):
+        x_Nn, draws = vae.sample_data(60, seed=seed), draws_of(vae, 60, seed=seed)
+        given = replace(draws, log_p_x_z_shuffled=vae.log_conditional(x_Nn, draws.z.roll(1, 1))[0])
+        circle = replace(given, shuffled_from=torch.arange(60).roll(1))
+        found.append(choices.build("diagnostics", "latent_use").estimate(circle)["latent_use"])
+        unknown = choices.build("diagnostics", "latent_use").estimate(given)["latent_use"].se
+        plain.append(unknown / math.sqrt(2))
+    spread = torch.tensor([e.value for e in found]).std().item()
+    assert torch.tensor([e.se for e in found]).mean().item() == pytest.approx(spread, rel=0.1)
+    assert sum(plain) / 400 < 0.92 * spread
+
+
+@pytest.mark.parametrize(
+    "given", [3.0, {"value": 1.0}, {"per_text": [1.0]}, {"value": "x", "se": 1.0}, {"per_text": ["x"] * 20}]
+)
 def test_a_malformed_baseline_is_refused(given):
     draws = replace(draws_of(matched(), n=20), metadata={"language_model_nll": given})
     with pytest.raises(UserError, match="language_model_nll"):

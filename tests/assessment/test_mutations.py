@@ -61,8 +61,8 @@ def before() -> dict[str, Estimate]:
 MUTATIONS: list[tuple[Callable[[LinearGaussian], LinearGaussian], str, str]] = [
     (
         lambda v: replace(v, encoder_bias=v.encoder_bias + 1.0),
-        "rate distortion marginal_kl moment_kl dimension_kl inference_gap joint_inconsistency kolmogorov_smirnov radius "
-        "sliced_wasserstein",
+        "rate distortion marginal_kl moment_kl dimension_kl inference_gap joint_inconsistency kolmogorov_smirnov "
+        "radius sliced_wasserstein",
         "mutual_information total_correlation active_units",
     ),
     (
