@@ -12,6 +12,7 @@ import argparse
 import time
 
 from common import header, row
+
 from vaescope import Draws, assess, choices
 from vaescope.model.linear_gaussian import LinearGaussian
 

@@ -15,8 +15,8 @@ import torch
 from vaescope import Draws, choices
 from vaescope.model.linear_gaussian import LinearGaussian
 
-REPEATED = """So were, on 2026-11-24, three rows that missed: the moment KL of (8, 30, wrong) missed 21
-of 400 times, its mean error 0.003 with a spread of 0.037 and a mean standard error of 0.037; the distortion of (32, 20,
+REPEATED = """So were, on 2026-11-24, three rows that missed: the moment KL of (8, 30, wrong) missed 21 of
+400 times, its mean error 0.003 with a spread of 0.037 and a mean standard error of 0.037; the distortion of (32, 20,
 right) missed 22 of 400 times (-0.003, 0.036, 0.035); the sliced Wasserstein distance of (32, 60, wrong) 3 of 40 times
 (-0.0002, 0.0031, 0.0031; its 64 directions are themselves 0.0006 off the mean over all). All three were chance."""
 CASES = [(2, 3.0), (8, 8.0), (8, 30.0), (32, 20.0), (32, 60.0)]
@@ -41,9 +41,11 @@ its declared side; of {count} rows {covered} are. The error of an interval is th
 
 A 95% interval misses one time in twenty, so a few rows must say **no**. Whether a miss is chance or a flaw is decided
 by repetition: `tests/assessment/test_coverage.py` (`make test-slow`) repeats each estimator 400 to 1,600 times and
-demands that about 5% of its intervals miss (3% to 7% of those of means and ratios). A row of the table is repeated with other seeds by
+demands that about 5% of its intervals miss (3% to 7% of those of means and ratios). A row is repeated with other seeds by
 `python docs/truth.py --repeat 400 moment_kl 8 30 wrong`, which prints the share of misses, the mean error and the
-spread beside the mean standard error. {repeated}
+spread beside the mean standard error.
+
+{repeated}
 
 | d | encoder | estimator | kind | truth | estimate | 95% interval | error | covered |
 |---|---|---|---|---|---|---|---|---|
