@@ -63,7 +63,7 @@ types: venv ## Static types
 	$(BIN)/mypy
 
 bench: venv ## Measure every speed claim; DATA=FOLDER for a corpus (an idle machine, half an hour)
-	cd benchmarks && for name in padding startup aggregate scale_out memory generation likelihood training; do \
+	cd benchmarks && for name in padding startup aggregate suites scale_out memory generation likelihood training; do \
 		case $$name in padding|startup|likelihood|training) data="$(if $(DATA),--data $(abspath $(DATA)))";; *) data="";; esac; \
 		../$(BIN)/python $$name.py $$data || exit 1; done
 

@@ -23,7 +23,7 @@ def draws():
 
     torch.manual_seed(0)
     model = LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0)
-    return Draws(**model.sample_draws(300), metadata={"corpus": "gaussian", "split": "valid", "entropy": 3.0})
+    return Draws(**model.sample_draws(300), metadata={"corpus": "gaussian", "split": "valid", "entropy": model.entropy})
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -11,6 +12,32 @@ from vaescope.assessment.panel import Annealed, Inference, Interpolation, Panel,
 from vaescope.assessment.simulations import Simulations
 from vaescope.estimators.gaussian import log_density, standard_log_density
 from vaescope.model.linear_gaussian import LinearGaussian
+
+
+def mixed(vae: LinearGaussian) -> LinearGaussian:
+    """The same model with an encoder that is wrong in every way: mixed, shifted, too wide."""
+    n = vae.data_size
+    noise = torch.randn(n, n, generator=torch.Generator().manual_seed(1)).double()
+    weight = vae.encoder_weight + vae.encoder_weight @ noise * (0.2 / math.sqrt(n))
+    return replace(vae, encoder_weight=weight, encoder_bias=vae.encoder_bias + 0.2, encoder_std=vae.encoder_std * 1.2)
+
+
+def draws_at(mean_ND, std: float, *, z_ND=None, seed: int = 7) -> Draws:
+    """Draws of an encoder of given means and one width; of given z where they are wanted. The decoder says nothing."""
+    std_ND = torch.full_like(mean_ND, std)
+    if z_ND is None:
+        generator = torch.Generator().manual_seed(seed)
+        z_ND = mean_ND + std_ND * torch.randn(mean_ND.shape, generator=generator, dtype=torch.float64)
+    n = len(mean_ND)
+    return Draws(
+        posterior_mean=mean_ND,
+        posterior_std=std_ND,
+        z=z_ND[None],
+        log_p_x_z=torch.zeros(1, n),
+        log_p_z=standard_log_density(z_ND[None]).sum(-1),
+        log_q_z_x=log_density(z_ND, mean_ND, std_ND).sum(-1)[None],
+        tokens=torch.full((n,), 5),
+    )
 
 
 def words_of(x_Nn) -> list[str]:

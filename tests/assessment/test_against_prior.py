@@ -15,8 +15,10 @@ from vaescope.assessment.diagnostics.kolmogorov_smirnov import KolmogorovSmirnov
 from vaescope.assessment.diagnostics.moments import null_moments
 from vaescope.assessment.mixed_membership_map import NULLS, mixed_membership_map
 from vaescope.assessment.thresholds import Thresholds
-from vaescope.estimators.gaussian import log_density, standard_log_density
+from vaescope.estimators.gaussian import standard_log_density
 from vaescope.model.linear_gaussian import LinearGaussian
+
+from .gaussian import draws_at
 
 NAMES = (
     "kolmogorov_smirnov",
@@ -39,19 +41,7 @@ def draws_of(vae: LinearGaussian, n: int = 1000, seed: int = 0) -> Draws:
 
 def sharp(z_ND: torch.Tensor) -> Draws:
     """Draws whose encodings are given points: posteriors so narrow that q(z) is the points' distribution."""
-    generator = torch.Generator().manual_seed(5)
-    std_ND = torch.full_like(z_ND, 0.05)
-    mean_ND = z_ND + std_ND * torch.randn(z_ND.shape, generator=generator, dtype=torch.float64)
-    n = len(z_ND)
-    return Draws(
-        posterior_mean=mean_ND,
-        posterior_std=std_ND,
-        z=z_ND[None],
-        log_p_x_z=torch.zeros(1, n),
-        log_p_z=standard_log_density(z_ND[None]).sum(-1),
-        log_q_z_x=log_density(z_ND, mean_ND, std_ND).sum(-1)[None],
-        tokens=torch.full((n,), 5),
-    )
+    return draws_at(z_ND + 0.05 * normal(*z_ND.shape, seed=5), 0.05, z_ND=z_ND)
 
 
 def normal(n: int, d: int, seed: int = 0) -> torch.Tensor:

@@ -14,7 +14,7 @@ from vaescope.assessment.diagnostics.active_units import ActiveUnits
 from vaescope.assessment.findings import VERDICTS, Finding
 from vaescope.model.linear_gaussian import LinearGaussian
 
-from .gaussian import complete
+from .gaussian import complete, mixed
 
 TRUTHS = {
     "rate": "rate",
@@ -30,14 +30,6 @@ TRUTHS = {
 
 def matched(d: int = 4, rate: float = 4.0) -> LinearGaussian:
     return LinearGaussian.matched(latent_size=d, data_size=d + 3, rate=rate)
-
-
-def mixed(vae: LinearGaussian) -> LinearGaussian:
-    """An encoder that is wrong in every way: mixed, shifted, too wide."""
-    n = vae.data_size
-    noise = torch.randn(n, n, generator=torch.Generator().manual_seed(1)).double()
-    weight = vae.encoder_weight + vae.encoder_weight @ noise * (0.2 / math.sqrt(n))
-    return replace(vae, encoder_weight=weight, encoder_bias=vae.encoder_bias + 0.2, encoder_std=vae.encoder_std * 1.2)
 
 
 def draws_of(vae: LinearGaussian, n: int = 800, samples: int = 16, seed: int = 0) -> Draws:
@@ -87,27 +79,6 @@ def test_active_units_are_those_whose_means_vary():
     assert strict.estimates["active_units"].value == 0
 
 
-@pytest.mark.parametrize(
-    ("change", "moved", "still"),
-    [
-        (lambda v: {"encoder_bias": v.encoder_bias + 1.0}, "dimension_kl", "mutual_information"),
-        (lambda v: {"encoder_std": v.encoder_std * 0.5}, "inference_gap", "active_units"),
-        (lambda v: {"bias": v.bias + 1.0}, "distortion", "rate"),
-    ],
-)
-def test_the_right_diagnostic_moves(change, moved, still):
-    right = matched()
-    before, after = (assess(draws_of(vae)) for vae in (right, replace(right, **change(right))))
-
-    def value(assessment, name):
-        if name == "inference_gap":
-            return assessment.estimates["log_likelihood"].value - assessment.estimates["elbo"].value
-        return assessment.estimates[name].value
-
-    assert value(after, moved) > value(before, moved) + 0.4
-    assert value(after, still) == pytest.approx(value(before, still), abs=0.05)
-
-
 def verdicts(assessment) -> dict[str, str]:
     return {finding.name: finding.verdict for finding in assessment.findings}
 
@@ -116,7 +87,8 @@ def test_collapse_is_named_and_makes_consistency_vacuous():
     assessment = assess(draws_of(matched(4, 0.001)))
     assert assessment.collapsed
     first = assessment.findings[0]
-    assert (first.name, first.verdict, first.next_step) == ("latent_use", "FAIL", "try the objective mdr")
+    assert (first.name, first.verdict) == ("latent_use", "FAIL")
+    assert "objective=mdr" in first.next_step
     assert "0 of 4 active units: collapsed" in first.message
     for name in ("marginal_kl", "inference_gap", "total_correlation"):
         assert verdicts(assessment)[name] == "VACUOUS"
@@ -153,7 +125,7 @@ def test_draws_that_are_no_samples_break_an_identity():
 
 
 def test_missing_tensors_skip_a_diagnostic_with_the_reason():
-    draws = replace(draws_of(matched()), bytes=None, words=None, metadata={}, prior_z=torch.randn(20, 4))
+    draws = replace(draws_of(matched()), bytes=None, words=None, log_q_x=None, metadata={}, prior_z=torch.randn(20, 4))
     assessment = assess(draws)
     expected = {"bits_per_byte", "dimension_kl", "joint_inconsistency", "perplexity_per_word", "moment_kl"}
     assert expected <= set(assessment.skipped)
@@ -229,20 +201,3 @@ def test_unknown_names_are_refused():
         assess(draws, thresholds={"latent": 1.0})
     with pytest.raises(ValueError, match="verdict"):
         Finding("x", "MAYBE", "")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("wrong", [False, True])
-def test_nominal_intervals_cover_over_400_seeds(wrong):
-    vae = mixed(matched(4, 3.0)) if wrong else matched(4, 3.0)
-    misses = dict.fromkeys(TRUTHS, 0)
-    chosen = [choices.build("diagnostics", name) for name in TRUTHS]
-    for seed in range(400):
-        draws = draws_of(vae, n=300, samples=2, seed=seed)
-        for name, estimate in [item for diagnostic in chosen for item in diagnostic.estimate(draws).items()]:
-            misses[name] += not estimate.low - 1e-9 <= getattr(vae, TRUTHS[name]) <= estimate.high + 1e-9
-    for name in ("rate", "distortion", "elbo", "joint_inconsistency"):
-        assert 0.03 * 400 - 8 <= misses[name] <= 0.07 * 400 + 4, misses
-    # intervals that enclose a bound on each side cover more than their nominal share
-    for name in ("mutual_information", "marginal_kl", "total_correlation", "dimension_kl"):
-        assert misses[name] <= 0.07 * 400, misses

@@ -9,19 +9,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
 from vaescope import assess, choices
 from vaescope.assessment import text_statistics
 from vaescope.assessment.bleu import bleu, counts
-from vaescope.assessment.draws import Draws
 from vaescope.assessment.panel import Panel, Tokens
 from vaescope.assessment.scoring import score
 from vaescope.assessment.simulate import simulate
 from vaescope.model.linear_gaussian import LinearGaussian
 from vaescope.model.watch import watched_attention
 
-from .gaussian import evidence
+from .gaussian import draws_at, evidence
 from .tiny import Speller, full_evidence
 
 
@@ -122,6 +122,8 @@ def test_controls_are_those_of_other_z(everything):
     own = score(model, texts, draws.z[:1], group_tokens=100)[0]
     torch.testing.assert_close(own, draws.log_p_x_z[0])
     assert not torch.equal(draws.log_p_x_z_shuffled, draws.log_p_x_z[0])
+    others = score(model, texts, draws.z[:1, draws.shuffled_from], group_tokens=100)[0]
+    torch.testing.assert_close(others, draws.log_p_x_z_shuffled)
     assert draws.log_p_x_z_prior.shape == (draws.texts,)
 
 
@@ -229,29 +231,6 @@ def test_a_probe_reads_what_z_holds_and_no_more():
     assert "labels" in assess(replace(draws, labels=["one"] * 300), diagnostics=["probe"]).skipped["probe"]
 
 
-def test_a_probe_reads_z_and_not_the_mean_of_a_collapsed_posterior():
-    """The means tell the label, the posteriors are a thousand times wider: z tells nothing, rescaled means all."""
-    torch.manual_seed(0)
-    n = 400
-    mean_ND = 1e-3 * torch.tensor([[1.0], [-1.0]]).repeat(n // 2, 1)
-    z_SND = mean_ND + torch.randn(1, n, 1)
-    prior, flat = torch.distributions.Normal(0.0, 1.0), torch.zeros(1, n)
-    draws = Draws(
-        posterior_mean=mean_ND,
-        posterior_std=torch.ones(n, 1),
-        z=z_SND,
-        log_p_x_z=flat,
-        log_p_z=prior.log_prob(z_SND).sum(-1),
-        log_q_z_x=prior.log_prob(z_SND - mean_ND).sum(-1),
-        tokens=torch.ones(n, dtype=torch.long),
-        labels=["up", "down"] * (n // 2),
-    )
-    found = assess(draws, diagnostics=["probe"]).estimates
-    assert found["probe"].value == pytest.approx(0.5, abs=0.1)
-    assert found["probe_information"].low < 0.001
-    assert found["probe"].detail["posterior_mean"] == 1.0
-
-
 def test_token_statistics_count_texts():
     ones = torch.ones(6, dtype=torch.float64)
     tokens = Tokens(
@@ -269,3 +248,41 @@ def test_token_statistics_count_texts():
     assert drop.detail["profile"][4] == 1.0
     assert drop.detail["profile"][9] == 0.0
     assert found["token_divergence"].value == pytest.approx(0.3)
+
+
+def test_a_probe_finds_no_more_in_z_than_its_rate():
+    """Where codes collapse the posterior means still tell the label, by a hundredth of the posterior's width."""
+    up_N = torch.arange(400) % 2
+    draws = draws_at((0.01 * (2.0 * up_N - 1)).double()[:, None], 1.0)
+    found = assess(replace(draws, labels=[str(int(up)) for up in up_N]), diagnostics=["probe", "rate"]).estimates
+    assert found["rate"].value < 1e-3
+    assert found["probe_information"].low <= found["rate"].value
+    assert found["probe"].value == pytest.approx(0.5, abs=0.1)
+    assert found["probe"].detail["posterior_mean"] == 1.0
+
+
+def test_topics_tell_texts_that_mix_them():
+    rng = np.random.default_rng(0)
+    groups = [[f"{name}{i}" for i in range(12)] for name in "abcd"]
+
+    def text(group: list[str]) -> str:
+        return " ".join(rng.choice(group, 8))
+
+    topics = text_statistics.Topics([text(groups[i % 4]) for i in range(400)], topics=4)
+    everything = [word for group in groups for word in group]
+    pure, mixed = (topics([text(group) for _ in range(50)]) for group in (groups[0], everything))
+    assert pure.mean() == pytest.approx(math.log(12), abs=0.15)
+    assert mixed.mean() > pure.mean() + 0.5
+    assert topics(["unheard words"])[0] == pytest.approx(math.log(48))
+
+
+@pytest.mark.parametrize(("observed", "drawn"), [(100, 100), (400, 60), (200, 400)])
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_null_of_a_distance_is_passed_by_chance_alone_in_one_of_twenty(observed, drawn, whole):
+    rng, above = np.random.default_rng(0), 0
+    for _ in range(300):
+        data, other = rng.gamma(4.0, size=observed), rng.gamma(4.0, size=drawn)
+        if whole:
+            data, other = data.round(), other.round()
+        above += stats.wasserstein_distance(data, other) > text_statistics.null_quantile(data, drawn)
+    assert 0.02 <= above / 300 <= 0.1

@@ -65,6 +65,17 @@ NAN = TENSORS["log_p_x_z"].clone().index_fill_(1, torch.tensor([3]), torch.nan)
         ({"prior_z": torch.randn(9, 2)}, "'prior_z': expected the shape [M, 3]"),
         ({"z": TENSORS["z"].long()}, "'z': expected floating point"),
         ({"bytes": -TENSORS["bytes"]}, "'bytes': expected counts"),
+        ({"tokens": TENSORS["tokens"].float()}, "'tokens': expected integers, found torch.float32"),
+        ({"log_weights_wide": TENSORS["log_p_z"][:0]}, "'log_weights_wide': expected the shape [S, P] with S >= 1"),
+        ({"log_q_x": TENSORS["log_p_z"]}, "'log_q_x': expected the shape [20]"),
+        ({"shuffled_from": torch.arange(20)}, "'shuffled_from': expected a permutation"),
+        ({"shuffled_from": torch.zeros(20).long()}, "'shuffled_from': expected a permutation"),
+        ({"metadata": {"entropy": "abc"}}, "metadata 'entropy': expected a finite number, found 'abc'"),
+        ({"metadata": {"entropy": None}}, "metadata 'entropy': expected a finite number, found None"),
+        ({"metadata": {"widened": float("nan")}}, "metadata 'widened': expected a finite number"),
+        ({"metadata": {"multipliers": 3}}, "metadata 'multipliers': expected numbers by constraint, found 3"),
+        ({"metadata": {"multipliers": {"rate>=": []}}}, "metadata 'multipliers', 'rate>=': expected one or more"),
+        ({"metadata": {"multipliers": {"rate>=": "x"}}}, "metadata 'multipliers', 'rate>=': expected one or more"),
     ],
 )
 def test_malformed_draws_are_refused_in_one_line(changes, words):
@@ -75,7 +86,7 @@ def test_malformed_draws_are_refused_in_one_line(changes, words):
 
 
 def test_one_text_is_refused():
-    per_text = {"posterior_mean": 0, "posterior_std": 0, "tokens": 0, "words": 0, "bytes": 0}
+    per_text = {"posterior_mean": 0, "posterior_std": 0, "tokens": 0, "words": 0, "bytes": 0, "log_q_x": 0}
     one = {name: tensor.narrow(per_text.get(name, 1), 0, 1) for name, tensor in TENSORS.items()}
     with pytest.raises(UserError, match="at least 2 texts"):
         Draws(**one).validate()

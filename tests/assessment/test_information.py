@@ -10,8 +10,10 @@ import torch
 
 from vaescope import Draws, UserError, assess, choices
 from vaescope.assessment.thresholds import Thresholds
-from vaescope.estimators.gaussian import log_density, standard_log_density
+from vaescope.estimators.gaussian import standard_log_density
 from vaescope.model.linear_gaussian import LinearGaussian
+
+from .gaussian import draws_at
 
 
 def matched(d: int = 4, rate: float = 4.0) -> LinearGaussian:
@@ -20,23 +22,6 @@ def matched(d: int = 4, rate: float = 4.0) -> LinearGaussian:
 
 def draws_of(vae: LinearGaussian, n: int = 800, **options) -> Draws:
     return Draws(**vae.sample_draws(n, **options))
-
-
-def of_means(mean_ND: torch.Tensor, std: float, seed: int = 7) -> Draws:
-    """Draws of an encoder with given means and one width."""
-    generator = torch.Generator().manual_seed(seed)
-    std_ND = torch.full_like(mean_ND, std)
-    z_ND = mean_ND + std_ND * torch.randn(mean_ND.shape, generator=generator, dtype=torch.float64)
-    n = len(mean_ND)
-    return Draws(
-        posterior_mean=mean_ND,
-        posterior_std=std_ND,
-        z=z_ND[None],
-        log_p_x_z=torch.zeros(1, n),
-        log_p_z=standard_log_density(z_ND[None]).sum(-1),
-        log_q_z_x=log_density(z_ND, mean_ND, std_ND).sum(-1)[None],
-        tokens=torch.full((n,), 5),
-    )
 
 
 def clusters(n: int, d: int, seed: int = 0) -> tuple[torch.Tensor, torch.distributions.Distribution]:
@@ -56,7 +41,7 @@ def test_mixtures_narrow_the_interval_to_the_truth(d):
     torch.manual_seed(0)
     z = q.sample((50_000,))
     truth = (q.log_prob(z) - standard_log_density(z).sum(1)).mean().item()
-    estimates = assess(of_means(points_ND, 0.4), diagnostics=["marginal_kl", "mutual_information"]).estimates
+    estimates = assess(draws_at(points_ND, 0.4), diagnostics=["marginal_kl", "mutual_information"]).estimates
     found = estimates["marginal_kl"]
     assert found.low - 0.02 <= truth <= found.high + 0.02
     gain = found.detail["rate_minus_mixture_marginal"] - found.detail["rate_minus_gaussian_marginal"]
@@ -146,7 +131,30 @@ def test_efficiency_of_a_matched_model_is_one():
     assert errors[0] < errors[1]
 
 
-@pytest.mark.parametrize("given", [3.0, {"value": 1.0}, {"per_text": [1.0]}])
+def test_a_collapsed_model_has_no_efficiency_to_judge():
+    draws = replace(draws_of(matched(4, 1e-3), n=200), metadata={"language_model_nll": {"value": 5.0, "se": 0.1}})
+    found = {f.name: f.verdict for f in assess(draws, diagnostics=["conversion_efficiency"]).findings}
+    assert found["conversion_efficiency"] == "VACUOUS"
+
+
+def test_the_error_of_latent_use_counts_what_texts_share():
+    """Each text has a part in two terms: 400 repetitions spread as the error says, and more than the plain one says."""
+    vae, found, plain = matched(2, 4.0), [], []
+    for seed in range(400):
+        x_Nn, draws = vae.sample_data(60, seed=seed), draws_of(vae, 60, seed=seed)
+        given = replace(draws, log_p_x_z_shuffled=vae.log_conditional(x_Nn, draws.z.roll(1, 1))[0])
+        circle = replace(given, shuffled_from=torch.arange(60).roll(1))
+        found.append(choices.build("diagnostics", "latent_use").estimate(circle)["latent_use"])
+        unknown = choices.build("diagnostics", "latent_use").estimate(given)["latent_use"].se
+        plain.append(unknown / math.sqrt(2))
+    spread = torch.tensor([e.value for e in found]).std().item()
+    assert torch.tensor([e.se for e in found]).mean().item() == pytest.approx(spread, rel=0.1)
+    assert sum(plain) / 400 < 0.92 * spread
+
+
+@pytest.mark.parametrize(
+    "given", [3.0, {"value": 1.0}, {"per_text": [1.0]}, {"value": "x", "se": 1.0}, {"per_text": ["x"] * 20}]
+)
 def test_a_malformed_baseline_is_refused(given):
     draws = replace(draws_of(matched(), n=20), metadata={"language_model_nll": given})
     with pytest.raises(UserError, match="language_model_nll"):

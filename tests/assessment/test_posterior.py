@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from scipy import stats
 
 from vaescope import assess
 from vaescope.assessment.panel import Annealed, Inference, Panel
@@ -38,8 +39,6 @@ def test_the_right_encoder_is_calibrated():
 
 
 def test_a_narrow_encoder_covers_as_the_formula_says():
-    from scipy import stats
-
     vae = matched()
     assessment, verdict = judge(replace(vae, encoder_std=vae.encoder_std * 0.8), "posterior_calibration")
     estimate = assessment.estimates["posterior_calibration"]
@@ -67,6 +66,16 @@ def test_an_encoder_that_ignores_x_is_caught_by_the_likelihood_and_by_the_pair()
     found = assess(draws, simulations, diagnostics=["joint_classifier"])
     assert verdicts(found)["joint_classifier"] == "FAIL"
     assert found.estimates["joint_classifier_z"].high < 0.05
+
+
+def test_likelihoods_that_all_tie_have_uniform_ranks():
+    """A decoder that ignores z says the same of all of them, which is no fault of calibration."""
+    vae = matched()
+    draws, simulations = evidence(replace(vae, weight=0 * vae.weight), n=400)
+    assert (simulations.draws.log_p_x_z == simulations.log_p_x_z).all()
+    assert stats.kstest(simulations.likelihood_ranks.numpy(), "uniform").pvalue > 1e-3
+    found = assess(draws, simulations, diagnostics=["posterior_calibration"]).estimates
+    assert "log p(x|z)" not in found["posterior_calibration"].detail["rejected"]
 
 
 def test_one_joint_is_one():
@@ -163,3 +172,13 @@ def test_the_sandwich_judges_the_bound(short, width, verdict):
     found = assess(draws, panel=Panel(annealed=annealed), diagnostics=["annealed_likelihood"])
     assert verdicts(found)["annealed_likelihood"] == verdict
     assert found.estimates["annealed_likelihood"].detail["width"] == pytest.approx(width, abs=1e-5)
+
+
+def test_a_bound_below_the_elbo_breaks_an_identity():
+    """Only the kept z can be checked against the stated densities; a mistake in those of the others is seen here."""
+    draws, _ = evidence(matched(), n=100)
+    spoilt = draws.log_q_z_x.clone()
+    spoilt[1:] += 0.5
+    wrong = replace(draws, z=draws.z[:1], log_q_z_x=spoilt).validate()
+    assert verdicts(assess(wrong, diagnostics=["rate"]))["identity_bounds"] == "FAIL"
+    assert verdicts(assess(draws, diagnostics=["rate"]))["identity_bounds"] == "PASS"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.fitted_marginals import FittedMarginals
 from vaescope.estimators import aggregate, gaussian, jackknife
 
@@ -109,6 +110,20 @@ class Marginals:
         self.lower = mean_log_mixture(absent_MD, sums_MGD, texts, index_M=self.index, missing=1).sum(1)
         own_M, others_MG = joint.own[self.index], joint.others[self.index]
         self.joint = mean_log_mixture(own_M, others_MG, texts, index_M=self.index)
+        self._texts = texts
+
+    def interval(self, index_code: Tensor, *, low: float, high: float) -> Estimate:
+        """Return a divergence of q(z) in nats: its value for these texts, by replicates, in the population's ends."""
+        return Estimate(
+            value=jackknife.value(index_code),
+            se=jackknife.standard_error(index_code),
+            unit="nats/text",
+            kind="interval",
+            n=len(self.index),
+            low=min(max(0.0, low), high),
+            high=high,
+            detail={"components": self._texts, "queries": len(self.index)},
+        )
 
 
 def mean_log_mixture(

@@ -39,9 +39,12 @@ class Draws:
         bytes: UTF-8 bytes of each text, ``[N]``, or None.
         prior_z: samples of p(z), ``[M, D]``, or None for the standard Gaussian N(0, I).
         log_p_x_z_shuffled: log p(x|z) with z drawn from the posterior of another text, ``[N]``, or None.
+        shuffled_from: which text that z is of, a permutation with no text in its place, ``[N]``, int64, or None.
         log_p_x_z_prior: log p(x|z) with z drawn from p(z), ``[N]``, or None.
         log_weights_wide: importance weights of samples of a widened proposal for the first P texts, ``[S, P]``, or
             None; the factor of the variance is the metadata ``widened``.
+        log_q_x: log-probability of each text under the law that it was drawn from, ``[N]``, where that is known (the
+            built-in corpora), or None.
         strings: the texts themselves, N of them, or None.
         labels: one label per text, or None; the best accuracy that any reader of the text can have is the metadata
             ``label_ceiling`` where it is known.
@@ -62,8 +65,10 @@ class Draws:
     bytes: Tensor | None = None
     prior_z: Tensor | None = None
     log_p_x_z_shuffled: Tensor | None = None
+    shuffled_from: Tensor | None = None
     log_p_x_z_prior: Tensor | None = None
     log_weights_wide: Tensor | None = None
+    log_q_x: Tensor | None = None
     strings: list[str] | None = None
     labels: list[str] | None = None
     simulations: Simulations | None = None

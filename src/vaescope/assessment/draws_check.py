@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from vaescope.assessment import metadata_check
 from vaescope.errors import UserError
 from vaescope.estimators import gaussian
 
@@ -32,7 +33,15 @@ def check(draws: Draws) -> None:
         counts = getattr(draws, name)
         if counts is not None and counts.min() < least:
             raise UserError(f"'{name}': expected counts of at least {least}, found {counts.min().item():g}")
+    if draws.shuffled_from is not None:
+        place_N = torch.arange(draws.texts)
+        others = torch.equal(draws.shuffled_from.sort().values, place_N) and bool(
+            (draws.shuffled_from != place_N).all()
+        )
+        if not others:
+            raise UserError("'shuffled_from': expected a permutation of the texts with none in its place")
     _check_densities(draws)
+    metadata_check.check(draws.metadata)
 
 
 def _check_shapes(draws: Draws) -> None:
@@ -53,7 +62,9 @@ def _check_shapes(draws: Draws) -> None:
         "words": (texts,),
         "bytes": (texts,),
         "log_p_x_z_shuffled": (texts,),
+        "shuffled_from": (texts,),
         "log_p_x_z_prior": (texts,),
+        "log_q_x": (texts,),
     }
     tensors = draws.tensors()
     for name, shape in expected.items():
@@ -63,14 +74,18 @@ def _check_shapes(draws: Draws) -> None:
         fits = draws.prior_z.dim() == 2 and draws.prior_z.shape[1] == size and len(draws.prior_z) >= 2
         _expect(fits, "prior_z", f"[M, {size}] with at least 2 samples", draws.prior_z)
     if draws.log_weights_wide is not None:
-        fits = draws.log_weights_wide.dim() == 2 and 1 <= draws.log_weights_wide.shape[1] <= texts
-        _expect(fits, "log_weights_wide", f"[S, P] with 1 <= P <= {texts}", draws.log_weights_wide)
+        shape = tuple(draws.log_weights_wide.shape)
+        fits = len(shape) == 2 and shape[0] >= 1 and 1 <= shape[1] <= texts
+        _expect(fits, "log_weights_wide", f"[S, P] with S >= 1 and 1 <= P <= {texts}", draws.log_weights_wide)
     for name in ("strings", "labels"):
         found = getattr(draws, name)
         if found is not None and len(found) != texts:
             raise UserError(f"'{name}': expected {texts}, one for each text, found {len(found)}")
     for name, tensor in tensors.items():
-        if name not in ("tokens", "words", "bytes") and not tensor.is_floating_point():
+        counts = name in ("tokens", "words", "bytes", "shuffled_from")
+        if counts and (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool):
+            raise UserError(f"'{name}': expected integers, found {tensor.dtype}")
+        if not counts and not tensor.is_floating_point():
             raise UserError(f"'{name}': expected floating point numbers, found {tensor.dtype}")
 
 

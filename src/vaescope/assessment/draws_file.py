@@ -13,7 +13,16 @@ from torch import Tensor
 from vaescope.errors import UserError
 
 REQUIRED = ("posterior_mean", "posterior_std", "z", "log_p_x_z", "log_p_z", "log_q_z_x", "tokens")
-OPTIONAL = ("words", "bytes", "prior_z", "log_p_x_z_shuffled", "log_p_x_z_prior", "log_weights_wide")
+OPTIONAL = (
+    "words",
+    "bytes",
+    "prior_z",
+    "log_p_x_z_shuffled",
+    "shuffled_from",
+    "log_p_x_z_prior",
+    "log_weights_wide",
+    "log_q_x",
+)
 PRIORS = ("standard", "samples")
 
 

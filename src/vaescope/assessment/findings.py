@@ -48,5 +48,5 @@ class Finding:
 
 
 def worst_first(findings: list[Finding]) -> list[Finding]:
-    """Return the findings in the order of their verdicts."""
-    return sorted(findings, key=lambda finding: VERDICTS.index(finding.verdict))
+    """Return the findings in the order of their verdicts; latent use first, since collapse explains the others."""
+    return sorted(findings, key=lambda finding: (VERDICTS.index(finding.verdict), finding.name != "latent_use"))

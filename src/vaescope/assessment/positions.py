@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.ratio import ratio
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BINS = 10
 
@@ -29,3 +35,17 @@ def profile(values_T: Tensor, position_T: Tensor) -> list[float | None]:
     counts = torch.bincount(place_T, minlength=BINS)
     sums = torch.zeros(BINS, dtype=torch.float64).index_add_(0, place_T, values_T.double())
     return [s / n if n else None for s, n in zip(sums.tolist(), counts.tolist(), strict=True)]
+
+
+def profile_figure(labels: Mapping[str, str], estimates: Mapping[str, Estimate], quantity: str) -> Figure:
+    """Draw the ``profile`` in the detail of some estimates, named in ``labels``, in ten parts of the text."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 3), layout="constrained")
+    axes = figure.subplots()
+    for name, label in labels.items():
+        line = [float("nan") if v is None else v for v in (estimates[name].detail or {})["profile"]]
+        axes.plot([(i + 0.5) / BINS for i in range(BINS)], line, marker="o", label=label)
+    axes.set(xlabel="position in the text", ylabel=quantity)
+    axes.legend(frameon=False)
+    return figure

@@ -65,8 +65,12 @@ class Simulations:
 
     @cached_property
     def likelihood_ranks(self) -> Tensor:
-        """Share of S draws of q(z|x) with a log p(x|z) below that of the true z, ties broken at random, ``[M']``."""
-        drawn_SM = self.draws.log_p_x_z.double()
-        below_M = (drawn_SM < self.log_p_x_z.double()).sum(0).double()
-        jitter_M = torch.rand(len(below_M), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-        return ((below_M + jitter_M) / (len(drawn_SM) + 1))[self.finished]
+        """Rank of log p(x|z) of the true z among S draws of q(z|x), as a number in (0, 1), ``[M']``.
+
+        Uniform where q(z|x) is the posterior. The rank is drawn from those that it shares with its ties, since a
+        decoder that ignores z gives all z the same likelihood.
+        """
+        drawn_SM, true_M = self.draws.log_p_x_z.double(), self.log_p_x_z.double()
+        below_M, ties_M = (drawn_SM < true_M).sum(0), (drawn_SM == true_M).sum(0)
+        place_M = torch.rand(len(below_M), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        return ((below_M + place_M * (1 + ties_M)) / (len(drawn_SM) + 1))[self.finished]

@@ -125,9 +125,10 @@ def _controls(
     model: Model, tokenized: Texts, z_ND: Tensor, group_tokens: int, seed: int, precision: str
 ) -> dict[str, Any]:
     """log p(x|z) of each text with the z of another one and with z of the prior."""
-    wrong_2ND = torch.stack([z_ND[_others(len(z_ND), seed)], sample_prior(model.prior, len(z_ND), seed + 1)])
+    others_N = _others(len(z_ND), seed)
+    wrong_2ND = torch.stack([z_ND[others_N], sample_prior(model.prior, len(z_ND), seed + 1)])
     shuffled_N, prior_N = score(model, tokenized, wrong_2ND, group_tokens=group_tokens, precision=precision)
-    return {"log_p_x_z_shuffled": shuffled_N, "log_p_x_z_prior": prior_N}
+    return {"log_p_x_z_shuffled": shuffled_N, "shuffled_from": others_N, "log_p_x_z_prior": prior_N}
 
 
 def _others(count: int, seed: int) -> Tensor:

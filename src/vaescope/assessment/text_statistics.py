@@ -1,4 +1,4 @@
-"""Statistics of texts as strings: length, variety and the surprisal of word pairs; distances between two sets."""
+"""Statistics of texts as strings: length, variety, surprisal by word pairs and by topics; distances of two sets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
+from scipy import stats
 
 from vaescope.assessment.bleu import ngrams
 
@@ -56,17 +57,52 @@ class Bigrams:
         return math.log((1 - self.backing) * pair + self.backing * single)
 
 
+class Topics:
+    """Surprisal of the words of a text, in any order, under ten topics fitted to other texts, nats per word.
+
+    -1/T sum_t log sum_k theta_k phi_k(w_t), phi by latent Dirichlet allocation (Blei, Ng, Jordan 2003) and theta its
+    posterior mean for the text: high where the words of a text are not of one topic. Words that the other texts lack
+    are left out; a text of nothing else is as surprising as a uniform law.
+    """
+
+    def __init__(self, strings: Sequence[str], *, topics: int = 10) -> None:
+        from sklearn.decomposition import LatentDirichletAllocation
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        self.counter = CountVectorizer(lowercase=False, token_pattern=r"\S+")
+        counts = self.counter.fit_transform(strings)
+        self.allocation = LatentDirichletAllocation(topics, doc_topic_prior=0.1, topic_word_prior=0.1, random_state=0)
+        self.allocation.fit(counts)
+        self.phi_KV = self.allocation.components_ / self.allocation.components_.sum(1, keepdims=True)
+
+    def __call__(self, strings: Sequence[str]) -> np.ndarray:
+        """Return the surprisal of each text."""
+        counts = self.counter.transform(strings)
+        theta_NK = self.allocation.transform(counts)
+        cells = counts.tocoo()
+        log_p = np.log((theta_NK[cells.row] * self.phi_KV.T[cells.col]).sum(1))
+        known_N = np.asarray(counts.sum(1), dtype=float).ravel()
+        nats_N = -np.bincount(cells.row, cells.data * log_p, minlength=len(known_N))
+        return np.where(known_N > 0, nats_N / np.maximum(known_N, 1), math.log(self.phi_KV.shape[1]))
+
+
 def distinct(strings: Sequence[str], n: int) -> float:
     """Share of the n-grams of all texts that are different from one another (Li et al. 2016)."""
     found = sum((ngrams(text.split(), n) for text in strings), Counter())
     return len(found) / max(found.total(), 1)
 
 
-def null_distances(values: np.ndarray, size: int, distance: Callable[[np.ndarray, np.ndarray], float]) -> np.ndarray:
-    """Distances between two disjoint random parts of ``size`` texts each of the same data, for ``SPLITS`` cuts."""
+def null_quantile(values: np.ndarray, drawn: int) -> float:
+    """95% quantile of the Wasserstein distance between all n values and ``drawn`` others of the same law.
+
+    From two disjoint random parts of the values, for ``SPLITS`` cuts, each of as many values as can be had; that of n
+    and m values is theirs times the ratio of sqrt(1/n + 1/m), as which the distance falls where the laws are equal.
+    """
     generator = np.random.default_rng(0)
-    cuts = [generator.permutation(len(values))[: 2 * size] for _ in range(SPLITS)]
-    return np.array([distance(values[cut[:size]], values[cut[size:]]) for cut in cuts])
+    count, size = len(values), min(len(values) // 2, drawn)
+    cuts = [generator.permutation(count)[: 2 * size] for _ in range(SPLITS)]
+    distances = [stats.wasserstein_distance(values[cut[:size]], values[cut[size:]]) for cut in cuts]
+    return float(np.quantile(distances, 0.95)) * math.sqrt((1 / count + 1 / drawn) * size / 2)
 
 
 def _framed(text: str) -> list[str]:

@@ -49,19 +49,6 @@ def band(count: int, level: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.nd
     return grid, low, high
 
 
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm's adjusted p-values: their minimum is valid for the whole family.
-
-    >>> holm(np.array([0.01, 0.04, 0.03])).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p_values)
-    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(stepped, 1)
-    return adjusted
-
-
 def central_coverage(values: np.ndarray, level: float) -> np.ndarray:
     """Share of each row's values inside the central interval of a level, ``[M, Q] -> [M]``.
 

@@ -58,10 +58,11 @@ def gaussian_kernel_mean(size: int, width: float) -> float:
 
 
 def standard_error(x_ND: Tensor, y_ND: Tensor, width: float) -> float:
-    """Standard error of ``squared_mmd`` for samples of equal size, from the projections h(i) on each pair of points.
+    """Standard error of ``squared_mmd`` for samples of equal size n, a U-statistic of pairs (x_i, y_i) with kernel h.
 
-    The first term is that of a linear statistic; the second keeps it right where the distributions are equal and
-    the projections vanish.
+    Its variance is [4 (n - 2) zeta_1 + 2 zeta_2] / (n (n - 1)) (Hoeffding 1948): zeta_2 the variance of h over pairs
+    and zeta_1 that of its mean h_i over the other pair, whose n - 1 terms add noise of zeta_2 / (n - 1) to it, which is
+    taken out. Where the distributions are equal zeta_1 vanishes.
     """
     n = len(x_ND)
     scale = -0.5 / width
@@ -69,10 +70,10 @@ def standard_error(x_ND: Tensor, y_ND: Tensor, width: float) -> float:
     xx, yy, xy = ((squared_distances(a, b) * scale).exp() for a, b in pairs)
     h_NN = xx + yy - xy - xy.mT
     h_NN.fill_diagonal_(0)
-    projection_N = h_NN.sum(1) / (n - 1)
-    linear = 4 * projection_N.var().item() / n
-    pairwise = 2 * h_NN.square().sum().item() / (n * (n - 1)) ** 2
-    return math.sqrt(linear + pairwise)
+    projection_N, mean = h_NN.sum(1) / (n - 1), h_NN.sum().item() / (n * (n - 1))
+    pairs_variance = h_NN.square().sum().item() / (n * (n - 1)) - mean**2
+    variance = max(0.0, projection_N.var().item() - pairs_variance / (n - 1))
+    return math.sqrt(max(0.0, (4 * (n - 2) * variance + 2 * pairs_variance) / (n * (n - 1))))
 
 
 def permutation_p_value(x_ND: Tensor, y_ND: Tensor, *, permutations: int = 199, seed: int = 0) -> float:

@@ -220,6 +220,7 @@ class LinearGaussian:
             "tokens": torch.full((n,), self.data_size),
             "words": torch.full((n,), self.data_size - 1),
             "bytes": torch.full((n,), self.data_size),
+            "log_q_x": torch.distributions.MultivariateNormal(self.data_mean, self.data_covariance).log_prob(x_Nn),
         }
 
 

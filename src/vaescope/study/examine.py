@@ -120,8 +120,8 @@ class Examined:
     def _described(self, draws: Draws, tokenized: Tokenized, split: str, labels: Path | None) -> Draws:
         """Add the strings, the labels, and what is known of the corpus and of the training.
 
-        The exact entropy H(X) of a built-in corpus is passed on where every text was read whole, since it is the
-        entropy of whole texts.
+        The exact entropy H(X) of a built-in corpus and the log-probability of each text are passed on where every text
+        was read whole, since they are those of whole texts.
         """
         source: dict[str, Any] = {
             "run": str(self.folder.path),
@@ -133,14 +133,17 @@ class Examined:
         if multipliers := last_multipliers(self.folder, self.checkpoint):
             source["multipliers"] = multipliers
         names = None if labels is None else read_labels(labels, len(tokenized))
+        log_q_x = None
         if self.corpus.known is not None and not tokenized.truncated and not tokenized.dropped:
             source["entropy"] = self.corpus.known.entropy()
+            log_q_x = self.corpus.known.log_prob(tokenized.texts[: draws.texts])
             if names is None and (causes := known_causes(self.corpus, self.config, split)) is not None:
                 names, source["label_ceiling"] = causes
         return replace(
             draws,
             strings=tokenized.texts[: draws.texts],
             labels=None if names is None else names[: draws.texts],
+            log_q_x=log_q_x,
             metadata=draws.metadata | source,
         )
 

@@ -12,6 +12,7 @@ from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.draws import Draws
 from vaescope.assessment.estimate import Estimate, mean_of
 from vaescope.assessment.findings import Finding
+from vaescope.assessment.metadata_check import is_number
 from vaescope.assessment.ratio import ratio
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import UserError
@@ -57,6 +58,8 @@ class ConversionEfficiency(Diagnostic):
         rule = f"PASS if surely at least {passes} nats per nat, FAIL if surely less than {fails}"
         message = f"{gain.value:.2f} nats of distortion for {draws.rates.mean().item():.2f} nats of rate: "
         message += f"{share.value:.2f} per nat [{share.low:.2f}, {share.high:.2f}]"
+        if draws.rates.mean().item() < thresholds.latent_use:
+            return [Finding("conversion_efficiency", "VACUOUS", f"{message}: there is no rate to speak of", rule)]
         step = "lower the target rate, or strengthen how z reaches the decoder"
         if share.low >= passes:
             return [Finding("conversion_efficiency", "PASS", message, rule)]
@@ -65,9 +68,11 @@ class ConversionEfficiency(Diagnostic):
 
 def _baseline(draws: Draws) -> dict:
     given = draws.metadata["language_model_nll"]
-    if isinstance(given, Mapping) and len(given.get("per_text", ())) == draws.texts:
-        return dict(given)
-    if not isinstance(given, Mapping) or "per_text" in given or not {"value", "se"} <= set(given):
-        expected = f"'per_text' with {draws.texts} numbers, or 'value' and 'se', in nats per text"
-        raise UserError(f"metadata 'language_model_nll': expected {expected}")
-    return {"value": float(given["value"]), "se": float(given["se"])}
+    if isinstance(given, Mapping):
+        per_text = given.get("per_text")
+        if isinstance(per_text, list) and len(per_text) == draws.texts and all(map(is_number, per_text)):
+            return {"per_text": per_text}
+        if per_text is None and is_number(given.get("value")) and is_number(given.get("se")):
+            return {"value": float(given["value"]), "se": float(given["se"])}
+    expected = f"'per_text' with {draws.texts} numbers, or 'value' and 'se', in nats per text"
+    raise UserError(f"metadata 'language_model_nll': expected {expected}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate
 from vaescope.estimators import jackknife
 from vaescope.estimators.gaussian import standard_log_density
 
@@ -25,16 +24,5 @@ class DimensionKl(Diagnostic):
         prior_M = standard_log_density(draws.z[0][marginals.index].double()).sum(1)
         prior = jackknife.means(prior_M, draws.aggregate.blocks, index_N=marginals.index)
         index_code, others = marginals.upper - prior, marginals.lower - prior
-        high = jackknife.upper_end(index_code)
         low = jackknife.lower_end(others) if others.isfinite().all() else 0.0
-        estimate = Estimate(
-            value=jackknife.value(index_code),
-            se=jackknife.standard_error(index_code),
-            unit="nats/text",
-            kind="interval",
-            n=len(marginals.index),
-            low=min(max(0.0, low), high),
-            high=high,
-            detail={"components": draws.texts, "queries": len(marginals.index)},
-        )
-        return {"dimension_kl": estimate}
+        return {"dimension_kl": marginals.interval(index_code, low=low, high=jackknife.upper_end(index_code))}

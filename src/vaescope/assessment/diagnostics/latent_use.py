@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+from torch import Tensor
+
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import mean_of
+from vaescope.assessment.estimate import Estimate, mean_of
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 
@@ -15,7 +18,11 @@ if TYPE_CHECKING:
 
 
 class LatentUse(Diagnostic):
-    """D_shuffled - D and D_prior - D, paired on texts; zero for a decoder that ignores z, whatever the rate is."""
+    """D_shuffled - D and D_prior - D, paired on texts; zero for a decoder that ignores z, whatever the rate is.
+
+    A text has a part in two terms of D_shuffled, its own and that of the text that gets its z, so the error of the mean
+    counts the covariance of such terms; where ``shuffled_from`` is not known, the most that it can be.
+    """
 
     requires = ("log_p_x_z_shuffled",)
 
@@ -27,7 +34,7 @@ class LatentUse(Diagnostic):
         """Return ``latent_use`` and, where they were scored, ``latent_use_prior``."""
         assert draws.log_p_x_z_shuffled is not None
         loss_N = -draws.log_p_x_z_shuffled.double() - draws.distortions
-        estimates = {"latent_use": mean_of(loss_N, unit="nats/text")}
+        estimates = {"latent_use": _mean_of_circle(loss_N, draws.shuffled_from)}
         if draws.log_p_x_z_prior is not None:
             loss_N = -draws.log_p_x_z_prior.double() - draws.distortions
             estimates["latent_use_prior"] = mean_of(loss_N, unit="nats/text")
@@ -59,3 +66,18 @@ class LatentUse(Diagnostic):
         axes.axvline(estimates["latent_use"].value, color="black")
         axes.set(xlabel="D_shuffled - D of a text (nats)", ylabel="texts")
         return figure
+
+
+def _mean_of_circle(values_N: Tensor, from_N: Tensor | None) -> Estimate:
+    """The mean of terms that share a text with the terms at ``from_N``: its variance is (g_0 + 2 g_1)/N, g_1 <= g_0/2.
+
+    With texts that exchange their z, both are the same pair and count once.
+    """
+    mean = mean_of(values_N, unit="nats/text")
+    ratio = 2.0
+    if from_N is not None and mean.se > 0:
+        centred_N = values_N.double() - mean.value
+        times_N = 2 - (from_N[from_N] == torch.arange(len(from_N))).double()
+        shared = (times_N * centred_N * centred_N[from_N]).sum() / centred_N.square().sum()
+        ratio = min(2.0, max(0.25, 1 + shared.item()))
+    return Estimate(value=mean.value, se=mean.se * ratio**0.5, unit=mean.unit, kind=mean.kind, n=mean.n)

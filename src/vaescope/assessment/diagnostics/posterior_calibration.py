@@ -14,7 +14,7 @@ from vaescope.assessment.estimate import mean_of
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.simulations import Simulations
 from vaescope.assessment.thresholds import Thresholds
-from vaescope.estimators import calibration
+from vaescope.estimators import calibration, goodness
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,14 +44,14 @@ class PosteriorCalibration(Diagnostic):
         """Return ``posterior_calibration``: the coverage of 90% intervals, with the other levels and ellipsoids."""
         assert draws.simulations is not None
         transforms, names = _transforms(draws.simulations)
-        adjusted = calibration.holm(calibration.uniformity(transforms))
+        adjusted = goodness.holm(torch.from_numpy(calibration.uniformity(transforms))).tolist()
         rejected = [name for name, p in zip(names, adjusted, strict=True) if p < 0.05]
         units, radius = transforms[:, : draws.latent_size], transforms[:, draws.latent_size]
         detail = {
             "units": {str(c): float(calibration.central_coverage(units, c).mean()) for c in calibration.LEVELS},
             "ellipsoid": {str(c): float((radius <= c).mean()) for c in calibration.LEVELS},
             "rejected": rejected,
-            "smallest_p": float(adjusted.min()),
+            "smallest_p": min(adjusted),
             "quantities": len(names),
             "unfinished_share": 1 - draws.simulations.finished.double().mean().item(),
         }

@@ -45,8 +45,9 @@ class Rate(Diagnostic):
             message = "the rate of every text is exactly 0: a language model, the baseline that shows what z buys"
             return [Finding("latent_use", "VACUOUS", message, rule)]
         if rate.high < limit:
-            message = f"rate {rate.value:.2g} nats{active}: collapsed"
-            return [Finding("latent_use", "FAIL", message, rule, "try the objective mdr")]
+            message = f"rate {rate.value:.2g} nats{active}: collapsed, all texts are encoded alike and z says nothing"
+            step = "train it again with a floor under the rate: objective=mdr"
+            return [Finding("latent_use", "FAIL", message, rule, step)]
         if information is not None and information.high < limit:
             message = f"information {information.value:.2g} nats at rate {rate.value:.3g}{active}: z ignores x"
             return [Finding("latent_use", "FAIL", message, rule, "check that the encoder is trained; try mdr")]

@@ -1,4 +1,4 @@
-"""Text statistics: are drawn texts like the data in length, repetition and word pairs, and does z steer them?"""
+"""Text statistics: are drawn texts like the data in length, repetition, word pairs and topics; does z steer them?"""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 
-UNITS = {"length": "words", "repetition": "share", "surprisal": "nats/word"}
+UNITS = {"length": "words", "repetition": "share", "surprisal": "nats/word", "topic": "nats/word"}
 RESAMPLES = 50
 
 
 class TextStatistics(Diagnostic):
     """Wasserstein distance of each statistic between drawn texts and data, beside that between halves of the data.
 
-    The word pairs are counted in the second half of the data, and all comparisons are with the first. The control of a
+    Word pairs are counted and topics fitted in the second half of the data; all are compared with the first. That of a
     language model, where there is one, says how near a model of that size can come. Does z steer? The rank correlation
     of a text's statistic with that of a text drawn from its z, beside that with the text of another z (shuffled).
     """
@@ -44,6 +44,7 @@ class TextStatistics(Diagnostic):
             "length": of.length,
             "repetition": of.repetition,
             "surprisal": of.Bigrams(counted),
+            "topic": of.Topics(counted),
         }
         estimates = {
             f"text_statistics_{name}": _compared(statistic, UNITS[name], data, draws)
@@ -72,14 +73,12 @@ def _compared(statistic: of.Statistic, unit: str, data: Sequence[str], draws: Dr
     assert simulations is not None
     assert draws.strings is not None
     observed, drawn = statistic(data), statistic(simulations.strings)
-    size = min(len(observed) // 2, len(drawn))
-    null = of.null_distances(observed, size, stats.wasserstein_distance)
     detail = {
         "data_mean": observed.mean(),
         "drawn_mean": drawn.mean(),
         "data_std": observed.std(),
         "drawn_std": drawn.std(),
-        "null_p95": float(np.quantile(null, 0.95)),
+        "null_p95": of.null_quantile(observed, len(drawn)),
     }
     if simulations.control is not None:
         detail["control"] = stats.wasserstein_distance(observed, statistic(simulations.control))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.draws import Draws
-from vaescope.assessment.positions import BINS, profile, token_mean
+from vaescope.assessment.positions import profile, profile_figure, token_mean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,13 +34,5 @@ class TokenAccuracy(Diagnostic):
 
     def figure(self, draws: Draws, estimates: Estimates) -> Figure:
         """Accuracy with z of the text, and what of it z of the prior loses, in ten parts of the text."""
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(5, 3), layout="constrained")
-        axes = figure.subplots()
-        for name in ("token_accuracy", "token_accuracy_drop"):
-            line = [float("nan") if v is None else v for v in (estimates[name].detail or {})["profile"]]
-            axes.plot([(i + 0.5) / BINS for i in range(BINS)], line, marker="o", label=name.replace("_", " "))
-        axes.set(xlabel="position in the text", ylabel="share of tokens")
-        axes.legend(frameon=False)
-        return figure
+        labels = {"token_accuracy": "token accuracy", "token_accuracy_drop": "token accuracy drop"}
+        return profile_figure(labels, estimates, "share of tokens")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.draws import Draws
-from vaescope.assessment.positions import BINS, profile, token_mean
+from vaescope.assessment.positions import profile, profile_figure, token_mean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,13 +33,5 @@ class TokenDivergence(Diagnostic):
 
     def figure(self, draws: Draws, estimates: Estimates) -> Figure:
         """The divergence in ten parts of the text, with that of two samples of q(z|x) as the null."""
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(5, 3), layout="constrained")
-        axes = figure.subplots()
-        for name, label in (("token_divergence", "prior z"), ("token_divergence_null", "another posterior z")):
-            line = [float("nan") if v is None else v for v in (estimates[name].detail or {})["profile"]]
-            axes.plot([(i + 0.5) / BINS for i in range(BINS)], line, marker="o", label=label)
-        axes.set(xlabel="position in the text", ylabel="divergence (nats)")
-        axes.legend(frameon=False)
-        return figure
+        labels = {"token_divergence": "prior z", "token_divergence_null": "another posterior z"}
+        return profile_figure(labels, estimates, "divergence (nats)")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.diagnostics.mutual_information import MutualInformation, resolved
 from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
@@ -33,21 +32,10 @@ class TotalCorrelation(Diagnostic):
         )
         uppers = [bound for bound in bounds if bound.isfinite().all()]
         ends = [jackknife.lower_end(own - bound - marginals.upper, candidates=len(uppers)) for bound in uppers]
-        low = max(0.0, *ends)
         # with two texts nothing is left to leave out, and only TC <= KL(q(z) || p(z)) <= R is known
         widest = own - aggregate.information - marginals.lower
         high = jackknife.upper_end(widest if widest.isfinite().all() else aggregate.rate)
-        estimate = Estimate(
-            value=jackknife.value(index_code),
-            se=jackknife.standard_error(index_code),
-            unit="nats/text",
-            kind="interval",
-            n=len(marginals.index),
-            low=min(low, high),
-            high=high,
-            detail={"components": draws.texts, "queries": len(marginals.index)},
-        )
-        return {"total_correlation": estimate}
+        return {"total_correlation": marginals.interval(index_code, low=max(ends), high=high)}
 
     def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
         """Say whether it may be read as a property of the population."""

@@ -1,0 +1,44 @@
+"""The suites: what the fast and the full suite cost on draws alone, whatever the model is.
+
+    python benchmarks/suites.py [--texts 3370] [--latent 32] [--samples 4]
+
+The claim: the fast suite of 3,370 texts takes less than 60 s, the sweep of the model not counted. What a sweep costs is
+the model's affair: ``time vaescope assess RUN --suite fast``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from common import header, row
+
+from vaescope import Draws, assess, choices
+from vaescope.model.linear_gaussian import LinearGaussian
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--texts", type=int, default=3370)
+    parser.add_argument("--latent", type=int, default=32)
+    parser.add_argument("--samples", type=int, default=4)
+    options = parser.parse_args()
+    header()
+    vae = LinearGaussian.matched(latent_size=options.latent, data_size=options.latent + 8, rate=8.0)
+    draws = vae.sample_draws(options.texts, samples=options.samples)
+    size = f"{options.texts} texts, {options.latent} units, {options.samples} samples"
+    for suite in ("fast", "full"):
+        processor, wall = time.process_time(), time.perf_counter()
+        assess(Draws(**draws), suite=suite)
+        processor, wall = time.process_time() - processor, time.perf_counter() - wall
+        row(f"{suite} suite on draws, {size}: processor seconds", "", f"{processor:.1f}", f"wall {wall:.0f}")
+    for name in choices.names("diagnostics"):
+        diagnostic, fresh = choices.build("diagnostics", name), Draws(**draws)
+        if not diagnostic.missing(fresh):
+            processor = time.process_time()
+            diagnostic.estimate(fresh)
+            row(f"{name}, alone: processor seconds", "", f"{time.process_time() - processor:.1f}", "")
+
+
+if __name__ == "__main__":
+    main()
