@@ -80,6 +80,28 @@ class Assessment:
                 figure.savefig(target)
         return path
 
+    @classmethod
+    def load(cls, folder: Path | str, *, name: str = "assessment") -> Assessment:
+        """Read what ``save`` wrote, but for the figures; without ``NAME-texts.safetensors`` there is no ``per_text``.
+
+        Raises:
+            UserError: no such file, or not that of an assessment.
+        """
+        path, texts = Path(folder) / f"{name}.json", Path(folder) / f"{name}-texts.safetensors"
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                estimates={name: Estimate.from_json(fields) for name, fields in content["estimates"].items()},
+                findings=[Finding(**fields) for fields in content["findings"]],
+                skipped=content["skipped"],
+                metadata=content["metadata"],
+                per_text=PerText.load(texts) if texts.exists() else None,
+            )
+        except OSError as error:
+            raise UserError(f"{path}: no such assessment; make it with vaescope assess") from error
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise UserError(f"{path}: not an assessment ({error}); make it again with vaescope assess") from error
+
     def rows(self) -> list[dict[str, Any]]:
         """Return one row per estimate for a table: name, value, se, low, high, unit, kind, n."""
         names = ("value", "se", "low", "high", "unit", "kind", "n")

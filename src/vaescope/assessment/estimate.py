@@ -62,6 +62,16 @@ class Estimate:
         """Return the fields as plain numbers and strings, those without a meaning left out."""
         return {k: v for k, v in asdict(self).items() if v is not None}
 
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Estimate:
+        """Return the estimate of these fields, where null stands for a number that JSON has not: an open end, NaN.
+
+        >>> Estimate.from_json({"value": 1.0, "se": 0.0, "unit": "nats", "kind": "interval", "n": 2, "low": 0.5, "high": None}).high
+        inf
+        """
+        unknown = {"value": math.nan, "low": -math.inf, "high": math.inf}
+        return cls(**{k: unknown.get(k) if v is None else v for k, v in fields.items()})
+
 
 def mean_of(values_N: Tensor, *, unit: str, kind: str = "unbiased", detail: dict[str, Any] | None = None) -> Estimate:
     """Return the mean over independent texts with its standard error, in float64.

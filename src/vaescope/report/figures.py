@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from vaescope.assessment.estimate import Estimate
+from vaescope.report.plane import elbo_lines, entropy_line
 from vaescope.report.run import RunReport
 from vaescope.report.style import FAINT, INK, PALETTE, axes, legend, look
 from vaescope.report.tables import entropy
@@ -29,13 +28,9 @@ def rate_distortion(runs: Sequence[RunReport]) -> Figure:
         ax.errorbar(rate.value, distortion.value, 1.96 * distortion.se, 1.96 * rate.se, color=colour)
     h = next((h for run in runs if (h := entropy(run.assessment)) is not None), None)
     _frame(ax, runs, h)
-    _elbo_lines(ax)
+    elbo_lines(ax)
     if h is not None:
-        ax.axline((0, h), slope=-1, color=INK, lw=1.5)
-        ax.fill_between([-1e4, 1e4], [h + 1e4, h - 1e4], -1e4, color=FAINT, alpha=0.2, lw=0)
-        left, right = ax.get_xlim()
-        left += 0.02 * (right - left)
-        _along(ax, left, h - left, f"R + D = H = {h:.1f}: no model lies below", INK, ha="left", va="top")
+        entropy_line(ax, h)
     ax.set(xlabel="rate R (nats per text)", ylabel="distortion D (nats per text)")
     legend(figure)
     return figure
@@ -144,29 +139,3 @@ def _frame(ax: Axes, runs: Sequence[RunReport], h: float | None) -> None:
     low = min([*distortions, *([] if h is None else [h - right])])
     margin = 0.12 * (max(distortions) - low) + 0.5
     ax.set(xlim=(-0.03 * right, right), ylim=(low - margin, max(distortions) + margin))
-
-
-def _elbo_lines(ax: Axes) -> None:
-    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-    for total in _nice_levels(left + bottom, right + top):
-        ax.axline((0, total), slope=-1, color=FAINT, lw=0.8, ls=":")
-        x = min(right - 0.02 * (right - left), total - bottom)
-        _along(ax, x, total - x, f"ELBO −{total:g} ", FAINT)
-
-
-def _nice_levels(low: float, high: float) -> np.ndarray:
-    step = 10 ** np.floor(np.log10((high - low) / 4))
-    step *= 5 if (high - low) / step > 20 else 2 if (high - low) / step > 8 else 1
-    return np.arange(np.ceil(low / step) * step, high, step)
-
-
-def _along(ax: Axes, x: float, y: float, text: str, colour: str, *, ha: str = "right", va: str = "bottom") -> None:
-    """Write along the line of slope -1 through (x, y)."""
-    place: dict[str, Any] = {
-        "ha": ha,
-        "va": va,
-        "rotation": -45,
-        "rotation_mode": "anchor",
-        "transform_rotates_text": True,
-    }
-    ax.text(x, y, text, fontsize=8, color=colour, clip_on=True, **place)

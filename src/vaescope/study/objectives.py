@@ -45,3 +45,49 @@ def describe(objective: str | dict[str, Any]) -> str:
     spec = specification(objective)
     constraints = [f"{c['term']} {c['relation']} {c['bound']:g}" for c in spec.get("constraints") or []]
     return "; ".join([" + ".join(spec.get("terms", {})), *constraints])
+
+
+def label(objective: str | dict[str, Any]) -> str:
+    """Return an objective with its options, short enough for a table.
+
+    >>> label({"preset": "free_bits", "rate": 4, "beta": {"schedule": "cyclical", "period": 400}})
+    'free_bits, rate 4, beta cyclical'
+    >>> label({"terms": {"distortion": 1, "rate": 0.5, "mmd": 100}})
+    'distortion + 0.5 rate + 100 mmd'
+    """
+    if isinstance(objective, str):
+        return objective
+    if "preset" in objective:
+        options = [f"{name} {_short(value)}" for name, value in objective.items() if name != "preset"]
+        return ", ".join([objective["preset"], *options])
+    weights = {name: term.get("weight", 1) if isinstance(term, dict) else term for name, term in _terms(objective)}
+    terms = [name if weight == 1 else f"{_short(weight)} {name}" for name, weight in weights.items()]
+    bounds = [f"{c['term']} {c['relation']} {c['bound']:g}" for c in objective.get("constraints") or []]
+    return "; ".join([" + ".join(terms), *bounds])
+
+
+def family(objective: str | dict[str, Any]) -> str:
+    """Return what objectives have in common that differ in numbers only: a preset at several rates, say.
+
+    >>> family({"preset": "free_bits", "rate": 4, "beta": {"schedule": "cyclical", "period": 400}})
+    'free_bits, beta cyclical'
+    >>> family({"preset": "mdr", "rate": 4}), family({"terms": {"distortion": 1, "rate": 0.5, "mmd": 100}})
+    ('mdr', 'distortion + rate + mmd')
+    """
+    if isinstance(objective, str):
+        return objective
+    if "preset" in objective:
+        kinds = {name: value for name, value in objective.items() if not isinstance(value, int | float)}
+        return label(kinds)
+    bounds = [f"{c['term']} {c['relation']}" for c in objective.get("constraints") or []]
+    return "; ".join([" + ".join(name for name, _ in _terms(objective)), *bounds])
+
+
+def _terms(objective: dict[str, Any]) -> list[tuple[str, Any]]:
+    return list(objective.get("terms", {}).items())
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return str(value.get("schedule", "scheduled"))
+    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
