@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from vaescope.study.drive import Engine
-    from vaescope.study.plan import Plan, PlannedRun
+    from vaescope.study.plan import Plan
     from vaescope.study.progress import Job
 
 
@@ -42,12 +41,13 @@ def study(
     Runs that exist are kept and half-done ones resumed. A failing run stops no other and is named at the end, with exit
     status 1. Afterwards OUT/comparison/compare.html shows the runs side by side.
     """
+    from vaescope.cli.runs import carry_out
     from vaescope.study.engines.slurm import submission, write_script
     from vaescope.study.plan import read_plan
 
     plan = read_plan(file, overrides)
     if only is not None:
-        _carry_out(plan, plan.named(only))
+        carry_out(plan, plan.named(only))
     elif dry_run:
         _show_prospects(plan)
     elif on is Place.SLURM:
@@ -64,32 +64,6 @@ def _engine(on: Place, file: Path, jobs: int | None, gpus: int) -> Engine:
     from vaescope.study.engines.on_ray import OnRay
 
     return OnRay(file, jobs=jobs, gpus=gpus) if on is Place.RAY else Local(file, jobs=jobs or 1, gpus=gpus)
-
-
-def _carry_out(plan: Plan, run: PlannedRun) -> None:
-    """Train a run unless it is, then assess it where it is not; of several processes the first assesses."""
-    from vaescope.cli.console import progress
-    from vaescope.cli.runs import load_run, train_run
-    from vaescope.study.assessed import assess_and_save, splits_to_assess
-    from vaescope.study.one_at_a_time import one_at_a_time
-    from vaescope.training.run_folder import RunFolder
-
-    control = None if run.control is None else plan.folder(run.control)
-    first = os.environ.get("RANK", "0") == "0"
-    with one_at_a_time(run.config.out, wanted=first):
-        if RunFolder(run.config.out).status.get("finished"):
-            RunFolder(run.config.out).open(run.config)
-        else:
-            train_run(run.config, title="train")
-        splits = splits_to_assess(run.config, control) if first else []
-        if not splits:
-            return
-        compared = None if control is None else load_run(control)
-        loaded = load_run(run.config.out).with_config(run.config)
-        for split in splits:
-            with progress(f"assess {split}") as meter:
-                _, written = assess_and_save(loaded, split, control=compared, progress=meter)
-            typer.echo(f"written: {written}")
 
 
 def _show_prospects(plan: Plan) -> None:
@@ -128,11 +102,18 @@ def _drive(plan: Plan, engine: Engine) -> None:
 
 def _compare(plan: Plan, jobs: list[Job], split: str) -> None:
     """Write the page that shows the assessed runs side by side."""
+    from vaescope.errors import UserError
     from vaescope.report.compare import compare
     from vaescope.study.assessed import assessment_name
 
     folders = [job.run.config.out for job in jobs if job.state in ("kept", "done")]
     assessed = [folder for folder in folders if (folder / f"{assessment_name(split)}.json").exists()]
-    if assessed:
+    if not assessed:
+        return
+    try:
         page = compare(assessed, plan.study.out / "comparison", split=split, title=plan.study.out.name)
+    except UserError as error:
+        # a grid over corpora, say: runs that are each of use, but not side by side
+        typer.echo(f"no page that compares the runs: {error}")
+    else:
         typer.echo(f"written: {page}")

@@ -23,6 +23,9 @@ ESTIMATES = ("rate", "distortion", "elbo", "log_likelihood", "mutual_information
 
 SECONDS_BETWEEN_LINES = 60.0
 
+WIDTH = 160
+"""Columns of the table at the end where it is not printed on a terminal."""
+
 Watch = Callable[[list[Job]], None]
 
 
@@ -100,7 +103,7 @@ def show_summary(jobs: list[Job], split: str) -> None:
 
     columns = [column for column in COLUMNS if column.estimate in ESTIMATES]
     table = Table(title=f"{split}, nats per text", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    table.add_column("run", overflow="fold")
+    table.add_column("run", no_wrap=True)
     for column in columns:
         table.add_column(column.title, justify="right", overflow="fold")
     table.add_column("verdict")
@@ -113,7 +116,7 @@ def show_summary(jobs: list[Job], split: str) -> None:
         cells = [Text(cell(found.estimates.get(column.estimate))) for column in columns]
         table.add_row(Text(job.run.name), *cells, Text(worst, COLOURS[worst]))
     if table.row_count:
-        console.print(table)
+        console.print(table, width=None if console.is_terminal else WIDTH)
     failed = [job for job in jobs if job.state == "failed"]
     for job in failed:
         typer.secho(f"failed: {job.run.name}: {job.message}", fg="red")
