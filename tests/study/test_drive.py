@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.study.tiny import STUDY, write_study
+from tests.study.tiny import STUDY, InProcess, write_study
 
 from vaescope.cli.runs import carry_out
 from vaescope.errors import UserError
@@ -16,31 +16,6 @@ from vaescope.training.loop import train
 from vaescope.training.run_folder import RunFolder
 
 TIMES = ("texts_per_second", "tokens_per_second")
-
-
-class InProcess:
-    """Carries out one run at a time at once, without the seconds that a new process takes to import torch."""
-
-    capacity = 1
-
-    def __init__(self, plan):
-        self.plan, self.statuses, self.order = plan, {}, []
-
-    def start(self, name):
-        self.order.append(name)
-        self.statuses[name] = 0
-        try:
-            carry_out(self.plan, self.plan.named(name))
-        except UserError as error:
-            log_file(self.plan.study.out / FILE, name).write_text(f"vaescope: {error}\n")
-            self.statuses[name] = 1
-
-    def ended(self):
-        ended, self.statuses = self.statuses, {}
-        return ended
-
-    def stop(self):
-        pass
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,11 @@
 
 import yaml
 
+from vaescope.cli.runs import carry_out
+from vaescope.errors import UserError
+from vaescope.study.engines.command import log_file
+from vaescope.study.plan import FILE
+
 BASE = {
     "data": {"known": "topic_pcfg", "sizes": [200, 40, 40], "max_length": 48},
     "tokenizer": {"vocab_size": 300},
@@ -44,3 +49,28 @@ def write_study(folder, **changes):
         yaml.safe_dump({k: v for k, v in study.items() if v is not None}, sort_keys=False), encoding="utf-8"
     )
     return path
+
+
+class InProcess:
+    """Carries out one run at a time at once, without the seconds that a new process takes to import torch."""
+
+    capacity = 1
+
+    def __init__(self, plan):
+        self.plan, self.statuses, self.order = plan, {}, []
+
+    def start(self, name):
+        self.order.append(name)
+        self.statuses[name] = 0
+        try:
+            carry_out(self.plan, self.plan.named(name))
+        except UserError as error:
+            log_file(self.plan.study.out / FILE, name).write_text(f"vaescope: {error}\n")
+            self.statuses[name] = 1
+
+    def ended(self):
+        ended, self.statuses = self.statuses, {}
+        return ended
+
+    def stop(self):
+        pass

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import typer
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -39,18 +40,18 @@ def watching(at_once: int) -> Iterator[Watch]:
         yield lambda jobs: live.update(live_table(jobs, at_once, rows=max(3, console.height - 4)), refresh=True)
 
 
-def live_table(jobs: list[Job], at_once: int, rows: int) -> Table:
+def live_table(jobs: list[Job], at_once: int, rows: int) -> Group:
     """Return the runs of most interest, at most so many, and a line on all of them."""
     order = list(STATES)
     shown = sorted(jobs, key=lambda job: order.index(job.state))[:rows]
-    table = Table(box=None, padding=(0, 2, 0, 0), caption=progress_line(jobs, at_once), caption_justify="left")
+    table = Table(box=None, padding=(0, 2, 0, 0))
     for column, right in (("run", False), ("state", False), ("step", True), ("rate", True), ("time left", True)):
         table.add_column(column, justify="right" if right else "left", no_wrap=True)
     for job in shown:
         rate = "" if job.rate is None else f"{job.rate:.2f}"
         state = Text(state_of(job), STATES[job.state])
         table.add_row(Text(job.run.name), state, f"{job.step}/{job.steps}", rate, clock(job.time_left()))
-    return table
+    return Group(table, Text(progress_line(jobs, at_once)))
 
 
 def state_of(job: Job) -> str:
