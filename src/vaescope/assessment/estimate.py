@@ -66,11 +66,12 @@ class Estimate:
     def from_json(cls, fields: dict[str, Any]) -> Estimate:
         """Return the estimate of these fields, where null stands for a number that JSON has not: an open end, NaN.
 
-        >>> Estimate.from_json({"value": 1.0, "se": 0.0, "unit": "nats", "kind": "interval", "n": 2, "low": 0.5, "high": None}).high
+        >>> fields = {"value": 1.0, "se": 0.0, "unit": "nats", "kind": "interval", "n": 2, "low": 0.5, "high": None}
+        >>> Estimate.from_json(fields).high
         inf
         """
         unknown = {"value": math.nan, "low": -math.inf, "high": math.inf}
-        return cls(**{k: unknown.get(k) if v is None else v for k, v in fields.items()})
+        return cls(**fields | {name: unknown[name] for name in unknown if fields.get(name, 0) is None})
 
 
 def mean_of(values_N: Tensor, *, unit: str, kind: str = "unbiased", detail: dict[str, Any] | None = None) -> Estimate:

@@ -33,6 +33,13 @@ def load_run(path: Path, checkpoint: str = "model") -> Examined:
     return Examined.load(path, checkpoint)
 
 
+def _hide_other_bars() -> None:
+    """Turn off the bars that transformers shows while it reads and writes weights."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+
+
 def carry_out(plan: Plan, run: PlannedRun) -> None:
     """Train a run unless it is, then assess it where it is not; of several processes the first assesses."""
     from vaescope.cli.console import progress
@@ -65,10 +72,3 @@ def _load_control(path: Path) -> Examined:
         return load_run(path)
     except UserError as error:
         raise UserError(f"{path.name}, which this run is assessed beside, is not trained: {error}") from error
-
-
-def _hide_other_bars() -> None:
-    """Turn off the bars that transformers shows while it reads and writes weights."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()

@@ -28,7 +28,7 @@ def rate_distortion(runs: Sequence[RunReport]) -> Figure:
         ax.errorbar(rate.value, distortion.value, 1.96 * distortion.se, 1.96 * rate.se, color=colour)
     h = next((h for run in runs if (h := entropy(run.assessment)) is not None), None)
     _frame(ax, runs, h)
-    elbo_lines(ax)
+    elbo_lines(ax, least=h)
     if h is not None:
         entropy_line(ax, h)
     ax.set(xlabel="rate R (nats per text)", ylabel="distortion D (nats per text)")

@@ -19,13 +19,14 @@ def entropy_line(ax: Axes, h: float) -> None:
     _along(ax, left, h - left, f"R + D = H = {h:.1f}: no model lies below", INK, ha="left", va="top")
 
 
-def elbo_lines(ax: Axes) -> None:
-    """Draw lines of equal ELBO = -(R + D) at round values; the limits of the axes must be set."""
+def elbo_lines(ax: Axes, *, least: float | None = None) -> None:
+    """Draw lines of equal ELBO = -(R + D) at round values, of R + D >= least; the limits of the axes must be set."""
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-    for total in _nice_levels(left + bottom, right + top):
+    for total in _nice_levels(max(left + bottom, -np.inf if least is None else least), right + top):
         ax.axline((0, total), slope=-1, color=FAINT, lw=0.8, ls=":")
         x = min(right - 0.02 * (right - left), total - bottom)
-        _along(ax, x, total - x, f"ELBO −{total:g} ", FAINT)
+        if x - left > 0.12 * (right - left):
+            _along(ax, x, total - x, f"ELBO −{total:g} ", FAINT)
 
 
 def _nice_levels(low: float, high: float) -> np.ndarray:
