@@ -113,7 +113,7 @@ def clock(seconds: float | None) -> str:
     """Return a time as a person says it.
 
     >>> clock(None), clock(42), clock(600), clock(7500), clock(200_000)
-    ('', '42 s', '10 min', '2 h 5 min', '2 d 7 h')
+    ('', '42 s', '10 min', '2 h 5 min', '2 d 8 h')
     """
     if seconds is None:
         return ""
