@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Group
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -117,7 +117,7 @@ def show_summary(jobs: list[Job], split: str) -> None:
         cells = [Text(cell(found.estimates.get(column.estimate))) for column in columns]
         table.add_row(Text(job.run.name), *cells, Text(worst, COLOURS[worst]))
     if table.row_count:
-        console.print(table, width=None if console.is_terminal else WIDTH)
+        (console if console.is_terminal else Console(highlight=False, width=WIDTH)).print(table)
     failed = [job for job in jobs if job.state == "failed"]
     for job in failed:
         typer.secho(f"failed: {job.run.name}: {job.message}", fg="red")
