@@ -18,10 +18,10 @@ TORCH := torch
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv truth demo test test-slow test-gpu test-data lint types bench clean
+.PHONY: help venv truth demo test test-slow test-gpu test-data test-browser lint types bench clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 venv: $(STAMP) ## Create .venv with CPU torch and the package (CPU=0: the torch that pip chooses)
 
@@ -50,6 +50,10 @@ test-gpu: venv ## The tests that need an accelerator
 
 test-data: venv ## The tests that need corpora: VAESCOPE_DATA=FOLDER make test-data
 	$(PYTEST) -m data
+
+test-browser: venv ## The tests that drive a real Chromium (installed with its chromedriver, for instance by apt)
+	$(BIN)/python -m pip install --quiet --editable '.[browser]'
+	$(PYTEST) -m browser
 
 lint: venv ## Style and formatting
 	$(BIN)/ruff check

@@ -33,6 +33,7 @@ STAGES = [
     {"training", "assessment"},
     {"study"},
     {"report"},
+    {"explore"},
     {"cli", "__main__"},
 ]
 LEVEL = {name: level for level, stage in enumerate(STAGES) for name in stage}

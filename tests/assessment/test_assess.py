@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from vaescope import Draws, Estimate, UserError, assess, choices
+from vaescope.assessment.assess import Assessment
 from vaescope.assessment.diagnostic import Diagnostic
 from vaescope.assessment.diagnostics.active_units import ActiveUnits
 from vaescope.assessment.findings import VERDICTS, Finding
@@ -194,6 +195,30 @@ def test_the_file_is_complete_and_valid(tmp_path):
     assert {row["name"] for row in assessment.rows()} == set(content["estimates"])
     order = [VERDICTS.index(finding["verdict"]) for finding in content["findings"]]
     assert order == sorted(order)
+
+
+def test_what_was_saved_is_read_again(tmp_path):
+    draws = draws_of(matched(), n=60)
+    found = assess(draws, diagnostics=["rate", "mutual_information"])
+    open_ended = Estimate(value=1.0, se=0.1, unit="nats", kind="interval", n=60, low=0.5, high=math.inf)
+    found = replace(found, estimates=found.estimates | {"open": open_ended})
+    found.save(tmp_path, name="assessment-test", figures=())
+    again = Assessment.load(tmp_path, name="assessment-test")
+    assert again.to_json() == found.to_json()
+    assert again.estimates["rate"] == found.estimates["rate"]
+    assert again.estimates["open"].high == math.inf
+    assert torch.equal(again.per_text.rate, found.per_text.rate)
+    (tmp_path / "assessment-test-texts.safetensors").unlink()
+    assert Assessment.load(tmp_path, name="assessment-test").per_text is None
+
+
+def test_a_file_that_is_no_assessment_names_the_mend(tmp_path):
+    with pytest.raises(UserError, match="no such assessment; make it with vaescope assess"):
+        Assessment.load(tmp_path)
+    for content in ("{", "{}", '{"estimates": {"rate": {"price": 1}}}'):
+        (tmp_path / "assessment.json").write_text(content, encoding="utf-8")
+        with pytest.raises(UserError, match="not an assessment"):
+            Assessment.load(tmp_path)
 
 
 def test_unknown_names_are_refused():

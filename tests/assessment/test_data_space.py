@@ -14,6 +14,7 @@ from torch import nn
 from vaescope import assess, choices
 from vaescope.assessment import text_statistics
 from vaescope.assessment.bleu import bleu, counts
+from vaescope.assessment.draws import Draws
 from vaescope.assessment.panel import Panel, Tokens
 from vaescope.assessment.scoring import score
 from vaescope.assessment.simulate import simulate
@@ -226,6 +227,29 @@ def test_a_probe_reads_what_z_holds_and_no_more():
     assert verdicts(found)["probe"] == "WARN"
     assert found.estimates["probe"].value == pytest.approx(0.5, abs=0.1)
     assert "labels" in assess(replace(draws, labels=["one"] * 300), diagnostics=["probe"]).skipped["probe"]
+
+
+def test_a_probe_reads_z_and_not_the_mean_of_a_collapsed_posterior():
+    """The means tell the label, the posteriors are a thousand times wider: z tells nothing, rescaled means all."""
+    torch.manual_seed(0)
+    n = 400
+    mean_ND = 1e-3 * torch.tensor([[1.0], [-1.0]]).repeat(n // 2, 1)
+    z_SND = mean_ND + torch.randn(1, n, 1)
+    prior, flat = torch.distributions.Normal(0.0, 1.0), torch.zeros(1, n)
+    draws = Draws(
+        posterior_mean=mean_ND,
+        posterior_std=torch.ones(n, 1),
+        z=z_SND,
+        log_p_x_z=flat,
+        log_p_z=prior.log_prob(z_SND).sum(-1),
+        log_q_z_x=prior.log_prob(z_SND - mean_ND).sum(-1),
+        tokens=torch.ones(n, dtype=torch.long),
+        labels=["up", "down"] * (n // 2),
+    )
+    found = assess(draws, diagnostics=["probe"]).estimates
+    assert found["probe"].value == pytest.approx(0.5, abs=0.1)
+    assert found["probe_information"].low < 0.001
+    assert found["probe"].detail["posterior_mean"] == 1.0
 
 
 def test_token_statistics_count_texts():

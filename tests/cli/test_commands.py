@@ -16,7 +16,7 @@ from vaescope.cli import app, main
 from vaescope.config import RunConfig, parse_config
 
 runner = CliRunner(env={"COLUMNS": "160", "TERM": "dumb"})
-COMMANDS = ("demo", "train", "assess", "sample", "list", "schema")
+COMMANDS = ("demo", "train", "assess", "compare", "sample", "list", "schema")
 
 
 def call(*arguments):

@@ -184,6 +184,16 @@ def test_logits_in_parts_give_the_same_values_and_gradients(monkeypatch):
         torch.testing.assert_close(before, p.grad, atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize("logits", [1, 24, 10_000])
+def test_scoring_in_parts_that_fit_a_cache_gives_the_same_values(monkeypatch, logits):
+    model, batch = tiny_model()
+    z = z_of(model, 2)
+    whole = model.log_likelihood(batch, z).detach()
+    monkeypatch.setattr("vaescope.model.decoder.LOGITS_IN_CACHE", logits)
+    with torch.no_grad():
+        torch.testing.assert_close(model.log_likelihood(batch, z), whole, atol=1e-5, rtol=0)
+
+
 def test_tied_sides_share_parameters_but_only_the_decoder_is_causal():
     model, _ = tiny_model(tie_encoder_decoder=True)
     untied, _ = tiny_model(tie_encoder_decoder=False)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
+from tests.report.pages import Elements
 
 from vaescope.report import tables
 from vaescope.report.html import PLATES, write_report
@@ -35,29 +35,6 @@ def page(runs, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "new" / "report.html"
     assert write_report(path, runs, title="Two runs") == path
     return path.read_text(encoding="utf-8")
-
-
-class Elements(HTMLParser):
-    VOID = ("meta", "link", "br", "img", "hr", "input")
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.ids, self.resources = [], [], []
-
-    def handle_starttag(self, tag, attributes):
-        values = dict(attributes)
-        self.ids += [values["id"]] if "id" in values else []
-        self.resources += [v for k, v in attributes if k in ("src", "href", "xlink:href", "data", "action")]
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        if tag not in self.VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
 
 
 @pytest.fixture(scope="module")

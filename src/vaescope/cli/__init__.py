@@ -9,9 +9,11 @@ import typer
 
 from vaescope import __version__
 from vaescope.cli.assess import assess
+from vaescope.cli.compare import compare
 from vaescope.cli.convert_reference import convert_reference
 from vaescope.cli.demo import demo
 from vaescope.cli.diagnose import diagnose
+from vaescope.cli.explore import explore
 from vaescope.cli.latent import COMMANDS as LATENT_COMMANDS
 from vaescope.cli.list import list_choices
 from vaescope.cli.push import push
@@ -32,6 +34,7 @@ app.command()(demo)
 app.command()(train)
 app.command()(study)
 app.command()(assess)
+app.command()(compare)
 app.command()(diagnose)
 app.command()(sample)
 app.command()(snapshots)
@@ -39,7 +42,7 @@ app.command(name="list")(list_choices)
 app.command()(push)
 app.command()(schema)
 app.command(name="convert-reference")(convert_reference)
-for _command in LATENT_COMMANDS:
+for _command in (*LATENT_COMMANDS, explore):
     app.command(rich_help_panel="Latent space")(_command)
 
 

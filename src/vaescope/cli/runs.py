@@ -20,7 +20,7 @@ def train_run(config: RunConfig, *, title: str) -> None:
     from vaescope.study.evidence import validation_examiner
     from vaescope.training.loop import train
 
-    _hide_other_bars()
+    hide_other_bars()
     with progress(title) as meter:
         train(config, progress=meter, examine=validation_examiner(config))
 
@@ -29,11 +29,11 @@ def load_run(path: Path, checkpoint: str = "model") -> Examined:
     """Read a run folder, with its final model or a kept one."""
     from vaescope.study.examine import Examined
 
-    _hide_other_bars()
+    hide_other_bars()
     return Examined.load(path, checkpoint)
 
 
-def _hide_other_bars() -> None:
+def hide_other_bars() -> None:
     """Turn off the bars that transformers shows while it reads and writes weights."""
     from transformers.utils import logging
 

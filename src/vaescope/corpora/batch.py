@@ -21,6 +21,7 @@ class Batch:
         index: position of each text in its split, ``[B]``, int64.
         predicted: positions of the P predicted tokens in the flattened ids, ``[P]``, int64; found where the mask is
             made, on the CPU, since a device would have to be waited for.
+        padding: positions of the padding there, int64, found likewise.
 
     >>> batch = Batch(torch.tensor([[0, 7, 2], [0, 2, 1]]), torch.tensor([[1, 1, 1], [1, 1, 0]]), torch.arange(2))
     >>> batch.tokens
@@ -31,13 +32,16 @@ class Batch:
     attention_mask: Tensor
     index: Tensor
     predicted: Tensor = field(default=None, repr=False)  # type: ignore[assignment]
+    padding: Tensor = field(default=None, repr=False)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        """Find the predicted tokens, where they are not given."""
+        """Find the predicted tokens and the padding, where they are not given."""
+        mask_BT = self.attention_mask.bool()
         if self.predicted is None:
-            mask_BT = self.attention_mask.bool()
-            mask_BT = torch.cat([torch.zeros_like(mask_BT[:, :1]), mask_BT[:, 1:]], 1)
-            object.__setattr__(self, "predicted", mask_BT.flatten().nonzero().squeeze(1))
+            later_BT = torch.cat([torch.zeros_like(mask_BT[:, :1]), mask_BT[:, 1:]], 1)
+            object.__setattr__(self, "predicted", later_BT.flatten().nonzero().squeeze(1))
+        if self.padding is None:
+            object.__setattr__(self, "padding", (~mask_BT).flatten().nonzero().squeeze(1))
 
     def __len__(self) -> int:
         """Return the number of texts B."""
@@ -58,6 +62,7 @@ class Batch:
             self.attention_mask.repeat(times, 1),
             self.index.repeat(times),
             (start.unsqueeze(1) + self.predicted).flatten(),
+            (start.unsqueeze(1) + self.padding).flatten(),
         )
 
     def to(self, device: torch.device | str) -> Batch:
@@ -67,4 +72,5 @@ class Batch:
             self.attention_mask.to(device, non_blocking=True),
             self.index.to(device, non_blocking=True),
             self.predicted.to(device, non_blocking=True),
+            self.padding.to(device, non_blocking=True),
         )

@@ -18,7 +18,7 @@ def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:
     """Return the encoder's last hidden states of a batch, ``[B, T, h]``; what stands at padding means nothing."""
     texts, tokens = batch.input_ids.shape
     first_B = tokens * torch.arange(texts, device=batch.predicted.device)
-    packing = Packing(torch.cat([first_B, batch.predicted]), texts, tokens)
+    packing = Packing.rounded(torch.cat([first_B, batch.predicted]), batch.padding, texts, tokens)
     position_T = torch.arange(tokens, device=batch.input_ids.device)
     if packs(encoder) and packing.saves:
         return packed_states(encoder, packing, {"input_ids": batch.input_ids}, position_T)

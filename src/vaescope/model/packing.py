@@ -18,9 +18,11 @@ class Packing:
     text, ``[1, P, h]``; the attention function brings queries, keys and values back into the rectangle.
 
     Attributes:
-        index: positions of the tokens in the flattened rectangle, in any order, ``[P]``.
+        index: positions of the tokens in the flattened rectangle, ``[P]``: the real ones in any order, then those of
+            padding that is computed to no end, so that few different P occur.
         texts: N.
         tokens: T.
+        real: how many of the P tokens are real; by default all.
 
     >>> packing = Packing(torch.tensor([0, 1, 3]), texts=2, tokens=3)
     >>> packing.pack(torch.tensor([[5, 6, 0], [7, 0, 0]]))
@@ -33,6 +35,24 @@ class Packing:
     index: Tensor
     texts: int
     tokens: int
+    real: int | None = None
+
+    @classmethod
+    def rounded(cls, index: Tensor, padding: Tensor, texts: int, tokens: int) -> Packing:
+        """Return the packing of real tokens ``index`` with so many of ``padding`` that their number is round.
+
+        Libraries of matrix products prepare a kernel for every new shape, which took a quarter of the time of small
+        steps in bfloat16 on a CPU (and all the memory that they kept). Round is a multiple of the largest power of 2
+        that is at most a sixteenth of it: at most 7% more tokens, on average 2%.
+
+        >>> Packing.rounded(torch.arange(100), torch.arange(100, 120), texts=2, tokens=60).index.shape
+        torch.Size([100])
+        >>> Packing.rounded(torch.arange(101), torch.arange(101, 120), texts=2, tokens=60).index.shape
+        torch.Size([104])
+        """
+        real = len(index)
+        step = 1 << max(0, (real // 16).bit_length() - 1)
+        return cls(torch.cat([index, padding[: -real % step]]), texts, tokens, real)
 
     @property
     def saves(self) -> bool:
@@ -46,7 +66,8 @@ class Packing:
     def unpack(self, values_1P: Tensor) -> Tensor:
         """Return the values in the rectangle, zero at padding, ``[1, P, ...] -> [N, T, ...]``."""
         flat = values_1P.new_zeros(self.texts * self.tokens, *values_1P.shape[2:])
-        return flat.index_copy(0, self.index, values_1P[0]).unflatten(0, (self.texts, self.tokens))
+        values_P = values_1P[0, : self.real]
+        return flat.index_copy(0, self.index[: self.real], values_P).unflatten(0, (self.texts, self.tokens))
 
     def after(self, slots: int) -> Packing:
         """Return the packing of the rectangle with ``slots`` more tokens, all real, before each text."""
@@ -56,7 +77,8 @@ class Packing:
         row_N1 = tokens * torch.arange(self.texts, device=self.index.device).unsqueeze(1)
         slots_K = (row_N1 + torch.arange(slots, device=self.index.device)).flatten()
         text_P = self.index // self.tokens
-        return Packing(torch.cat([slots_K, self.index + slots * (text_P + 1)]), self.texts, tokens)
+        real = None if self.real is None else self.real + len(slots_K)
+        return Packing(torch.cat([slots_K, self.index + slots * (text_P + 1)]), self.texts, tokens, real)
 
 
 def of_each_token(values_N: Tensor, kwargs: Mapping[str, Any]) -> Tensor:

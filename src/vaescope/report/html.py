@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from vaescope import __version__
 from vaescope.assessment.findings import worst_first
 from vaescope.report import figures, tables
+from vaescope.report.render import write_page
 from vaescope.report.run import RunReport
 from vaescope.report.style import PALETTE, svg
 
@@ -77,22 +75,17 @@ def write_report(path: Path, runs: Sequence[RunReport], *, title: str = "vaescop
         runs: at least one run, each with estimates of ``rate`` and ``distortion``.
         title: the heading of the page.
     """
-    template = resources.files("vaescope.report").joinpath("template.html.j2").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     columns = tables.columns([run.assessment for run in runs])
-    page = environment.from_string(template).render(
+    return write_page(
+        path,
+        "template.html.j2",
         title=title,
-        version=__version__,
         about=about(runs),
-        palette=PALETTE,
         columns=columns,
         runs=[_show(i, run, columns) for i, run in enumerate(runs)],
         plates=[(plate, Markup(svg(plate.draw(runs), plate.name))) for plate in PLATES if _has(plate, runs)],
         environment=_environment(runs),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
-    return path
 
 
 def about(runs: Sequence[RunReport]) -> str:

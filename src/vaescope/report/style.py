@@ -59,8 +59,13 @@ def look(run: int) -> tuple[str, str]:
 
 
 def legend(figure: Figure) -> None:
-    """Name the runs above the axes, where no point can be hidden."""
-    figure.legend(loc="outside upper center", ncols=4, frameon=False, labelcolor=INK)
+    """Name the runs above the axes, where no point can be hidden, in as many columns as their names leave room for."""
+    _, labels = figure.axes[0].get_legend_handles_labels()
+    widest = max((len(label) for label in labels), default=0)
+    columns = max(1, min(5, int(16 * figure.get_figwidth() / (widest + 7))))
+    figure.legend(
+        loc="outside upper center", ncols=columns, frameon=False, labelcolor=INK, fontsize=9, columnspacing=1.2
+    )
 
 
 def svg(figure: Figure, name: str) -> str:
@@ -70,10 +75,32 @@ def svg(figure: Figure, name: str) -> str:
     >>> svg(figure, "empty").startswith("<svg")
     True
     """
+    return _inline(_drawn(figure, name), name)
+
+
+def save(figure: Figure, folder: Path, name: str) -> str:
+    """Write ``NAME.svg`` and ``NAME.pdf`` for a paper, the same bytes every time, and return what ``svg`` would.
+
+    Text stays text, in dark ink on no background.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    text = _drawn(figure, name)
+    (folder / f"{name}.svg").write_text(text, encoding="utf-8")
+    with matplotlib.rc_context(_SETTINGS):
+        figure.savefig(folder / f"{name}.pdf", transparent=True, metadata={"CreationDate": None})
+    return _inline(text, name)
+
+
+def _drawn(figure: Figure, name: str) -> str:
+    """Return a figure as the text of an SVG file; its layout, which takes most of the time, is then settled."""
     buffer = io.StringIO()
     with matplotlib.rc_context(_SETTINGS | {"svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    text = buffer.getvalue()
+    figure.set_layout_engine("none")
+    return buffer.getvalue()
+
+
+def _inline(text: str, name: str) -> str:
     text = text[text.index("<svg") :]
     for colour, variable in _PAGE_COLOURS.items():
         text = text.replace(colour.lower(), variable)

@@ -59,8 +59,16 @@ def cell(estimate: Estimate | None) -> str:
         return f"[{number(estimate.low)}, {number(estimate.high)}]"
     if estimate.unit == "units":
         return f"{estimate.value:g}" + (f" of {estimate.detail['units']}" if estimate.detail else "")
-    error = f" ± {number(estimate.se)}" if estimate.se > 0 else ""
-    return f"{RELATION.get(estimate.kind, '')}{number(estimate.value)}{error}"
+    value = number(estimate.value)
+    return f"{RELATION.get(estimate.kind, '')}{value}{_error(estimate.se, value)}"
+
+
+def _error(se: float, value: str) -> str:
+    """Return a standard error with the decimals of the value, or more where it would be 0."""
+    if not se > 0:
+        return ""
+    rounded = f"{se:.{len(value.partition('.')[2])}f}"
+    return f" ± {rounded if float(rounded) > 0 else number(se)}"
 
 
 def estimate_rows(assessment: Assessment) -> list[tuple[str, ...]]:

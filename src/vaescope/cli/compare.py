@@ -1,0 +1,23 @@
+"""``vaescope compare``: any number of runs on one page, with figures for a paper and the numbers as CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="assessed run folders, or folders of them (a study)")],
+    out: Annotated[Path, typer.Option(help="the folder to write to")] = Path("compare"),
+    split: Annotated[str, typer.Option(help="train, valid or test: which assessment of the runs")] = "test",
+    title: Annotated[str, typer.Option(help="the heading of the page")] = "Runs compared",
+) -> None:
+    """Compare assessed runs on one page: compare.html, figures/ as SVG and PDF, numbers.csv and paired.csv."""
+    from vaescope.cli.runs import hide_other_bars
+    from vaescope.report.compare import compare as write_comparison
+
+    hide_other_bars()
+    path = write_comparison(runs, out, split=split, title=title)
+    typer.echo(f"written: {path}")

@@ -1,0 +1,62 @@
+"""What a linear reader of some features knows of a label, held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Read:
+    """What was read of N labels, each by a reader that was not trained on it.
+
+    Attributes:
+        right: whether the most probable label is the true one, ``[N]``, bool.
+        gains: log q(label | features) - log of the label's share, in nats, ``[N]``; the mean is in expectation at most
+            I(features; label).
+        shares: the share of each label, ``[L]``; the largest is the accuracy of always saying the commonest.
+    """
+
+    right: Tensor
+    gains: Tensor
+    shares: Tensor
+
+    @property
+    def entropy(self) -> float:
+        """H(label) in nats, of the observed shares: what the gain cannot exceed."""
+        return -(self.shares * self.shares.log()).sum().item()
+
+
+def read_labels(features: Tensor | Any, labels: list[str], *, scale: bool = True) -> Read:
+    """Read labels by logistic regression, cross-validated in 5 stratified folds.
+
+    Args:
+        features: ``[N, F]``, a tensor or a sparse matrix of scikit-learn.
+        labels: one of at least two labels for each row, each label at least 5 times.
+        scale: give every feature mean 0 and variance 1 (a sparse matrix cannot be).
+
+    >>> z = torch.cat([torch.zeros(50, 1), torch.ones(50, 1)])
+    >>> read_labels(z, ["down"] * 50 + ["up"] * 50).right.float().mean().item()
+    1.0
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    _, own_N = np.unique(np.array(labels), return_inverse=True)
+    logistic = LogisticRegression(max_iter=1000)
+    reader = make_pipeline(StandardScaler(), logistic) if scale else logistic
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    rows = features.double().numpy() if isinstance(features, Tensor) else features
+    chance_NL = torch.from_numpy(cross_val_predict(reader, rows, own_N, cv=folds, method="predict_proba"))
+    own = torch.from_numpy(own_N)
+    shares_L = own.bincount().double() / len(own)
+    gains_N = chance_NL.gather(1, own[:, None]).squeeze(1).clamp(min=1e-12).log() - shares_L[own].log()
+    return Read(chance_NL.argmax(1) == own, gains_N, shares_L)

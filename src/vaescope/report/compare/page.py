@@ -1,0 +1,147 @@
+"""compare: the page, its figures for a paper, and the numbers as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from vaescope.assessment.findings import worst_first
+from vaescope.corpora.corpus import SPLITS
+from vaescope.errors import unknown
+from vaescope.report import tables
+from vaescope.report.compare import pairs, summary, texts
+from vaescope.report.compare.numbers import write_numbers, write_paired
+from vaescope.report.compare.plates import PLATES
+from vaescope.report.compare.runs import Comparison, Run, read
+from vaescope.report.render import write_page
+from vaescope.report.style import PALETTE, save
+
+MANY = 12
+"""From so many runs on, what has a row for each run starts folded."""
+
+
+def compare(runs: list[Path], out: Path, *, split: str, title: str) -> Path:
+    """Write ``compare.html``, ``figures/``, ``numbers.csv`` and ``paired.csv`` about runs, and return the page's path.
+
+    Args:
+        runs: run folders, or folders of runs (a study), all assessed on ``split`` of the same corpus.
+        out: the folder to write to.
+        split: ``train``, ``valid`` or ``test``.
+        title: the heading of the page.
+
+    Raises:
+        UserError: no run, one that is not assessed on the split, or runs on different corpora.
+
+    >>> compare([], Path("out"), split="test", title="Nothing")
+    Traceback (most recent call last):
+    ...
+    vaescope.errors.UserError: no run to compare; give run folders, or a folder of them
+    """
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
+    comparison = read(runs, split)
+    out.mkdir(parents=True, exist_ok=True)
+    write_numbers(out / "numbers.csv", comparison)
+    write_paired(out / "paired.csv", comparison)
+    shown, missing = _figures(comparison, out / "figures")
+    columns = tables.columns([run.assessment for run in comparison.runs])
+    front = {run.name for run in comparison.front}
+    return write_page(
+        out / "compare.html",
+        "compare.html.j2",
+        title=title,
+        about=summary.about(comparison),
+        sentences=summary.sentences(comparison),
+        notes=[*comparison.notes, *missing],
+        families=[(name, _tone(comparison, name)) for name in comparison.looks],
+        columns=columns,
+        runs=[_row(comparison, run, columns, run.name in front) for run in comparison.runs],
+        folded=len(comparison.runs) > MANY,
+        plates=shown,
+        paired=_paired(comparison),
+        texts=_texts(comparison),
+    )
+
+
+def _figures(comparison: Comparison, folder: Path) -> tuple[list[tuple[Any, Markup]], list[str]]:
+    """Draw what can be drawn, into files and for the page; and say why the others are missing."""
+    shown, missing = [], []
+    for plate in PLATES:
+        if reason := plate.missing(comparison):
+            missing.append(f"No figure “{plate.title}”: {reason}.")
+            continue
+        shown.append((plate, Markup(save(plate.draw(comparison), folder, plate.name))))
+    return shown, missing
+
+
+def _tone(comparison: Comparison, family: str) -> str:
+    """Return the colour of a family as the page names it."""
+    if family not in comparison.looks:
+        return "var(--ink)"
+    return f"var(--c{PALETTE.index(comparison.looks[family][0])})"
+
+
+def _row(comparison: Comparison, run: Run, columns: Sequence[tables.Column], front: bool) -> dict[str, Any]:
+    """Return what the template needs of a run."""
+    findings = worst_first(run.assessment.findings)
+    estimates = [run.estimate(column.estimate) for column in columns]
+    return {
+        "name": run.name,
+        "label": run.label,
+        "description": run.description,
+        "seed": "–" if run.seed is None else run.seed,
+        "target": "–" if run.target is None else f"{run.target:g}",
+        "target_value": "" if run.target is None else run.target,
+        "front": front,
+        "tone": _tone(comparison, run.family),
+        "verdict": "" if run.is_language_model else tables.verdict(run.assessment),
+        "worst": _worst(run),
+        "findings": [f for f in findings if f.verdict != "PASS"],
+        "passed": sum(f.verdict == "PASS" for f in findings),
+        "cells": [(tables.cell(e), "" if e is None else e.value) for e in estimates],
+        "estimates": tables.estimate_rows(run.assessment),
+    }
+
+
+def _worst(run: Run) -> str:
+    """Return the names of the findings of the run's verdict."""
+    if run.is_language_model:
+        return "baseline, no z"
+    verdict = tables.verdict(run.assessment)
+    names = list(dict.fromkeys(f.name for f in run.assessment.findings if f.verdict == verdict != "PASS"))
+    return ", ".join(names[:1]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+
+
+def _paired(comparison: Comparison) -> dict[str, Any]:
+    """Return the tables of differences: against the reference, and of runs of the same target and seed."""
+    base = pairs.reference(comparison)
+    kinds = {"reference": pairs.against_reference(comparison), "matched": pairs.matched(comparison)}
+    rows = {
+        kind: [
+            {
+                "run": row[0].run.name,
+                "tone": _tone(comparison, row[0].run.family),
+                "against": row[0].against.name,
+                "cells": [(summary.difference(d), d.value) for d in row],
+            }
+            for row in found
+        ]
+        for kind, found in kinds.items()
+    }
+    return {"base": base, **rows}
+
+
+def _texts(comparison: Comparison) -> dict[str, Any]:
+    """Return what the models write, side by side."""
+    shown = texts.sources(comparison.runs, comparison.split)
+    written = [(run, texts.write(run, shown)) for run in comparison.runs]
+    rows = [{"name": r.name, "tone": _tone(comparison, r.family), "texts": t} for r, t in written if not t.missing]
+    return {
+        "sources": shown,
+        "rows": rows,
+        "missing": [t.missing for _, t in written if t.missing],
+        "steps": texts.STEPS,
+    }

@@ -1,0 +1,96 @@
+"""Paired differences: two runs on the same texts, text by text, which is far more certain than two means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from vaescope.assessment.per_text import paired_difference
+from vaescope.report.compare.runs import Comparison, Run, panel
+
+QUANTITIES = ("elbo", "log_likelihood", "distortion", "rate")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A quantity of ``run`` minus that of ``against``, in nats per text.
+
+    Attributes:
+        run: whose.
+        against: than whose.
+        quantity: ``elbo``, ``log_likelihood``, ``distortion``, ``rate``: means over the same texts; or
+            ``marginal_kl``, which is no mean over texts.
+        value: the difference.
+        se: its standard error, NaN for ``marginal_kl``.
+        low: lower end of the 95% interval; of ``marginal_kl`` the least that the intervals of both allow.
+        high: its upper end.
+        n: texts.
+    """
+
+    run: Run
+    against: Run
+    quantity: str
+    value: float
+    se: float
+    low: float
+    high: float
+    n: int
+
+
+def pairable(one: Run, other: Run) -> bool:
+    """Tell whether both were assessed on the same texts, and are known to be."""
+    return bool(panel(one)) and panel(one) == panel(other)
+
+
+def reference(comparison: Comparison) -> Run | None:
+    """Return the run that all others are compared with: the language model, else the one of the highest ELBO.
+
+    Only a run that can be paired with another will do; None where there is none.
+    """
+    known = [run for run in comparison.runs if any(run is not o and pairable(run, o) for o in comparison.runs)]
+    model = comparison.language_model
+    if model in known:
+        return model
+    return max(known, key=lambda run: run.assessment.estimates["elbo"].value, default=None)
+
+
+def against_reference(comparison: Comparison) -> list[list[Difference]]:
+    """Return the differences of every other run from the reference, a list for each run."""
+    base = reference(comparison)
+    if base is None:
+        return []
+    return [differences(run, base) for run in comparison.runs if run is not base and pairable(run, base)]
+
+
+def matched(comparison: Comparison) -> list[list[Difference]]:
+    """Return the differences of runs of different families with the same target and the same seed."""
+    return [
+        [*differences(one, other), *_marginal_kl(one, other)]
+        for one, other in combinations(comparison.latent, 2)
+        if one.family != other.family
+        and one.target is not None
+        and (one.target, one.seed) == (other.target, other.seed)
+        and pairable(one, other)
+    ]
+
+
+def differences(run: Run, against: Run) -> list[Difference]:
+    """Return the paired differences of all quantities; the runs must be pairable."""
+    ours, theirs = run.per_text, against.per_text
+    assert ours is not None
+    assert theirs is not None
+    found = []
+    for quantity in QUANTITIES:
+        value, se = paired_difference(getattr(ours, quantity), getattr(theirs, quantity))
+        ends = value - 1.96 * se, value + 1.96 * se
+        found.append(Difference(run, against, quantity, value, se, *ends, len(ours.rate)))
+    return found
+
+
+def _marginal_kl(run: Run, against: Run) -> Iterator[Difference]:
+    ours, theirs = run.estimate("marginal_kl"), against.estimate("marginal_kl")
+    if ours is not None and theirs is not None:
+        ends = ours.low - theirs.high, ours.high - theirs.low
+        yield Difference(run, against, "marginal_kl", ours.value - theirs.value, math.nan, *ends, ours.n)

@@ -1,0 +1,31 @@
+"""A run of very few steps on the built-in corpus, and its latent space as it is where z says something."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from vaescope.explore.explorer import Explorer
+from vaescope.explore.latent_map import LatentMap
+
+from .training import train_tiny
+
+
+@pytest.fixture(scope="package")
+def run(tmp_path_factory):
+    return train_tiny(tmp_path_factory.mktemp("explore") / "run")
+
+
+@pytest.fixture(scope="package")
+def explorer(run):
+    """The run after its means were stretched, so that z says which text it is and the decoder reads it."""
+    loaded = Explorer.load(run)
+    vae = loaded.vae
+    with torch.no_grad():
+        mean, _ = vae.model.posterior_head.projection.weight.chunk(2)
+        mean.mul_(40)
+        for weight in vae.model.injections.parameters():
+            weight.mul_(20)
+    return replace(loaded, map=LatentMap.of(vae, loaded.map.texts, loaded.map.labels), collapse="")

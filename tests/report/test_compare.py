@@ -1,0 +1,374 @@
+"""A comparison of runs: whole, self-contained, equal to its sources, and honest about what it cannot compare."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.report.pages import Elements
+
+from vaescope.assessment.assess import assess
+from vaescope.assessment.draws import Draws
+from vaescope.assessment.per_text import PerText
+from vaescope.errors import UserError
+from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.report.compare import against_rate, compare, each_run, summary, texts
+from vaescope.report.compare.pairs import against_reference, matched, reference
+from vaescope.report.compare.plates import PLATES
+from vaescope.report.compare.runs import read
+from vaescope.report.style import PALETTE
+
+TEXTS = 150
+LANGUAGE_MODEL = "language_model"
+
+
+def made(folder: Path, name: str, objective, *, rate=2.0, seed=0, split="test", latent_size=2, drop=0.0, **metadata):
+    """Write the folder of a run whose draws come from a linear-Gaussian VAE, and return it.
+
+    ``drop`` is taken off log p(x|z) of every text, so that truths about differences are known.
+    """
+    torch.manual_seed(seed)
+    model = LinearGaussian.matched(latent_size=latent_size, data_size=3, rate=rate)
+    draws = Draws(**model.sample_draws(TEXTS, seed=seed))
+    if objective == LANGUAGE_MODEL:
+        blind = torch.zeros_like(draws.posterior_mean)
+        same = torch.zeros_like(draws.log_q_z_x)
+        draws = replace(
+            draws,
+            posterior_mean=blind,
+            posterior_std=blind + 1,
+            log_p_z=same,
+            log_q_z_x=same,
+            z=torch.randn(draws.z.shape),
+        )
+        log_p = torch.distributions.Normal(0, 1).log_prob(draws.z.double()).sum(-1)
+        draws = replace(draws, log_p_z=log_p, log_q_z_x=log_p)
+    config = {"objective": objective, "seed": seed, "data": {"known": "gaussian", "options": {}, "max_length": 32}}
+    draws = replace(
+        draws,
+        log_p_x_z=draws.log_p_x_z - drop,
+        strings=[f"text {n}" for n in range(TEXTS)],
+        metadata={"corpus": "gaussian", "split": split, "entropy": 3.0, "config": config} | metadata,
+    )
+    found = assess(
+        draws, diagnostics=["rate", "distortion", "elbo", "log_likelihood", "mutual_information", "marginal_kl"]
+    )
+    path = folder / name
+    found.save(path, name="assessment" if split == "valid" else f"assessment-{split}", figures=())
+    lines = [{"kind": "train", "step": step, "rate": rate * step / 100} for step in range(0, 110, 10)]
+    (path / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    made(folder, "lm", LANGUAGE_MODEL)
+    for seed in (0, 1):
+        for rate in (1.0, 2.0, 3.0):
+            made(folder, f"mdr-{rate:g}-{seed}", {"preset": "mdr", "rate": rate}, rate=rate, seed=seed)
+        made(folder, f"free-{seed}", {"preset": "free_bits", "rate": 2}, rate=2.02, seed=seed, drop=0.25)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def comparison(study):
+    return read([study], "test")
+
+
+@pytest.fixture(scope="module")
+def out(study, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("out") / "new"
+    assert compare([study], folder, split="test", title="A <study>") == folder / "compare.html"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(out):
+    return (out / "compare.html").read_text(encoding="utf-8")
+
+
+def missing(comparison):
+    """Return why a figure is missing, by its name."""
+    return {plate.name: reason for plate in PLATES if (reason := plate.missing(comparison))}
+
+
+def rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_page_is_whole_and_needs_nothing_else(page):
+    elements = Elements()
+    elements.feed(page)
+    assert not elements.open
+    assert len(elements.ids) == len(set(elements.ids))
+    assert all(resource.startswith(("#", "data:")) for resource in elements.resources)
+    assert not re.search(r"@import|url\((?!#)|(src|href)=\"?http", page)
+
+
+def test_page_shows_every_run_and_every_figure(page, out, comparison):
+    assert "A &lt;study&gt;" in page
+    for run in comparison.runs:
+        assert run.name in page
+        assert run.label in page
+    for plate in PLATES:
+        assert plate.title in page
+        for kind in ("svg", "pdf"):
+            assert (out / "figures" / f"{plate.name}.{kind}").stat().st_size > 1000
+    assert "None" not in re.sub(r"<script.*?</script>|<style.*?</style>", "", page, flags=re.S)
+
+
+def test_numbers_are_those_of_the_assessments(out, study):
+    found = {(row["run"], row["estimate"]): row for row in rows(out / "numbers.csv")}
+    count = 0
+    for path in study.glob("*/assessment-test.json"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        for name, estimate in content["estimates"].items():
+            row = found[path.parent.name, name]
+            for key in ("value", "se", "low", "high"):
+                if estimate[key] is not None:
+                    assert float(row[key]) == estimate[key]
+            assert (row["unit"], row["kind"], int(row["n"])) == tuple(estimate[k] for k in ("unit", "kind", "n"))
+            assert row["split"] == "test"
+            count += 1
+    assert len(found) == count
+    assert found["free-1", "rate"]["objective"] == "free_bits, rate 2"
+    assert found["free-1", "rate"]["seed"] == "1"
+
+
+def test_paired_differences_are_those_of_the_texts(out, study):
+    table = {(row["by"], row["run"], row["against"], row["quantity"]): row for row in rows(out / "paired.csv")}
+    ours, theirs = (PerText.load(study / name / "assessment-test-texts.safetensors") for name in ("mdr-3-0", "lm"))
+    difference = (ours.log_likelihood - theirs.log_likelihood).double().numpy()
+    row = table["reference", "mdr-3-0", "lm", "log_likelihood"]
+    assert float(row["value"]) == pytest.approx(difference.mean())
+    se = difference.std(ddof=1) / np.sqrt(TEXTS)
+    assert [float(row[k]) for k in ("low", "high")] == pytest.approx(difference.mean() + np.array([-1.96, 1.96]) * se)
+    assert {key[2] for key in table if key[0] == "reference"} == {"lm"}
+
+
+def test_runs_of_the_same_target_and_seed_are_paired(comparison):
+    pairs = {(row[0].run.name, row[0].against.name): row for row in matched(comparison)}
+    assert set(pairs) == {("free-0", "mdr-2-0"), ("free-1", "mdr-2-1")}
+    kl = pairs["free-0", "mdr-2-0"][-1]
+    ours, theirs = kl.run.estimate("marginal_kl"), kl.against.estimate("marginal_kl")
+    assert kl.quantity == "marginal_kl"
+    assert (kl.low, kl.high) == (ours.low - theirs.high, ours.high - theirs.low)
+
+
+def test_the_reference_is_the_language_model_or_the_highest_elbo(comparison):
+    assert reference(comparison).name == "lm"
+    others = replace(comparison, runs=comparison.latent)
+    best = max(others.runs, key=lambda run: run.estimate("elbo").value)
+    assert reference(others) is best
+    assert len(against_reference(others)) == len(others.runs) - 1
+
+
+def test_other_texts_are_not_paired(tmp_path):
+    runs = [made(tmp_path, name, "vae") for name in ("a", "b")]
+    file = runs[1] / "assessment-test-texts.safetensors"
+    replace(PerText.load(file), panel="other texts").save(file)
+    found = read(runs, "test")
+    assert against_reference(found) == []
+    assert any("same texts" in note for note in found.notes)
+    assert "same texts" in missing(found)["paired-differences"]
+
+
+def test_a_run_without_numbers_of_single_texts_is_shown_and_not_paired(tmp_path):
+    runs = [made(tmp_path, name, "vae") for name in ("a", "b")]
+    (runs[1] / "assessment-test-texts.safetensors").unlink()
+    found = read(runs, "test")
+    assert [run.name for run in found.runs] == ["a", "b"]
+    assert "not paired: b" in found.notes[0]
+    assert against_reference(found) == []
+    assert "rate-distortion" not in missing(found)
+
+
+def test_a_run_without_a_model_has_no_texts_and_says_why(comparison):
+    run = comparison.runs[1]
+    assert texts.sources([run], "test") == []
+    assert texts.write(run, ["a text", "another"]).missing.startswith(
+        f"{run.name}: no texts, since its model cannot be"
+    )
+
+
+def test_different_latent_sizes_leave_out_the_map(tmp_path):
+    runs = [made(tmp_path, f"d{size}", "vae", latent_size=size) for size in (1, 2)]
+    found = missing(read(runs, "test"))
+    assert "different sizes (1, 2)" in found["mixed-membership"]
+    assert "posterior-densities" not in found
+
+
+def test_one_run_alone(tmp_path):
+    run = made(tmp_path, "only", "vae", split="valid")
+    page = compare([run], tmp_path / "out", split="valid", title="one").read_text(encoding="utf-8")
+    assert "1 run ·" in page
+    for name, reason in missing(read([run], "valid")).items():
+        assert reason in page
+        assert not (tmp_path / "out" / "figures" / f"{name}.svg").exists()
+    assert "Highest log-likelihood: only" in page
+
+
+def test_one_language_model_alone(tmp_path):
+    compare([made(tmp_path, "lm", LANGUAGE_MODEL)], tmp_path / "out", split="test", title="one")
+    assert {row["run"] for row in rows(tmp_path / "out" / "numbers.csv")} == {"lm"}
+
+
+def test_refusals_name_the_run_and_the_mend(tmp_path):
+    here = made(tmp_path, "here", "vae")
+    with pytest.raises(UserError, match=r"here: no assessment.json; make it with vaescope assess .*here --split valid"):
+        read([here], "valid")
+    with pytest.raises(UserError, match="did you mean 'test'"):
+        compare([here], tmp_path / "out", split="tset", title="")
+    with pytest.raises(UserError, match="nowhere: no such folder"):
+        read([tmp_path / "nowhere"], "test")
+    with pytest.raises(UserError, match="no run in it is assessed on train"):
+        read([tmp_path], "train")
+    other = made(tmp_path, "other", "vae", corpus="another")
+    replaced = other / "assessment-test-texts.safetensors"
+    replace(PerText.load(replaced), panel="other texts").save(replaced)
+    with pytest.raises(UserError, match=r"other: assessed on another .test., but .*here on gaussian .test."):
+        read([here, other], "test")
+
+
+def test_the_same_texts_under_another_path_are_the_same_corpus(tmp_path):
+    runs = [made(tmp_path, "here", "vae"), made(tmp_path, "there", "vae", corpus="elsewhere/gaussian")]
+    assert len(read(runs, "test").runs) == 2
+
+
+def test_a_study_leaves_out_what_is_not_assessed(tmp_path):
+    made(tmp_path, "done", "vae")
+    (tmp_path / "running").mkdir()
+    (tmp_path / "running" / "config.yaml").write_text("objective: vae\n", encoding="utf-8")
+    found = read([tmp_path], "test")
+    assert [run.name for run in found.runs] == ["done"]
+    assert found.notes == ["Left out, since not assessed on test: running."]
+
+
+def test_equal_names_are_told_apart(tmp_path):
+    runs = [made(tmp_path / parent, "run", "vae") for parent in ("one", "two")]
+    assert [run.name for run in read(runs, "test").runs] == ["one/run", "two/run"]
+
+
+def test_families_share_a_look_and_seeds_too(comparison):
+    assert set(comparison.looks) == {"mdr", "free_bits"}
+    figure = against_rate.marginal_kl(comparison)
+    colours = {line.get_gid(): line.get_color() for line in figure.axes[0].lines if line.get_gid()}
+    assert len(colours) == len(comparison.latent)
+    assert len({colour for name, colour in colours.items() if "mdr" in name}) == 1
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["free_bits", "mdr"]
+
+
+def points(figure):
+    return {line.get_gid(): line.get_xydata()[0] for line in figure.axes[0].lines if line.get_gid()}
+
+
+def test_points_stand_where_the_numbers_are(comparison):
+    drawn = points(against_rate.rate_distortion(comparison))
+    for run in comparison.latent:
+        expected = [run.estimate(name).value for name in ("rate", "distortion")]
+        assert drawn[f"run-{run.name}"] == pytest.approx(expected)
+    assert len(drawn) == len(comparison.latent)
+
+
+def test_bars_are_the_intervals(comparison):
+    ax = against_rate.marginal_kl(comparison).axes[0]
+    run = comparison.latent[-1]
+    kl = run.estimate("marginal_kl")
+    assert any(
+        line.get_ydata()[:2] == pytest.approx([kl.low, kl.high]) for line in ax.lines if len(line.get_ydata()) == 2
+    )
+
+
+def test_lines_of_reference_are_drawn(comparison):
+    plane = against_rate.rate_distortion(comparison)
+    level = comparison.language_model.estimate("distortion").value
+    assert any(list(line.get_ydata()) == [level, level] for line in plane.axes[0].lines)
+    assert any("H = 3.0" in text.get_text() for text in plane.axes[0].texts)
+    ceiling = against_rate.information(comparison).axes[0]
+    assert any(list(line.get_ydata()) == pytest.approx([np.log(TEXTS)] * 2) for line in ceiling.lines)
+
+
+def test_a_family_is_joined_through_the_means_of_its_seeds(comparison):
+    ax = against_rate.rate_distortion(comparison).axes[0]
+    joined = [line for line in ax.lines if len(line.get_xdata()) == 3]
+    assert len(joined) == 1
+    x = joined[0].get_xdata()
+    mean = np.mean([run.rate for run in comparison.latent if run.label == "mdr, rate 1"])
+    assert x[0] == pytest.approx(mean)
+    assert list(x) == sorted(x)
+
+
+def test_the_front_is_what_nothing_beats(comparison):
+    costs = {r.name: (-r.estimate("log_likelihood").value, r.estimate("marginal_kl").value) for r in comparison.latent}
+    front = {run.name for run in comparison.front}
+    for name, (ours, kl) in costs.items():
+        beaten = any(a <= ours and b <= kl and (a, b) != (ours, kl) for a, b in costs.values())
+        assert beaten != (name in front)
+    assert 0 < len(front) < len(costs)
+
+
+def test_a_rate_far_from_all_others_is_named_not_drawn(study, tmp_path):
+    far = made(tmp_path, "far", "autoencoder", rate=14.0)
+    found = read([study, far], "test")
+    assert [run.name for run in found.beyond] == ["far"]
+    assert "far (1" in found.notes[-1]
+    figure = against_rate.rate_distortion(found)
+    assert "run-far" not in points(figure)
+    assert "far (R = 1" in figure.axes[0].get_title(loc="right")
+
+
+def test_each_run_has_its_row_or_panel(comparison):
+    runs = len(comparison.latent)
+    cost, says = each_run.bounds(comparison).axes
+    assert len(cost.patches) == 2 * runs
+    assert len(says.get_yticks()) == runs
+    ends = cost.patches[1].get_x() + cost.patches[1].get_width()
+    assert ends == pytest.approx(-comparison.latent[0].estimate("elbo").value)
+    assert sum(ax.get_visible() for ax in each_run.densities(comparison).axes) == runs
+    assert [ax.get_title() for ax in each_run.trajectories(comparison).axes] == ["free_bits", "mdr"]
+    assert len(each_run.paired(comparison).axes[0].get_yticks()) == runs
+    assert len(each_run.membership(comparison).axes[0].get_yticks()) == runs + 2
+
+
+def test_targets_are_on_the_axis_of_the_trajectories(comparison):
+    mdr = each_run.trajectories(comparison).axes[1]
+    assert list(mdr.get_yticks()) == [1, 2, 3]
+    assert len(mdr.lines) == 6 + 3
+
+
+def test_densities_integrate_to_one():
+    normal = PerText(*(torch.zeros(400),) * 3, torch.ones(400), torch.randn(400, 20) * 0.8, torch.full((400, 20), 0.6))
+    line = torch.linspace(-8, 8, 201, dtype=torch.float64)
+    found = each_run.unit_densities(normal, line)
+    assert found.shape == (each_run.UNITS, 201)
+    assert torch.trapezoid(found, line).tolist() == pytest.approx([1.0] * each_run.UNITS, abs=1e-3)
+
+
+def test_sentences_say_what_the_numbers_say(comparison):
+    text = "\n".join(summary.sentences(comparison))
+    best = max(comparison.runs, key=lambda run: run.estimate("log_likelihood").value)
+    assert f"Highest log-likelihood: {best.name}," in text
+    assert "the marginal KL of free_bits" in text
+    for run in comparison.front:
+        assert run.name in text.split("Pareto front")[1]
+    assert "8 families" not in summary.about(comparison)
+    assert summary.about(comparison).startswith(
+        "9 runs · 3 families of objectives · 2 seeds · gaussian (test split, 150"
+    )
+
+
+def test_more_families_than_colours_still_differ(tmp_path):
+    objectives = [
+        {"terms": {"distortion": 1, "rate": 1}, "constraints": [{"term": t, "relation": ">=", "bound": 1}]}
+        for t in "abcdefghij"
+    ]
+    found = read([made(tmp_path, f"r{i}", o) for i, o in enumerate(objectives)], "test")
+    assert len(set(found.looks.values())) == len(objectives) > len(PALETTE)
