@@ -102,6 +102,7 @@ def _drive(plan: Plan, engine: Engine) -> None:
 
 def _compare(plan: Plan, jobs: list[Job], split: str) -> None:
     """Write the page that shows the assessed runs side by side."""
+    from vaescope.cli.runs import hide_other_bars
     from vaescope.errors import UserError
     from vaescope.report.compare import compare
     from vaescope.study.assessed import assessment_name
@@ -110,6 +111,7 @@ def _compare(plan: Plan, jobs: list[Job], split: str) -> None:
     assessed = [folder for folder in folders if (folder / f"{assessment_name(split)}.json").exists()]
     if not assessed:
         return
+    hide_other_bars()
     try:
         page = compare(assessed, plan.study.out / "comparison", split=split, title=plan.study.out.name)
     except UserError as error:

@@ -107,11 +107,3 @@ def _inline(text: str, name: str) -> str:
     text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text)
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.S)
     return re.sub(r'(?<=\s)(width|height)="[\d.]+pt"\s*', "", text, count=2)
-
-
-def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write ``NAME.svg`` and ``NAME.pdf`` for a paper: dark ink, text that stays text, the same bytes every time."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context(_SETTINGS | {"svg.hashsalt": name}):
-        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-        figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
