@@ -181,17 +181,37 @@ def read_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     Raises:
         UserError: no such file, not YAML, an unknown key (with the nearest known), or a value of the wrong type.
     """
+    raw = read_yaml(path)
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: a configuration is a mapping with the sections {', '.join(RunConfig.model_fields)}")
+    for override in overrides or []:
+        apply_override(raw, override)
+    return parse_config(raw, source=str(path))
+
+
+def read_yaml(path: Path) -> Any:
+    """Return the content of a YAML file.
+
+    Raises:
+        UserError: no such file, not YAML, or a key that stands twice in one mapping.
+    """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such configuration file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from error
-    if not isinstance(raw, dict):
-        raise UserError(f"{path}: a configuration is a mapping with the sections {', '.join(RunConfig.model_fields)}")
-    for override in overrides or []:
-        _override(raw, override)
-    return parse_config(raw, source=str(path))
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in a mapping, of which YAML's own reader silently takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [(key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"'{twice[1]}' stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def parse_config(raw: dict[str, Any], *, source: str = "configuration") -> RunConfig:
@@ -205,14 +225,15 @@ def parse_config(raw: dict[str, Any], *, source: str = "configuration") -> RunCo
     try:
         return RunConfig.model_validate(raw)
     except ValidationError as error:
-        raise _first_mistake(error, source) from error
+        raise first_mistake(error, source, RunConfig) from error
 
 
-def _first_mistake(error: ValidationError, source: str) -> UserError:
+def first_mistake(error: ValidationError, source: str, root: type[Section]) -> UserError:
+    """Return the first mistake of a validation of ``root`` as one line; an unknown key with the nearest known."""
     mistake = error.errors()[0]
     where = [str(part) for part in mistake["loc"]]
     if mistake["type"] == "extra_forbidden":
-        section: Any = RunConfig
+        section: Any = root
         for part in where[:-1]:
             annotation = section.model_fields[part].annotation
             # of an optional section, the section
@@ -223,17 +244,28 @@ def _first_mistake(error: ValidationError, source: str) -> UserError:
     return UserError(": ".join(part for part in (source, ".".join(where), message) if part))
 
 
-def _override(raw: dict[str, Any], override: str) -> None:
+def apply_override(raw: dict[str, Any], override: str) -> None:
+    """Set a key of a nested mapping by ``key.path=value``; the value is YAML.
+
+    >>> raw = {"training": {"steps": 5}}
+    >>> apply_override(raw, "training.steps=10"); raw
+    {'training': {'steps': 10}}
+    """
     key, equals, value = override.partition("=")
     if not equals:
         raise UserError(f"'{override}': an override is key=value, for instance training.steps=1000")
+    try:
+        set_key(raw, key, yaml.safe_load(value))
+    except yaml.YAMLError as error:
+        raise UserError(f"'{override}': the value is not YAML ({' '.join(str(error).split())})") from error
+
+
+def set_key(raw: dict[str, Any], key: str, value: Any) -> None:
+    """Set ``raw[a][b]`` for the key ``a.b``; sections that are not there yet come to be."""
     target = raw
     *parents, last = key.split(".")
     for parent in parents:
         target = target.setdefault(parent, {})
         if not isinstance(target, dict):
-            raise UserError(f"'{override}': {parent} is not a section of the configuration")
-    try:
-        target[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise UserError(f"'{override}': the value is not YAML ({' '.join(str(error).split())})") from error
+            raise UserError(f"'{key}': {parent} is not a section of the configuration")
+    target[last] = value

@@ -20,6 +20,7 @@ from vaescope.cli.push import push
 from vaescope.cli.sample import sample
 from vaescope.cli.schema import schema
 from vaescope.cli.snapshots import snapshots
+from vaescope.cli.study import study
 from vaescope.cli.train import train
 from vaescope.errors import UserError
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(train)
+app.command()(study)
 app.command()(assess)
 app.command()(compare)
 app.command()(diagnose)

@@ -54,7 +54,8 @@ def _assess_file(path: Path, suite: str) -> None:
     from vaescope.assessment.assess import assess as assess_draws
     from vaescope.assessment.draws import Draws
 
-    _show(assess_draws(Draws.load(path), suite=suite), title=str(path), folder=path.parent, name="assessment")
+    assessment = assess_draws(Draws.load(path), suite=suite)
+    _show(assessment, title=str(path), file=assessment.save(path.parent))
 
 
 def _assess_run(
@@ -63,27 +64,19 @@ def _assess_run(
     from vaescope.assessment.assess import check_suite
     from vaescope.cli.console import progress
     from vaescope.cli.runs import load_run
-    from vaescope.model.card import refresh_card
+    from vaescope.study.assessed import assess_and_save
 
     check_suite(options["suite"] or "fast")
     run = load_run(path, checkpoint)
-    final = checkpoint == "model"
-    base = "assessment" if final else f"assessment-{Path(checkpoint).name}"
     compared = None if control is None else load_run(control)
+    name = str(path) if checkpoint == "model" else f"{path}, {checkpoint}"
     for split in splits or run.config.assessment.splits:
         with progress(f"assess {split}") as meter:
-            assessment = run.assess(split, control=compared, progress=meter, **options)
-        _show(
-            assessment,
-            title=f"{path} ({split})" if final else f"{path}, {checkpoint} ({split})",
-            folder=path,
-            name=base if split == "valid" else f"{base}-{split}",
-        )
-    if final:
-        refresh_card(path)
+            assessment, file = assess_and_save(run, split, control=compared, progress=meter, **options)
+        _show(assessment, title=f"{name} ({split})", file=file)
 
 
-def _show(assessment: Assessment, *, title: str, folder: Path, name: str) -> None:
+def _show(assessment: Assessment, *, title: str, file: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -107,4 +100,4 @@ def _show(assessment: Assessment, *, title: str, folder: Path, name: str) -> Non
     console.print(table)
     console.print()
     show_findings(assessment)
-    console.print(f"\nwritten: {assessment.save(folder, name=name)}", soft_wrap=True, markup=False)
+    console.print(f"\nwritten: {file}", soft_wrap=True, markup=False)

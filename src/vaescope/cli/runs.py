@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import typer
 
 if TYPE_CHECKING:
     from vaescope.config import RunConfig
     from vaescope.study.examine import Examined
+    from vaescope.study.plan import Plan, PlannedRun
 
 
 def train_run(config: RunConfig, *, title: str) -> None:
@@ -34,3 +38,37 @@ def hide_other_bars() -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+
+
+def carry_out(plan: Plan, run: PlannedRun) -> None:
+    """Train a run unless it is, then assess it where it is not; of several processes the first assesses."""
+    from vaescope.cli.console import progress
+    from vaescope.study.assessed import assess_and_save, splits_to_assess
+    from vaescope.study.one_at_a_time import one_at_a_time
+    from vaescope.training.run_folder import RunFolder
+
+    control = None if run.control is None else plan.folder(run.control)
+    first = os.environ.get("RANK", "0") == "0"
+    with one_at_a_time(run.config.out, wanted=first):
+        if RunFolder(run.config.out).status.get("finished"):
+            RunFolder(run.config.out).open(run.config)
+        else:
+            train_run(run.config, title="train")
+        splits = splits_to_assess(run.config, control) if first else []
+        if not splits:
+            return
+        compared = None if control is None else _load_control(control)
+        loaded = load_run(run.config.out).with_config(run.config)
+        for split in splits:
+            with progress(f"assess {split}") as meter:
+                _, written = assess_and_save(loaded, split, control=compared, progress=meter)
+            typer.echo(f"written: {written}")
+
+
+def _load_control(path: Path) -> Examined:
+    from vaescope.errors import UserError
+
+    try:
+        return load_run(path)
+    except UserError as error:
+        raise UserError(f"{path.name}, which this run is assessed beside, is not trained: {error}") from error

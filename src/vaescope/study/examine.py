@@ -62,6 +62,10 @@ class Examined:
             torch.nn.Module.to(model, device)
         return cls(folder, config, model, tokenizer, checkpoint)
 
+    def with_config(self, config: RunConfig) -> Examined:
+        """Return the run to be assessed by the settings of another configuration of the same training."""
+        return replace(self, config=config)
+
     @cached_property
     def corpus(self) -> Corpus:
         """The texts that the run was trained on, chosen by and is reported on."""
@@ -93,25 +97,28 @@ class Examined:
             control: the run of a language model on the same texts: the baseline of distortion and of drawn texts.
             progress: told how many texts are done.
         """
-        settings, tokenized = self.config.assessment, self.tokenized(split)
-        suite = suite or settings.suite
+        given = {name: value for name, value in (("suite", suite), ("samples", samples), ("texts", texts)) if value}
+        settings, tokenized = self.config.assessment.model_copy(update=given), self.tokenized(split)
         draws = sweep(
             self.model,
             tokenized,
-            samples=samples or settings.samples,
-            texts=texts or settings.texts,
+            samples=settings.samples,
+            texts=settings.texts,
             group_tokens=settings.group_tokens,
             precision=settings.precision,
             seed=self.config.seed,
             progress=progress,
         )
         draws = self._described(draws, tokenized, split, labels)
+        # the settings that the numbers were made with, which are not always those that the run was trained with
+        draws.metadata["config"]["assessment"] = settings.model_dump(mode="json")
         if control is not None:
             nll = baseline_nll(control.model, control.tokenized(split), draws.texts, group_tokens=settings.group_tokens)
             draws.metadata["language_model_nll"] = {"per_text": nll}
-        if suite == "full":
+            draws.metadata["control"] = str(control.folder.path)
+        if settings.suite == "full":
             draws = self._with_experiments(draws, tokenized, control, progress)
-        found = assess(draws, suite=suite, thresholds=settings.thresholds)
+        found = assess(draws, suite=settings.suite, thresholds=settings.thresholds)
         # one number per text is evidence and no result
         metadata = {name: value for name, value in found.metadata.items() if name != "language_model_nll"}
         findings = worst_first([*found.findings, *training_findings(self.folder, self.checkpoint)])

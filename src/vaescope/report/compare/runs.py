@@ -17,6 +17,7 @@ from vaescope.assessment.per_text import PerText
 from vaescope.errors import UserError
 from vaescope.report import tables
 from vaescope.report.style import look
+from vaescope.study.assessed import assessment_name
 from vaescope.study.objectives import describe, family, label, target_rate
 from vaescope.training.pareto import dominates
 from vaescope.training.run_folder import RunFolder
@@ -186,11 +187,6 @@ def read(paths: Sequence[Path], split: str) -> Comparison:
     return comparison
 
 
-def file_name(split: str) -> str:
-    """Return the name of the assessment of a split, without its ending."""
-    return "assessment" if split == "valid" else f"assessment-{split}"
-
-
 def _folders(paths: Sequence[Path], split: str) -> tuple[list[Path], list[str]]:
     """Return the run folders, and a note on those of a study that are not assessed."""
     found: list[Path] = []
@@ -202,7 +198,7 @@ def _folders(paths: Sequence[Path], split: str) -> tuple[list[Path], list[str]]:
             found.append(path)
             continue
         inside = sorted(folder for folder in path.iterdir() if folder.is_dir() and _is_run(folder))
-        assessed = [folder for folder in inside if (folder / f"{file_name(split)}.json").exists()]
+        assessed = [folder for folder in inside if (folder / f"{assessment_name(split)}.json").exists()]
         if not assessed:
             raise UserError(f"{path}: no run in it is assessed on {split}; use vaescope assess RUN --split {split}")
         missing = [folder.name for folder in inside if folder not in assessed]
@@ -217,7 +213,7 @@ def _is_run(folder: Path) -> bool:
 
 
 def _read(folder: Path, split: str) -> Run:
-    name = file_name(split)
+    name = assessment_name(split)
     if not (folder / f"{name}.json").exists():
         raise UserError(f"{folder}: no {name}.json; make it with vaescope assess {folder} --split {split}")
     assessment = Assessment.load(folder, name=name)

@@ -1,0 +1,137 @@
+"""drive: all runs of a study through an engine; those that are done are kept, a failing one stops no other."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from vaescope.errors import UserError
+from vaescope.study.assessed import splits_to_assess
+from vaescope.study.engines.command import log_file
+from vaescope.study.plan import FILE, Plan, PlannedRun
+from vaescope.study.progress import Job
+from vaescope.training.run_folder import RunFolder
+
+PAUSE = 0.5
+"""Seconds between two looks at the runs."""
+
+
+class Engine(Protocol):
+    """What carries out runs by their names."""
+
+    capacity: int
+
+    def start(self, name: str) -> None:
+        """Start a run."""
+
+    def ended(self) -> dict[str, int]:
+        """Return the exit status of each run that ended since the last call."""
+
+    def stop(self) -> None:
+        """End all runs."""
+
+
+def drive(plan: Plan, engine: Engine, watch: Callable[[list[Job]], None]) -> list[Job]:
+    """Carry out all runs, each after the end of its control; return what became of each.
+
+    ``watch`` is shown the runs again and again. An interrupt (Ctrl-C, or SIGTERM) ends all of them.
+    """
+    jobs = {run.name: Job(run) for run in plan.runs}
+    try:
+        with _interrupted_by_sigterm():
+            while not all(job.finished for job in jobs.values()):
+                _start_some(plan, jobs, engine)
+                watch(list(jobs.values()))
+                if any(job.state == "running" for job in jobs.values()):
+                    time.sleep(PAUSE)
+                for name, status in engine.ended().items():
+                    jobs[name].end(_failure(log_file(plan.study.out / FILE, name), status))
+                for job in jobs.values():
+                    if job.state == "running":
+                        job.look()
+    finally:
+        engine.stop()
+    watch(list(jobs.values()))
+    return list(jobs.values())
+
+
+def prospect(plan: Plan, run: PlannedRun) -> tuple[str, str]:
+    """Return what a study would do with a run (``keep``, ``start``, ``resume``, ``assess`` or ``refuse``), and why."""
+    folder = RunFolder(run.config.out)
+    if not (folder.path / "config.yaml").exists():
+        return "start", f"{run.config.training.steps} steps"
+    try:
+        folder.open(run.config)
+    except UserError as error:
+        return "refuse", str(error)
+    if not folder.status.get("finished"):
+        job = Job(run)
+        job.look()
+        return "resume", f"logged up to step {job.step} of {job.steps}"
+    splits = splits_to_assess(run.config, None if run.control is None else plan.folder(run.control))
+    return ("assess", ", ".join(splits)) if splits else ("keep", "trained and assessed")
+
+
+def _start_some(plan: Plan, jobs: dict[str, Job], engine: Engine) -> None:
+    """Settle what needs no process, and start what there is room for."""
+    for job in jobs.values():
+        control = jobs.get(job.run.control or "")
+        if job.state == "waiting" and (control is None or control.finished):
+            _settle(plan, job)
+    running = sum(job.state == "running" for job in jobs.values())
+    ready = [job for job in jobs.values() if job.state == "ready"]
+    for job in ready[: max(0, engine.capacity - running)]:
+        job.begin()
+        engine.start(job.run.name)
+
+
+def _settle(plan: Plan, job: Job) -> None:
+    what, why = prospect(plan, job.run)
+    if what == "refuse":
+        job.end(why)
+    else:
+        job.look()
+        job.state = "kept" if what == "keep" else "ready"
+
+
+def _failure(log: Path, status: int) -> str:
+    """Return why a run failed: the last error in its log, or how its process ended; nothing of one that went well."""
+    if status == 0:
+        return ""
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    return last_error(lines) or f"exit status {status}"
+
+
+def last_error(lines: list[str]) -> str:
+    """Return the last line that tells of an error, of torchrun's own words none; else the last line.
+
+    >>> last_error(["step 3", "vaescope: step 4: loss is not finite", "Root Cause (first observed failure):", "===="])
+    'step 4: loss is not finite'
+    """
+    told = [
+        line.removeprefix("vaescope: ")
+        for line in lines
+        if re.match(r"vaescope: |(\w+\.)*\w+(Error|Exception|Interrupt)\b", line) and "ChildFailedError" not in line
+    ]
+    return (told or lines or [""])[-1]
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM, by which machines end a job, do what Ctrl-C does."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,254 @@
+"""Plan: the runs that one file stands for, each with its name, its labels and its checked configuration."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, ValidationError, field_validator
+
+from vaescope.config import RunConfig, Section, apply_override, first_mistake, parse_config, read_yaml, set_key
+from vaescope.errors import UserError, unknown
+from vaescope.objectives.objective import build_objective
+from vaescope.training.files import write_text
+
+FILE = "study.yaml"
+"""The resolved study in the folder of its runs: a study itself, of which nothing lies in other files."""
+
+
+class StudyConfig(Section):
+    """Many runs: a shared configuration, a grid over any of its keys, and seeds."""
+
+    base: Path | dict[str, Any] = Field(description="what all runs share: a configuration file, or its content")
+    grid: dict[str, dict[str, Any]] = Field(description="for each key {label: value}, or a list of plain values")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[0], min_length=1)
+    control: str | None = Field(
+        None, description="label or name (without seed) of the language model that the other runs are assessed beside"
+    )
+    out: Path = Field(Path("runs/study"), description="the folder of the run folders")
+
+    @field_validator("grid", mode="before")
+    @classmethod
+    def _labelled(cls, grid: Any) -> Any:
+        if not isinstance(grid, dict):
+            return grid
+        if not grid:
+            raise ValueError("no key; give at least one key of the configuration with its values")
+        return {str(key): _labelled_values(str(key), values) for key, values in grid.items()}
+
+    @field_validator("seeds")
+    @classmethod
+    def _different(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"a seed stands twice in {seeds}")
+        return seeds
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a study.
+
+    Attributes:
+        name: the labels of the axes and the seed, ``mdr-8_seed0``; its folder in that of the study.
+        labels: the label on each axis.
+        seed: its seed.
+        config: its whole configuration.
+        control: the name of the run that it is assessed beside; None for a control, and where there is none.
+    """
+
+    name: str
+    labels: dict[str, str]
+    seed: int
+    config: RunConfig
+    control: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study whose runs are known, the controls first.
+
+    Attributes:
+        study: the study, with the content of its base.
+        runs: the product of the axes and the seeds.
+    """
+
+    study: StudyConfig
+    runs: list[PlannedRun]
+
+    def named(self, name: str) -> PlannedRun:
+        """Return a run by its name.
+
+        Raises:
+            UserError: none has that name; the message suggests the nearest.
+        """
+        found = next((run for run in self.runs if run.name == name), None)
+        if found is None:
+            raise unknown("run", name, [run.name for run in self.runs])
+        return found
+
+    def folder(self, name: str) -> Path:
+        """Return the folder of a run."""
+        return self.study.out / name
+
+    def save(self) -> Path:
+        """Write ``OUT/study.yaml``, from which ``read_plan`` makes the same plan, and return its path."""
+        self.study.out.mkdir(parents=True, exist_ok=True)
+        path = self.study.out / FILE
+        write_text(path, yaml.safe_dump(self.study.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+        return path
+
+
+def read_plan(path: Path, overrides: list[str] | None = None) -> Plan:
+    """Read a study; ``run.KEY=VALUE`` sets a key of every run, ``KEY=VALUE`` one of the study.
+
+    Raises:
+        UserError: no such file, an unknown key, an empty axis, names that collide, a control that is no language model
+            of the grid, or a run whose configuration is wrong.
+    """
+    raw = read_yaml(path)
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: a study is a mapping with the keys {', '.join(StudyConfig.model_fields)}")
+    of_runs = [text.removeprefix("run.") for text in overrides or [] if text.startswith("run.")]
+    for override in overrides or []:
+        if not override.startswith("run."):
+            _refuse_key_of_run(override)
+            apply_override(raw, override)
+    try:
+        study = StudyConfig.model_validate(raw)
+    except ValidationError as error:
+        raise first_mistake(error, str(path), StudyConfig) from error
+    base = study.base
+    if isinstance(base, Path):
+        base = read_yaml(path.parent / base)
+    if not isinstance(base, dict):
+        raise UserError(f"{path}: base: a configuration is a mapping with the sections of a run")
+    _refuse_overlap(str(path), [*study.grid, *(text.partition("=")[0] for text in of_runs)])
+    for override in of_runs:
+        apply_override(base, override)
+    study = study.model_copy(update={"base": base})
+    return Plan(study, _expand(study, base, source=str(path)))
+
+
+def _expand(study: StudyConfig, base: dict[str, Any], source: str) -> list[PlannedRun]:
+    control_of = _control_of(study, source)
+    runs: dict[str, PlannedRun] = {}
+    for seed in study.seeds:
+        for combination in itertools.product(*study.grid.values()):
+            labels = dict(zip(study.grid, combination, strict=True))
+            name = run_name(labels, seed)
+            if name in runs:
+                raise UserError(f"{source}: two runs are called {name}; give them other labels")
+            raw = copy.deepcopy(base)
+            for key, label in labels.items():
+                set_key(raw, key, copy.deepcopy(study.grid[key][label]))
+            raw |= {"seed": seed, "out": str(study.out / name)}
+            control = run_name(control_of(labels), seed)
+            runs[name] = PlannedRun(name, labels, seed, _checked(raw, f"{source}: {name}"), control)
+    if study.control is None:
+        return [_with_control(run, None) for run in runs.values()]
+    controls = {run.control: runs[str(run.control)] for run in runs.values()}
+    for run in controls.values():
+        if not _is_language_model(run.config):
+            raise UserError(f"{source}: control: {run.name} is no language model; its objective is not language_model")
+    listed = [_with_control(run, None if run.name in controls else run.control) for run in runs.values()]
+    return sorted(listed, key=lambda run: run.control is not None)
+
+
+def _is_language_model(config: RunConfig) -> bool:
+    objective = config.objective
+    return (objective if isinstance(objective, str) else objective.get("preset")) == "language_model"
+
+
+def _with_control(run: PlannedRun, control: str | None) -> PlannedRun:
+    return replace(run, control=control)
+
+
+def _checked(raw: dict[str, Any], source: str) -> RunConfig:
+    config = parse_config(raw, source=source)
+    try:
+        build_objective(config.objective)
+    except UserError as error:
+        raise UserError(f"{source}: objective: {error}") from error
+    return config
+
+
+def _control_of(study: StudyConfig, source: str) -> Callable[[dict[str, str]], dict[str, str]]:
+    """Return what gives the labels of the control of a run: the control's label on its axis, or those of one run."""
+    control = study.control
+    axes = [key for key, values in study.grid.items() if control in values]
+    if control is None:
+        return lambda labels: labels
+    if len(axes) > 1:
+        raise UserError(f"{source}: control: '{control}' is a label of {' and '.join(axes)}; give the name of a run")
+    if axes:
+        return lambda labels: labels | {axes[0]: control}
+    combinations = [dict(zip(study.grid, labels, strict=True)) for labels in itertools.product(*study.grid.values())]
+    named = {joined(labels): labels for labels in combinations}
+    if control not in named:
+        known = [label for values in study.grid.values() for label in values]
+        raise UserError(f"{source}: {unknown('control', control, known)}")
+    return lambda _: named[control]
+
+
+def run_name(labels: dict[str, str], seed: int) -> str:
+    """Return the name of a run.
+
+    >>> run_name({"objective": "mdr-8", "model.latent_size": "32"}, seed=0)
+    'mdr-8_32_seed0'
+    """
+    return f"{joined(labels)}_seed{seed}"
+
+
+def joined(labels: dict[str, str]) -> str:
+    """Return labels as a part of a file name: letters, digits and ``. _ + = -``; anything else becomes a dash.
+
+    >>> joined({"model.prior": "mixture of 10", "training.samples": "4"})
+    'mixture-of-10_4'
+    """
+    return "_".join(re.sub(r"[^\w.+=-]+", "-", label) for label in labels.values())
+
+
+def _labelled_values(key: str, values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict | list):
+        raise ValueError(f"{key}: give {{label: value}} or a list of values")
+    if not values:
+        raise ValueError(f"{key}: no values; give {{label: value}} or a list of values")
+    pairs = list(values.items()) if isinstance(values, dict) else [(value, value) for value in values]
+    labelled: dict[str, Any] = {}
+    for label, value in pairs:
+        if isinstance(label, dict | list):
+            raise ValueError(f"{key}: {label} needs a label; give {{label: value}}")
+        text = "true" if label is True else "false" if label is False else "none" if label is None else str(label)
+        if not text:
+            raise ValueError(f"{key}: an empty label; give {{label: value}}")
+        if text in labelled:
+            raise ValueError(f"{key}: '{text}' stands twice")
+        same = next((other for other, given in labelled.items() if given == value), None)
+        if same is not None:
+            raise ValueError(f"{key}: '{same}' and '{text}' are the same value")
+        labelled[text] = value
+    return labelled
+
+
+def _refuse_overlap(source: str, keys: list[str]) -> None:
+    """Refuse a key that is set by what belongs to the study, or by two axes or overrides at once."""
+    for key in keys:
+        if key.split(".")[0] in ("seed", "out"):
+            raise UserError(
+                f"{source}: {key}: a study gives each run its seed and folder; set seeds=[...] or out=FOLDER"
+            )
+    for one, other in itertools.combinations(keys, 2):
+        if f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}."):
+            raise UserError(f"{source}: {one} and {other} set the same key; leave one of them out")
+
+
+def _refuse_key_of_run(override: str) -> None:
+    key = override.partition("=")[0].split(".")[0]
+    if key in RunConfig.model_fields and key not in StudyConfig.model_fields:
+        raise UserError(f"'{override}': a study sets a key of its runs by run.{override}")
