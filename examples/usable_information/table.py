@@ -5,7 +5,7 @@
 Each argument is NAME=FOLDER:RUNS: the folder of texts and attributes that ``subset.py`` wrote, and that of the runs
 of the study, assessed on the validation split. An attribute is read by logistic regression, cross-validated, from one
 sample z ~ q(z|x) of each text, and, as the ceiling, from the words and pairs of words of the text itself by the same
-reader. Writes docs/results/usable_information.json and, with the words of page.md, the page beside it.
+reader. Writes docs/results/usable_information.json and, with the words of page.md and reading.md, the page beside it.
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ def main() -> None:
             found[name] = study(Path(folder), Path(runs))
         OUT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     found = json.loads(OUT.read_text(encoding="utf-8"))
-    text = (HERE / "page.md").read_text(encoding="utf-8").replace("<!-- tables -->", page(found))
+    text = (HERE / "page.md").read_text(encoding="utf-8")
+    text = text.replace("<!-- reading -->", (HERE / "reading.md").read_text(encoding="utf-8").strip())
+    text = text.replace("<!-- tables -->", page(found))
     OUT.with_suffix(".md").write_text(text, encoding="utf-8")
 
 
