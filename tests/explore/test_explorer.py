@@ -190,7 +190,8 @@ def test_prior_without_closed_form_has_samples_instead_of_circles():
 def test_collapsed_model_is_said_to_be_one(run, explorer):
     loaded = Explorer.load(run)
     assert loaded.collapse.startswith("z carries nothing: rate ")
-    assert "collapsed" in loaded.collapse and "objective=mdr" in loaded.collapse
+    assert "collapsed" in loaded.collapse
+    assert "objective=mdr" in loaded.collapse
 
 
 def test_language_model_has_nothing_to_explore(tmp_path):
