@@ -4,8 +4,9 @@
 
 Each argument is NAME=FOLDER:RUNS: the folder of texts and attributes that ``subset.py`` wrote, and that of the runs
 of the study, assessed on the validation split. An attribute is read by logistic regression, cross-validated, from one
-sample z ~ q(z|x) of each text, and, as the ceiling, from the words and pairs of words of the text itself by the same
-reader. Writes docs/results/usable_information.json and, with the words of page.md and reading.md, the page beside it.
+sample z ~ q(z|x) of each text (and by trees, which need not be linear), and, as the ceiling, from words and pairs of
+words of the text itself by the same reader. Writes docs/results/usable_information.json and, with the words of page.md
+and reading.md, the page beside it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 
 from vaescope.assessment.estimate import mean_of
@@ -25,6 +27,9 @@ from vaescope.estimators.probe import Read, read_labels
 
 HERE = Path(__file__).parent
 OUT = HERE.parents[1] / "docs" / "results" / "usable_information.json"
+TREES = {"n_estimators": 200, "min_samples_leaf": 5, "random_state": 0}
+"""A reader that need not be linear: extremely randomised trees; its accuracy alone is shown."""
+
 LEAST = 25
 """An attribute's value with fewer texts is left out, with its texts."""
 
@@ -69,9 +74,15 @@ def study(folder: Path, runs: Path) -> dict[str, Any]:
         names = ("rate", "distortion", "mutual_information", "marginal_kl", "active_units")
         found["runs"][file.parent.name] = {
             "estimates": {n: {k: estimates[n].get(k) for k in ("value", "se", "low", "high")} for n in names},
-            "from_z": {n: numbers(read_labels(z_ND[rows], values)) for n, (rows, values) in kept.items()},
+            "from_z": {n: from_z(z_ND[rows], values) for n, (rows, values) in kept.items()},
         }
     return found
+
+
+def from_z(z_ND: torch.Tensor, values: list[str]) -> dict[str, float]:
+    """Return what a linear reader tells of z, and the accuracy of one that need not be linear."""
+    trees = read_labels(z_ND, values, reader=ExtraTreesClassifier(**TREES))
+    return {**numbers(read_labels(z_ND, values)), "accuracy_trees": trees.right.double().mean().item()}
 
 
 def _kept(values: list[str]) -> tuple[list[int], list[str]]:
@@ -98,6 +109,8 @@ def page(found: dict[str, Any]) -> str:
             reads = [r["from_z"][name] for r in runs.values()]
             title = f"{name}: accuracy (commonest {ceiling['commonest']:.1%})"
             lines += [_line([title, *(_accuracy(r) for r in [*reads, ceiling])])]
+            if "accuracy_trees" in reads[0]:
+                lines += [_line([f"{name}: accuracy of trees", *(f"{r['accuracy_trees']:.1%}" for r in reads), ""])]
             title = f"{name}: nats (of {ceiling['entropy']:.2f})"
             lines += [_line([title, *(f"{r['nats']:.2f} ± {r['nats_se']:.2f}" for r in [*reads, ceiling])])]
         parts.append("\n".join(lines))

@@ -33,13 +33,14 @@ class Read:
         return -(self.shares * self.shares.log()).sum().item()
 
 
-def read_labels(features: Tensor | Any, labels: list[str], *, scale: bool = True) -> Read:
-    """Read labels by logistic regression, cross-validated in 5 stratified folds.
+def read_labels(features: Tensor | Any, labels: list[str], *, scale: bool = True, reader: Any = None) -> Read:
+    """Read labels by logistic regression, or another reader, cross-validated in 5 stratified folds.
 
     Args:
         features: ``[N, F]``, a tensor or a sparse matrix of scikit-learn.
         labels: one of at least two labels for each row, each label at least 5 times.
         scale: give every feature mean 0 and variance 1 (a sparse matrix cannot be).
+        reader: a classifier of scikit-learn instead of logistic regression.
 
     >>> z = torch.cat([torch.zeros(50, 1), torch.ones(50, 1)])
     >>> read_labels(z, ["down"] * 50 + ["up"] * 50).right.float().mean().item()
@@ -51,11 +52,11 @@ def read_labels(features: Tensor | Any, labels: list[str], *, scale: bool = True
     from sklearn.preprocessing import StandardScaler
 
     _, own_N = np.unique(np.array(labels), return_inverse=True)
-    logistic = LogisticRegression(max_iter=1000)
-    reader = make_pipeline(StandardScaler(), logistic) if scale else logistic
+    classifier = reader if reader is not None else LogisticRegression(max_iter=1000)
+    whole = make_pipeline(StandardScaler(), classifier) if scale else classifier
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     rows = features.double().numpy() if isinstance(features, Tensor) else features
-    chance_NL = torch.from_numpy(cross_val_predict(reader, rows, own_N, cv=folds, method="predict_proba"))
+    chance_NL = torch.from_numpy(cross_val_predict(whole, rows, own_N, cv=folds, method="predict_proba"))
     own = torch.from_numpy(own_N)
     shares_L = own.bincount().double() / len(own)
     gains_N = chance_NL.gather(1, own[:, None]).squeeze(1).clamp(min=1e-12).log() - shares_L[own].log()
