@@ -169,14 +169,15 @@ def test_samples_are_scored_together_as_one_by_one():
     torch.testing.assert_close(together, singly, atol=1e-5, rtol=0)
 
 
-def test_logits_in_parts_give_the_same_values_and_gradients(monkeypatch):
+@pytest.mark.parametrize("limit", ["LOGITS_AT_ONCE", "LOGITS_IN_CACHE"])
+def test_logits_in_parts_give_the_same_values_and_gradients(monkeypatch, limit):
     model, batch = tiny_model()
     z = z_of(model, 2)
     whole = model.log_likelihood(batch, z)
     whole.sum().backward()
     gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
     model.zero_grad()
-    monkeypatch.setattr("vaescope.model.decoder.LOGITS_AT_ONCE", 24)
+    monkeypatch.setattr(f"vaescope.model.decoder.{limit}", 24)
     parts = model.log_likelihood(batch, z)
     parts.sum().backward()
     torch.testing.assert_close(whole, parts, atol=1e-6, rtol=0)

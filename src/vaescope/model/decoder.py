@@ -19,7 +19,7 @@ LOGITS_AT_ONCE = 2**26
 """Largest number of logits that exist at one time (256 MiB in float32); more are computed in parts."""
 
 LOGITS_IN_CACHE = 2**23
-"""The same where a CPU scores without gradients: what a cache holds is normalised before it goes to memory."""
+"""The same on a CPU: what its cache holds is normalised before it goes to memory."""
 
 
 def conditioned_states(
@@ -111,15 +111,13 @@ def _kept_words(embeddings_NTh: Tensor, dropout: float) -> Tensor:
 
 
 def _token_log_probs(head: nn.Module, states_PH: Tensor, targets_P: Tensor, vocabulary: int) -> Tensor:
-    scores_on_cpu = states_PH.device.type == "cpu" and not torch.is_grad_enabled()
-    rows = max(1, (LOGITS_IN_CACHE if scores_on_cpu else LOGITS_AT_ONCE) // vocabulary)
-    if len(targets_P) <= rows:
-        return _log_probs(head, states_PH, targets_P)
-    parts = zip(states_PH.split(rows), targets_P.split(rows), strict=True)
-    if not torch.is_grad_enabled():
-        return torch.cat([_log_probs(head, s, t) for s, t in parts])
-    # the logits of a part are computed again in the backward pass rather than kept
-    return torch.cat([checkpoint(_log_probs, head, s, t, use_reentrant=False) for s, t in parts])
+    most = max(1, LOGITS_AT_ONCE // vocabulary)
+    rows = min(most, max(1, LOGITS_IN_CACHE // vocabulary)) if states_PH.device.type == "cpu" else most
+    parts = list(zip(states_PH.split(rows), targets_P.split(rows), strict=True))
+    if torch.is_grad_enabled() and len(targets_P) > most:
+        # the logits of a part are computed again in the backward pass rather than kept
+        return torch.cat([checkpoint(_log_probs, head, s, t, use_reentrant=False) for s, t in parts])
+    return torch.cat([_log_probs(head, s, t) for s, t in parts])
 
 
 def _log_probs(head: nn.Module, states_PH: Tensor, targets_P: Tensor) -> Tensor:
