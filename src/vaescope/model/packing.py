@@ -41,9 +41,10 @@ class Packing:
     def rounded(cls, index: Tensor, padding: Tensor, texts: int, tokens: int) -> Packing:
         """Return the packing of real tokens ``index`` with so many of ``padding`` that their number is round.
 
-        Libraries of matrix products prepare a kernel for every new shape, which took a quarter of the time of small
-        steps in bfloat16 on a CPU (and all the memory that they kept). Round is a multiple of the largest power of 2
-        that is at most a sixteenth of it: at most 7% more tokens, on average 2%.
+        Libraries of matrix products prepare a kernel for every new shape: of small steps in bfloat16 on a CPU that took
+        2 to 7% of the time (23% where other programs wanted the caches), and what was prepared 700 MiB of memory
+        (``benchmarks/shapes.py``). Round is a multiple of the largest power of 2 that is at most a sixteenth of it: at
+        most 7% more tokens, on average 2%.
 
         >>> Packing.rounded(torch.arange(100), torch.arange(100, 120), texts=2, tokens=60).index.shape
         torch.Size([100])
