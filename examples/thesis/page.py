@@ -172,20 +172,26 @@ PARTS: dict[str, Callable[[dict[str, Group], dict[str, Any]], str]] = {
 }
 
 
+def grouped(file: Path, order: list[str]) -> dict[str, Group]:
+    """Return the runs of a file by their label, in an order."""
+    found: dict[str, Group] = defaultdict(list)
+    for run in json.loads(file.read_text(encoding="utf-8"))["runs"].values():
+        found[run["label"]].append(run)
+    return {label: found[label] for label in [*order, *sorted(found.keys() - set(order))] if label in found}
+
+
 def main() -> None:
     """Write the page and draw the figures."""
-    numbers = json.loads((OUT / "numbers.json").read_text(encoding="utf-8"))
     published = json.loads((HERE / "published.json").read_text(encoding="utf-8"))
     order = ["language_model", "vae", *(f"beta_vae-{b}" for b in (0.75, 0.5, 0.25)), "autoencoder", "cyclical"]
     order += [f"{kind}-{t}" for kind in ("mdr", "free_bits", "cyclical_free_bits") for t in (4, 8, 16, 24, 32)]
-    found: dict[str, Group] = defaultdict(list)
-    for run in numbers["runs"].values():
-        found[run["label"]].append(run)
-    groups = {label: found[label] for label in [*order, *sorted(found.keys() - set(order))] if label in found}
+    groups = grouped(OUT / "numbers.json", order)
+    pretrained = grouped(OUT / "pretrained.json", order)
     text = (HERE / "page.md").read_text(encoding="utf-8")
     text = text.replace("<!-- reading -->", (HERE / "reading.md").read_text(encoding="utf-8").strip())
     for name, part in PARTS.items():
         text = text.replace(f"<!-- {name} -->", part(groups, published))
+    text = text.replace("<!-- pretrained -->", "\n\n".join([objectives(pretrained), headline(pretrained)]))
     OUT.with_suffix(".md").write_text(text, encoding="utf-8")
     pictures.draw(groups, published, OUT)
 
