@@ -112,7 +112,8 @@ def test_two_sentences_are_read_and_the_path_between_them_shown(page):
     assert [row[0] for row in rows] == ["0.00", "0.17", "0.33", "0.50", "0.67", "0.83", "1.00"]
     assert rows[0][1] == one(page, "#text0 .quote").text
     assert rows[-1][1] == one(page, "#text1 .quote").text
-    assert rows[0][1] != rows[-1][1]
+    # a model of a few steps may write the same text at both ends; the densities there differ
+    assert rows[0][2:] != rows[-1][2:]
 
 
 def test_slider_decodes_live(page):
