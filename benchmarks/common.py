@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import json
+import multiprocessing
 import os
 import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
@@ -84,6 +86,39 @@ def alternate(ways: dict[str, Callable[[int], object]], pairs: int) -> dict[str,
         for name, work in ways.items():
             times[name].append(seconds(lambda work=work, pair=pair: work(pair)))
     return times
+
+
+def alternate_processes(ways: dict[str, Callable[[], Callable[[int], object]]], pairs: int) -> dict[str, list[float]]:
+    """Return the seconds of each way as ``alternate`` does, with each way in a process of its own.
+
+    For ways whose memory would get in each other's way. A way is a function at the top of a module, or a partial of
+    one, that returns the work.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    ends = {}
+    for name, make in ways.items():
+        ends[name], theirs = spawn.Pipe()
+        spawn.Process(target=_timed_on_request, args=(make, theirs), daemon=True).start()
+        theirs.close()
+    times = alternate({name: lambda pair, end=end: _answer(end, pair) for name, end in ends.items()}, pairs)
+    for end in ends.values():
+        end.close()
+    return times
+
+
+def _timed_on_request(make: Callable[[], Callable[[int], object]], end: Connection) -> None:
+    work = make()
+    while True:
+        try:
+            work(end.recv())
+        except EOFError:
+            return
+        end.send(None)
+
+
+def _answer(end: Connection, pair: int) -> None:
+    end.send(pair)
+    end.recv()
 
 
 def ratio_of(slow: list[float], fast: list[float]) -> float:

@@ -96,7 +96,7 @@ def test_matrix_is_a_change_of_the_weights(decoder):
 
 def test_the_gate_alone_decides_between_context_and_latent():
     """With keys of a latent far along the query the context is the latent itself; far against it, the text's."""
-    from vaescope.model.backbone import latent_attention
+    from vaescope.model.attention import latent_attention
 
     module = nn.Module()
     module.layer_idx = 0

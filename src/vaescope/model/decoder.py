@@ -121,4 +121,26 @@ def _token_log_probs(head: nn.Module, states_PH: Tensor, targets_P: Tensor, voca
 
 
 def _log_probs(head: nn.Module, states_PH: Tensor, targets_P: Tensor) -> Tensor:
-    return -F.cross_entropy(head(states_PH).float(), targets_P, reduction="none")
+    return cast(Tensor, _LogProb.apply(head(states_PH), targets_P))
+
+
+class _LogProb(torch.autograd.Function):
+    r"""log p of the target tokens, float32 or wider, from logits of any type.
+
+    The gradient with respect to the logits is :math:`1_{target} - p`. p is kept in the type of the logits, half of
+    what the log-softmax in float32 takes, and the backward pass reads it once.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits_PV: Tensor, targets_P: Tensor) -> Tensor:
+        log_p_PV = logits_PV.log_softmax(-1, dtype=torch.promote_types(logits_PV.dtype, torch.float32))
+        log_p_P = log_p_PV.gather(1, targets_P.unsqueeze(1)).squeeze(1)
+        if ctx.needs_input_grad[0]:
+            ctx.save_for_backward(log_p_PV.exp_().to(logits_PV.dtype), targets_P)
+        return log_p_P
+
+    @staticmethod
+    def backward(ctx: Any, gradient_P: Tensor) -> tuple[Tensor, None]:
+        p_PV, targets_P = ctx.saved_tensors
+        gradient_P1 = gradient_P.unsqueeze(1).to(p_PV.dtype)
+        return (-gradient_P1 * p_PV).scatter_add_(1, targets_P.unsqueeze(1), gradient_P1), None

@@ -16,6 +16,7 @@ from vaescope.corpora.batch import Batch
 from vaescope.errors import UserError
 from vaescope.model import backbone
 from vaescope.model.adapt import add_lora
+from vaescope.model.attention import LATENT_ATTENTION
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.decoder import conditioned_states, log_likelihood
 from vaescope.model.encoder import PosteriorHead, diagonal_gaussian, token_states
@@ -73,9 +74,9 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         for injection in self.injections.values():
             cast(Injection, injection).attach(self.decoder)
         if self.encoder is not None:
-            attention = backbone.LATENT_ATTENTION if backbone.packs(self.encoder) else "sdpa"
+            attention = LATENT_ATTENTION if backbone.packs(self.encoder) else "sdpa"
             self.encoder.set_attn_implementation(attention)
-        self.decoder.set_attn_implementation(backbone.LATENT_ATTENTION)
+        self.decoder.set_attn_implementation(LATENT_ATTENTION)
 
     @property
     def packs(self) -> bool:

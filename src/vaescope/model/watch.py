@@ -14,7 +14,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
-from vaescope.model.backbone import LATENT_ATTENTION, latent_attention
+from vaescope.model.attention import LATENT_ATTENTION, latent_attention
 
 WATCHED_ATTENTION = "vaescope_latent_watched"
 _masses: ContextVar[dict[int, Tensor]] = ContextVar("masses")
