@@ -267,3 +267,31 @@ def test_gradient_checkpointing_changes_nothing():
         model.log_likelihood(batch, z).sum().backward()
         gradients.append(model.injections["memory"].projection.weight.grad.clone())
     torch.testing.assert_close(*gradients, atol=1e-6, rtol=1e-5)
+
+
+def test_the_gradient_of_log_p_is_exact():
+    """Its closed form, against finite differences in float64 and against torch's log-softmax in float32."""
+    from vaescope.model.decoder import _LogProb
+
+    targets = torch.tensor([0, 4, 2])
+    logits = torch.randn(3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: _LogProb.apply(x, targets), logits)
+    single = (30 * logits.detach()).float().requires_grad_()
+    weights = torch.tensor([1.0, -2.0, 0.5])
+    for scale in (1.0, 3.0):
+        expected = single.log_softmax(-1)[torch.arange(3), targets]
+        found = _LogProb.apply(single, targets)
+        torch.testing.assert_close(found, expected)
+        gradients = [torch.autograd.grad((scale * weights * value).sum(), single)[0] for value in (found, expected)]
+        torch.testing.assert_close(*gradients)
+
+
+def test_log_p_is_at_least_float32():
+    model, batch = tiny_model()
+    z = z_of(model, 2)
+    single = model.log_likelihood(batch, z)
+    double = model.double().log_likelihood(batch, z.double())
+    half = model.bfloat16().log_likelihood(batch, z.bfloat16())
+    assert [single.dtype, double.dtype, half.dtype] == [torch.float32, torch.float64, torch.float32]
+    torch.testing.assert_close(double.float(), single, atol=1e-5, rtol=0)
+    torch.testing.assert_close(half, single, atol=0.3, rtol=0)

@@ -11,6 +11,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
+from vaescope.model.dropout import dropout
 from vaescope.model.packing import Packing
 
 LATENT_ATTENTION = "vaescope_latent"
@@ -78,19 +79,10 @@ def _attend(
     if attn_mask is not None:
         hidden = torch.finfo(scores.dtype).min
         scores = scores.masked_fill(~attn_mask, hidden) if attn_mask.dtype == torch.bool else scores + attn_mask
-    weights = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
-    return (_dropout(weights, dropout_p) if dropout_p > 0 else weights) @ value
-
-
-def _dropout(weights: Tensor, dropout: float) -> Tensor:
-    """Dropout by 16 random bits for each weight, its probability rounded to them and the scale by what it then is.
-
-    On a CPU torch draws at least 32 for each, one after another: 4 times as long.
-    """
-    drop = min(round(2**16 * dropout), 2**16 - 1)
-    bits = torch.empty(-(-weights.numel() // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
-    kept = bits[: weights.numel()].view_as(weights) >= drop - 2**15
-    return weights * kept.to(weights.dtype).mul_(2**16 / (2**16 - drop))
+    with torch.autocast("cpu", enabled=False):
+        # it computes in float32 whatever the type, and autocast would have it write and keep float32
+        weights = scores.softmax(-1)
+    return dropout(weights, dropout_p) @ value
 
 
 def _gated(context_BHTd: Tensor, query_BHTd: Tensor, gate_BH1d: Tensor) -> Tensor:

@@ -142,5 +142,7 @@ class _LogProb(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient_P: Tensor) -> tuple[Tensor, None]:
         p_PV, targets_P = ctx.saved_tensors
-        gradient_P1 = gradient_P.unsqueeze(1).to(p_PV.dtype)
-        return (-gradient_P1 * p_PV).scatter_add_(1, targets_P.unsqueeze(1), gradient_P1), None
+        gradient_P = gradient_P.to(p_PV.dtype)
+        gradient_PV = -gradient_P.unsqueeze(1) * p_PV
+        gradient_PV[torch.arange(len(targets_P), device=targets_P.device), targets_P] += gradient_P
+        return gradient_PV, None

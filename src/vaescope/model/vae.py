@@ -19,6 +19,7 @@ from vaescope.model.adapt import add_lora
 from vaescope.model.attention import LATENT_ATTENTION
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.decoder import conditioned_states, log_likelihood
+from vaescope.model.dropout import replace_dropout
 from vaescope.model.encoder import PosteriorHead, diagonal_gaussian, token_states
 from vaescope.model.injection import Conditioning, Injection
 from vaescope.model.prior import Prior
@@ -61,6 +62,7 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
             self._tied_weights_keys = _ties(self.encoder, self.decoder)
         if config.lora is not None:
             add_lora(self.decoder, config.lora, tied=config.tied)
+        replace_dropout(self.decoder)
         self.injections = nn.ModuleDict(
             {
                 name: choices.build("injections", name, config.latent_size, config.decoder, **options)

@@ -20,7 +20,6 @@ from vaescope.corpora.tokenized import OVERHEAD, Tokenized, tokenize
 from vaescope.corpora.tokenizer import load_tokenizer
 from vaescope.model.build import build_model
 from vaescope.objectives.objective import build_objective
-from vaescope.training.allocator import keep_freed_memory
 from vaescope.training.checkpoint import load_checkpoint, save_checkpoint
 from vaescope.training.encoder_first import EncoderFirst
 from vaescope.training.keeper import build_keeper
@@ -46,7 +45,6 @@ class Trainer:
     def __init__(self, config: RunConfig, folder: RunFolder, accelerator: Accelerator) -> None:
         self.config, self.folder, self.accelerator = config, folder, accelerator
         settings, device = config.training, accelerator.device
-        keep_freed_memory()
         self.objective = build_objective(config.objective).to(device)
         corpus = load_corpus(config.data)
         self.tokenizer = self._tokenizer(corpus.train)
