@@ -133,6 +133,7 @@ class AssessmentConfig(Section):
     precision: Literal["fp32", "bf16"] = "fp32"
     suite: Literal["fast", "full"] = Field("fast", description="full also draws texts and experiments on a few of them")
     simulations: int = Field(500, ge=64, description="full: texts drawn from the model")
+    adapted_texts: int = Field(128, ge=2, description="full: texts whose log-likelihood has a proposal of their own")
     panel_texts: int = Field(32, ge=2, description="full: texts of the experiments")
     annealing_steps: int = Field(0, ge=0, description="full: steps of annealed importance sampling; 0 for none")
     at_validation: bool = Field(True, description="log the fast suite, with few samples, at every validation")

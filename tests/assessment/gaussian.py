@@ -115,7 +115,7 @@ def complete(vae: LinearGaussian, n: int = 60) -> Draws:
         draws,
         log_p_x_z_shuffled=draws.log_p_x_z[0].roll(1),
         log_p_x_z_prior=draws.log_p_x_z[0] - 1,
-        log_weights_wide=draws.log_weights,
+        log_weights_adapted=draws.log_weights,
         bytes=draws.tokens,
         words=draws.tokens - 1,
         labels=["ab"[i % 2] for i in range(n)],

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import torch
 
+from vaescope.assessment.adapted import adapted
 from vaescope.assessment.examine_panel import examine_panel
 from vaescope.assessment.simulate import simulate
-from vaescope.assessment.sweep import sweep, widened
+from vaescope.assessment.sweep import sweep
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.model.build import tiny_model
 
@@ -39,7 +40,7 @@ def full_evidence(n: int = 80, **options):
     """Draws, simulations and a panel of a new model, and the model with its texts."""
     model, _ = tiny_model(**options)
     texts = random_texts(n)
-    draws = widened(model, texts, sweep(model, texts, samples=8), texts=20)
+    draws = adapted(model, texts, sweep(model, texts, samples=8), texts=20)
     draws = replace(draws, strings=texts.texts, labels=[("low", "high")[int(t[0]) % 2] for t in texts.texts])
     simulations = simulate(model, Speller(), draws, count=66)
     panel = examine_panel(model, Speller(), texts, draws, simulations, texts=6, annealing_steps=4)

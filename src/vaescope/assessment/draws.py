@@ -41,8 +41,8 @@ class Draws:
         log_p_x_z_shuffled: log p(x|z) with z drawn from the posterior of another text, ``[N]``, or None.
         shuffled_from: which text that z is of, a permutation with no text in its place, ``[N]``, int64, or None.
         log_p_x_z_prior: log p(x|z) with z drawn from p(z), ``[N]``, or None.
-        log_weights_wide: importance weights of samples of a widened proposal for the first P texts, ``[S, P]``, or
-            None; the factor of the variance is the metadata ``widened``.
+        log_weights_adapted: importance weights of samples of a proposal adapted to each of the first P texts,
+            ``[S, P]``, or None.
         log_q_x: log-probability of each text under the law that it was drawn from, ``[N]``, where that is known (the
             built-in corpora), or None.
         strings: the texts themselves, N of them, or None.
@@ -67,7 +67,7 @@ class Draws:
     log_p_x_z_shuffled: Tensor | None = None
     shuffled_from: Tensor | None = None
     log_p_x_z_prior: Tensor | None = None
-    log_weights_wide: Tensor | None = None
+    log_weights_adapted: Tensor | None = None
     log_q_x: Tensor | None = None
     strings: list[str] | None = None
     labels: list[str] | None = None

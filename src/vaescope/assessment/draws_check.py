@@ -73,10 +73,10 @@ def _check_shapes(draws: Draws) -> None:
     if draws.prior_z is not None:
         fits = draws.prior_z.dim() == 2 and draws.prior_z.shape[1] == size and len(draws.prior_z) >= 2
         _expect(fits, "prior_z", f"[M, {size}] with at least 2 samples", draws.prior_z)
-    if draws.log_weights_wide is not None:
-        shape = tuple(draws.log_weights_wide.shape)
+    if draws.log_weights_adapted is not None:
+        shape = tuple(draws.log_weights_adapted.shape)
         fits = len(shape) == 2 and shape[0] >= 1 and 1 <= shape[1] <= texts
-        _expect(fits, "log_weights_wide", f"[S, P] with S >= 1 and 1 <= P <= {texts}", draws.log_weights_wide)
+        _expect(fits, "log_weights_adapted", f"[S, P] with S >= 1 and 1 <= P <= {texts}", draws.log_weights_adapted)
     for name in ("strings", "labels"):
         found = getattr(draws, name)
         if found is not None and len(found) != texts:

@@ -20,7 +20,7 @@ OPTIONAL = (
     "log_p_x_z_shuffled",
     "shuffled_from",
     "log_p_x_z_prior",
-    "log_weights_wide",
+    "log_weights_adapted",
     "log_q_x",
 )
 PRIORS = ("standard", "samples")

@@ -8,7 +8,7 @@ from typing import Any
 
 from vaescope.errors import UserError
 
-NUMBERS = ("entropy", "label_ceiling", "widened")
+NUMBERS = ("entropy", "label_ceiling")
 
 
 def check(metadata: Mapping[str, Any]) -> None:

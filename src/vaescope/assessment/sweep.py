@@ -6,7 +6,6 @@ do not depend on how texts and samples are grouped into batches, nor on how many
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -144,24 +143,3 @@ def sample_prior(prior: Prior, n: int, seed: int) -> Tensor:
     with torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(seed)
         return prior.sample(n).float().cpu()
-
-
-def widened(
-    model: Model, tokenized: Texts, draws: Draws, *, texts: int, factor: float = 1.5, group_tokens: int = 8_192
-) -> Draws:
-    """Return the draws with importance weights of S samples of N(mean, factor std^2) for the first ``texts`` texts.
-
-    A proposal that is wider than q(z|x) has lighter-tailed weights where q(z|x) is narrower than the posterior.
-    """
-    count = min(texts, draws.texts)
-    mean_PD = draws.posterior_mean[:count]
-    std_PD = draws.posterior_std[:count] * factor**0.5
-    seed = int(draws.metadata.get("seed", 0)) + 2
-    z_SPD = mean_PD + std_PD * noise(seed, torch.arange(count), draws.samples, draws.latent_size)
-    device = device_of(model)
-    with torch.inference_mode():
-        log_p_z = torch.stack([model.prior.log_prob(z_PD.to(device)).double().cpu() for z_PD in z_SPD])
-    log_q = log_density(z_SPD.double(), mean_PD.double(), std_PD.double()).sum(-1)
-    log_p_x_z = score(model, tokenized, z_SPD, group_tokens=group_tokens, precision=draws.metadata["precision"])
-    weights_SP = log_p_x_z.double() + log_p_z - log_q
-    return replace(draws, log_weights_wide=weights_SP, metadata={**draws.metadata, "widened": factor})

@@ -1,7 +1,7 @@
 """The one door to transformers: networks of its library made fit for a latent variable model.
 
-What depends on the version of transformers is here: the attention function that carries latent keys and values, the
-offset of position ids in the RoBERTa family, the split of a causal model into body and head, gradient checkpointing.
+What depends on the version of transformers is here: the offset of position ids in the RoBERTa family, the split of a
+causal model into body and head, the name of the cache, gradient checkpointing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
 )
+from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from vaescope.errors import UserError, unknown
 from vaescope.model.packing import Packing
@@ -26,6 +27,8 @@ ATTENTION = ("attention", "attn", "self_attn")
 QUERY_KEY_VALUE = (("query", "key", "value"), ("q_proj", "k_proj", "v_proj"), ("c_attn",))
 PACKED = ("bert", "camembert", "gpt2", "llama", "qwen2", "qwen3", "roberta", "xlm-roberta")
 """Networks in which nothing but attention and positions depends on where a token stands."""
+CACHE = "cache" if "cache" in CausalLMOutputWithPast.__dataclass_fields__ else "past_key_values"
+"""What networks, their outputs and ``generate`` call the keys and values of earlier tokens: the former from 5.24 on."""
 
 
 def new_config(settings: dict[str, Any], **required: Any) -> PreTrainedConfig:

@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import Cache, PreTrainedModel
 
 from vaescope.corpora.batch import Batch
-from vaescope.model.backbone import head_of, packed_states, packs, position_offset
+from vaescope.model.backbone import CACHE, head_of, packed_states, packs, position_offset
 from vaescope.model.injection import Conditioning
 from vaescope.model.packing import Packing
 
@@ -64,9 +64,9 @@ def conditioned_states(
     states_NTH = decoder.base_model(
         inputs_embeds=embeddings,
         position_ids=(positions + position_offset(decoder)).expand(embeddings.shape[:2]),
-        past_key_values=cache,
         use_cache=cache is not None,
         latent=conditioning,
+        **{CACHE: cache},
         **options,
     ).last_hidden_state
     return states_NTH[:, -tokens:]

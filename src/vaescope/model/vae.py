@@ -151,13 +151,13 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         input_ids: Tensor,
         latents: Tensor,
         attention_mask: Tensor | None = None,
-        past_key_values: Cache | None = None,
         use_cache: bool | None = None,
-        **kwargs: Any,
+        **options: Any,
     ) -> CausalLMOutputWithPast:
         """Return next-token logits ``[N, T, V]`` of p(x|z) for ``latents`` z ``[N, D]``; the entry of ``generate``."""
         conditioning = self.condition(latents)
-        cached = past_key_values.get_seq_length() if past_key_values is not None else 0
+        cache: Cache | None = options.get(backbone.CACHE)
+        cached = cache.get_seq_length() if cache is not None else 0
         # a latent prefix is in the cache, but no part of the text
         start = cached - conditioning["prefix"].shape[1] if cached and "prefix" in conditioning else cached
         states = conditioned_states(
@@ -165,10 +165,11 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
             input_ids,
             conditioning,
             start=start,
-            cache=past_key_values if use_cache else None,
+            cache=cache if use_cache else None,
             attention_mask=attention_mask,
         )
-        return CausalLMOutputWithPast(logits=backbone.head_of(self.decoder)(states), past_key_values=past_key_values)
+        remembered: dict[str, Any] = {backbone.CACHE: cache}
+        return CausalLMOutputWithPast(logits=backbone.head_of(self.decoder)(states), **remembered)
 
     def get_input_embeddings(self) -> nn.Module:
         """Return the decoder's token embeddings."""

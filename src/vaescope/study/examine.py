@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from vaescope.assessment.adapted import adapted
 from vaescope.assessment.assess import Assessment, assess
 from vaescope.assessment.draws import Draws
 from vaescope.assessment.examine_panel import examine_panel
 from vaescope.assessment.findings import worst_first
 from vaescope.assessment.scoring import Progress
 from vaescope.assessment.simulate import control_texts, simulate
-from vaescope.assessment.sweep import sweep, widened
+from vaescope.assessment.sweep import sweep
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import Corpus, load_corpus
 from vaescope.corpora.tokenized import Tokenized
@@ -157,10 +158,11 @@ class Examined:
     def _with_experiments(
         self, draws: Draws, tokenized: Tokenized, control: Examined | None, progress: Progress | None
     ) -> Draws:
-        """Add a widened proposal, texts that the model makes up, and experiments on few texts."""
+        """Add adapted proposals, texts that the model makes up, and experiments on few texts."""
         settings, seed = self.config.assessment, self.config.seed
         count, tokens = settings.simulations, settings.group_tokens
-        draws = widened(self.model, tokenized, draws, texts=count, group_tokens=tokens)
+        if not self.model.config.is_language_model:
+            draws = adapted(self.model, tokenized, draws, texts=settings.adapted_texts, group_tokens=tokens)
         simulations = simulate(
             self.model, self.tokenizer, draws, count=count, group_tokens=tokens, seed=seed, progress=progress
         )

@@ -51,7 +51,7 @@ class AnnealedLikelihood(Diagnostic):
             step = "the texts were not drawn from the z that they came with"
             return [Finding("annealed_likelihood", "FAIL", f"the bounds cross: {message}", rule, step)]
         if short.low > thresholds.doubling_gain:
-            step = "take more samples per text, or a wider proposal"
+            step = "take more samples per text, or adapt the proposal (assessment.adapted_texts)"
             return [Finding("annealed_likelihood", "WARN", message, rule, step)]
         if detail["width"] > 1 or short.high > thresholds.doubling_gain:
             step = "anneal in more steps, or more texts"
