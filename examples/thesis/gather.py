@@ -68,12 +68,11 @@ def mmd(texts: PerText) -> dict[str, float]:
     """Return MMD^2 of one z ~ q(z|x) per text and as many of the prior (median heuristic), with its error."""
     generator = torch.Generator().manual_seed(0)
     n, d = min(ENCODINGS, len(texts.tokens)), texts.posterior_mean.shape[1]
-    noise_2ND = torch.randn((2, n, d), generator=generator, dtype=torch.float64)
-    chosen_N = torch.randperm(len(texts.tokens), generator=generator)[:n]
-    encodings_ND = texts.posterior_mean[chosen_N] + texts.posterior_std[chosen_N] * noise_2ND[0]
-    width = median_width(noise_2ND[1])
-    value = squared_mmd(encodings_ND, noise_2ND[1], [width]).item()
-    return {"value": value, "se": standard_error(encodings_ND, noise_2ND[1], width.item())}
+    prior_ND = torch.randn((n, d), generator=generator, dtype=torch.float64)
+    encodings_ND = texts.sample(seed=1)[torch.randperm(len(texts.tokens), generator=generator)[:n]].double()
+    width = median_width(prior_ND)
+    value = squared_mmd(encodings_ND, prior_ND, [width]).item()
+    return {"value": value, "se": standard_error(encodings_ND, prior_ND, width.item())}
 
 
 def trajectory(folder: Path) -> list[tuple[int, float]]:

@@ -162,6 +162,23 @@ def language_model(groups: dict[str, Group]) -> str:
     return table(head, rows)
 
 
+def bounds() -> str:
+    """Return the table of bounds on log p(x), by how many samples and which proposal."""
+    found = json.loads((OUT / "bounds.json").read_text(encoding="utf-8"))
+    few, many = found["few"], found["samples"]
+    head = ["objective", "ELBO", f"q(z given x), S = {few}", f"S = {many}", f"adapted, S = {many}"]
+    rows = [
+        [
+            f"`{label}`",
+            *(f"{run[name]:.2f}" for name in ("elbo", "few", "many", "adapted")),
+            *("–" if label == "language_model" else difference(run, "gain", name) for name in ("many", "adapted")),
+        ]
+        for label, run in found["runs"].items()
+    ]
+    against = [f"S = {many}, less the language model's", "adapted, less the language model's"]
+    return table([*head, *against], rows)
+
+
 PARTS: dict[str, Callable[[dict[str, Group], dict[str, Any]], str]] = {
     "objectives": lambda groups, _: objectives(groups),
     "beside": beside,
@@ -191,6 +208,7 @@ def main() -> None:
     text = text.replace("<!-- reading -->", (HERE / "reading.md").read_text(encoding="utf-8").strip())
     for name, part in PARTS.items():
         text = text.replace(f"<!-- {name} -->", part(groups, published))
+    text = text.replace("<!-- bounds -->", bounds())
     text = text.replace("<!-- pretrained -->", "\n\n".join([objectives(pretrained), headline(pretrained)]))
     OUT.with_suffix(".md").write_text(text, encoding="utf-8")
     pictures.draw(groups, published, OUT)

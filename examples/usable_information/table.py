@@ -67,8 +67,7 @@ def study(folder: Path, runs: Path) -> dict[str, Any]:
     for file in sorted(runs.glob("*/assessment.json")):
         estimates = json.loads(file.read_text(encoding="utf-8"))["estimates"]
         known = PerText.load(file.with_name("assessment-texts.safetensors"))
-        torch.manual_seed(0)
-        z_ND = known.posterior_mean + known.posterior_std * torch.randn_like(known.posterior_std)
+        z_ND = known.sample(seed=0)
         if len(z_ND) != len(texts):
             raise SystemExit(f"{file}: assessed on {len(z_ND)} texts, but {folder} has {len(texts)}")
         names = ("rate", "distortion", "mutual_information", "marginal_kl", "active_units")

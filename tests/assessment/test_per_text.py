@@ -37,6 +37,16 @@ def test_a_saved_assessment_has_them_beside_it(draws, tmp_path):
     torch.testing.assert_close(again.posterior_mean, draws.posterior_mean.float(), rtol=0, atol=0)
 
 
+def test_a_sample_is_one_of_each_posterior(draws):
+    texts = PerText.of(draws)
+    noise_ND = (texts.sample(0) - texts.posterior_mean) / texts.posterior_std
+    assert noise_ND.shape == (200, 2)
+    assert noise_ND.mean().item() == pytest.approx(0, abs=4 / 20)
+    assert noise_ND.var().item() == pytest.approx(1, abs=4 * 2**0.5 / 20)
+    assert torch.equal(texts.sample(0), texts.sample(0))
+    assert not torch.equal(texts.sample(0), texts.sample(1))
+
+
 def test_the_panel_is_that_of_the_texts_and_their_order(draws):
     strings = draws.strings
     assert PerText.of(replace(draws, strings=strings[::-1])).panel != PerText.of(draws).panel

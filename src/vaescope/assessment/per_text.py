@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -58,6 +59,11 @@ class PerText:
     def elbo(self) -> Tensor:
         """-(distortion + rate) of each text, ``[N]``."""
         return -(self.distortion + self.rate)
+
+    def sample(self, seed: int) -> Tensor:
+        """Return one z ~ q(z|x) of each text, ``[N, D]``, float32, the same for the same seed."""
+        noise_ND = torch.randn(self.posterior_mean.shape, generator=torch.Generator().manual_seed(seed))
+        return self.posterior_mean + self.posterior_std * noise_ND
 
     def save(self, path: Path) -> None:
         """Write a safetensors file: the tensors by name, the panel in the metadata."""

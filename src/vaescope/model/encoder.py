@@ -17,11 +17,12 @@ from vaescope.model.packing import Packing
 def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:
     """Return the encoder's last hidden states of a batch, ``[B, T, h]``; what stands at padding means nothing."""
     texts, tokens = batch.input_ids.shape
-    first_B = tokens * torch.arange(texts, device=batch.predicted.device)
-    packing = Packing.rounded(torch.cat([first_B, batch.predicted]), batch.padding, texts, tokens)
     position_T = torch.arange(tokens, device=batch.input_ids.device)
-    if packs(encoder) and packing.saves:
-        return packed_states(encoder, packing, {"input_ids": batch.input_ids}, position_T)
+    if packs(encoder):
+        first_B = tokens * torch.arange(texts, device=batch.predicted.device)
+        packing = Packing.rounded(torch.cat([first_B, batch.predicted]), batch.padding, texts, tokens)
+        if packing.saves:
+            return packed_states(encoder, packing, {"input_ids": batch.input_ids}, position_T)
     offset = position_offset(encoder)
     # the RoBERTa family would else count positions from the ids, and skip a padding id that stands inside a text
     places = {"position_ids": (position_T + offset).expand(texts, -1)} if offset else {}

@@ -106,9 +106,7 @@ def membership(comparison: Comparison) -> Figure:
     """Draw the weights of shared Gaussian components for each run and the prior, which is there twice."""
     runs = with_posteriors(comparison)
     # noise of their own: points that runs share would look like a component
-    encodings = {
-        run.name: encodings_of(run.per_text, seed) for seed, run in enumerate(runs) if run.per_text is not None
-    }
+    encodings = {run.name: run.per_text.sample(seed) for seed, run in enumerate(runs) if run.per_text is not None}
     found = mixed_membership_map(encodings, most=min(1000, POINTS // (len(runs) + 2)))
     order_K = found.weights[found.names.index(NULLS[0])].argsort(descending=True)
     figure, (ax,) = axes(9.0, 1.0 + ROW * len(found.names))
@@ -166,12 +164,6 @@ def unit_densities(texts: PerText, line_G: Tensor) -> Tensor:
     mean_ND, std_ND = texts.posterior_mean[keep].double(), texts.posterior_std[keep].double()
     units = kl_to_standard(mean_ND, std_ND).mean(0).argsort(descending=True, stable=True)[:UNITS].tolist()
     return torch.stack([log_aggregate(line_G[:, None], mean_ND[:, [d]], std_ND[:, [d]]).exp() for d in units])
-
-
-def encodings_of(texts: PerText, seed: int) -> Tensor:
-    """Return one z of each text, ``[N, D]``."""
-    noise_ND = torch.randn(texts.posterior_mean.shape, generator=torch.Generator().manual_seed(seed))
-    return texts.posterior_mean + texts.posterior_std * noise_ND
 
 
 def _cost(ax: Axes, row: int, run: Run, colour: str) -> None:
