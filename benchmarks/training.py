@@ -5,7 +5,7 @@
 Both take turns of 4 optimiser steps on the same texts: forward, backward, clipping, AdamW; each in a process of its
 own, as a user would run either. Ours is the trainer of ``vaescope train`` with its defaults. The claim:
 at least 5 times the baseline on CPUs that multiply bfloat16. ``--losses N`` trains ours for N steps in float32 and
-bfloat16 instead and compares the last losses.
+bfloat16 instead and compares the last losses; ``--profile`` prints the share of each operation in ours.
 """
 
 from __future__ import annotations
@@ -109,6 +109,21 @@ def compare(data: str | None, pairs: int, work: Path) -> None:
     row(claim, f"{rate['naive']:.0f}", f"{rate['ours']:.0f}", f"{ratio:.1f} x")
 
 
+def profile(data: str | None, steps: int, work: Path) -> None:
+    tokenizer_of(texts_of(data)).save_pretrained(work / "tokenizer")
+    turn = ours(data, work)
+    turn(0)
+    with torch.profiler.profile() as found:
+        for pair in range(1, steps // STEPS + 1):
+            turn(pair)
+    operations = sorted(found.key_averages(), key=lambda operation: -operation.self_cpu_time_total)
+    total = sum(operation.self_cpu_time_total for operation in operations)
+    for operation in operations[:25]:
+        share, milliseconds = operation.self_cpu_time_total / total, operation.self_cpu_time_total / 1e3 / steps
+        row(operation.key, "", f"{milliseconds:.1f} ms a step", f"{share:.1%}")
+    row("all", "", f"{total / 1e3 / steps:.1f} ms a step", "")
+
+
 def losses(data: str | None, steps: int, sizes: dict[str, int], work: Path) -> None:
     train_bpe(texts_of(data), 8_000).save_pretrained(work / "tokenizer")
     means = {}
@@ -137,10 +152,13 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--losses", type=int)
     parser.add_argument("--small", action="store_true", help="losses of a model of 2 layers, 128 wide")
+    parser.add_argument("--profile", action="store_true", help="the share of each operation in 8 of our steps")
     options = parser.parse_args()
     header()
     with tempfile.TemporaryDirectory() as work:
-        if options.losses:
+        if options.profile:
+            profile(options.data, 2 * STEPS, Path(work))
+        elif options.losses:
             losses(options.data, options.losses, SMALL if options.small else SIZES, Path(work))
         else:
             compare(options.data, options.pairs, Path(work))

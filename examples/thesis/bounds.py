@@ -40,6 +40,11 @@ def bounds(run: str, texts: list[str]) -> dict[str, Tensor]:
     return {**found, "adapted": log_mean_exp(better)}
 
 
+def of_texts(values: dict[str, Tensor]) -> dict[str, tuple[float, float]]:
+    """Return the mean over the texts of each, with its standard error."""
+    return {name: (of_N.mean().item(), of_N.std().item() / len(of_N) ** 0.5) for name, of_N in values.items()}
+
+
 def main() -> None:
     """Write the file."""
     data, out, *runs = sys.argv[1:]
@@ -53,10 +58,7 @@ def main() -> None:
     told: dict[str, dict[str, object]] = {}
     for run, values in found.items():
         gains = {name: values[name] - exact_N for name in ("many", "adapted")}
-        told[run] = {
-            **{name: value_N.mean().item() for name, value_N in values.items()},
-            "gain": {n: (gain.mean().item(), gain.std().item() / len(gain) ** 0.5) for n, gain in gains.items()},
-        }
+        told[run] = {**of_texts(values), "gain": of_texts(gains)}
     Path(out).write_text(
         json.dumps({"texts": len(texts), "samples": SAMPLES, "few": FEW, "runs": told}, indent=1) + "\n", "utf-8"
     )

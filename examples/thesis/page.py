@@ -170,7 +170,7 @@ def bounds() -> str:
     rows = [
         [
             f"`{label}`",
-            *(f"{run[name]:.2f}" for name in ("elbo", "few", "many", "adapted")),
+            *(f"{run[name][0]:.2f} ({run[name][1]:.2f})" for name in ("elbo", "few", "many", "adapted")),
             *("–" if label == "language_model" else difference(run, "gain", name) for name in ("many", "adapted")),
         ]
         for label, run in found["runs"].items()

@@ -20,12 +20,14 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def explorer(run):
-    """The run after its means were stretched, so that z says which text it is and the decoder reads it."""
+    """The run after its means were centred and stretched, so that z says which text it is and the decoder reads it."""
     loaded = Explorer.load(run)
     vae = loaded.vae
     with torch.no_grad():
-        mean, _ = vae.model.posterior_head.projection.weight.chunk(2)
-        mean.mul_(40)
+        head = vae.model.posterior_head.projection
+        head.bias[:4] -= vae.encode(loaded.map.texts).mean.mean(0)
+        for of_mean in (head.weight[:4], head.bias[:4]):
+            of_mean.mul_(40)
         for weight in vae.model.injections.parameters():
             weight.mul_(20)
     return replace(loaded, map=LatentMap.of(vae, loaded.map.texts, loaded.map.labels), collapse="")
