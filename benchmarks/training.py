@@ -37,6 +37,7 @@ from naive import NaiveVAE
 from vaescope.config import RunConfig, parse_config
 from vaescope.corpora.batch import Batch
 from vaescope.corpora.tokenizer import train_bpe
+from vaescope.training.memory import keep_freed_memory
 from vaescope.training.run_folder import RunFolder
 from vaescope.training.trainer import Trainer
 
@@ -86,6 +87,7 @@ def baseline(batches: list[Batch]) -> Callable[[int], object]:
 
 def ours(data: str | None, work: Path) -> Callable[[int], object]:
     """Return the loop of ``vaescope train``."""
+    keep_freed_memory()
     trainer = trainer_of(work / "ours", data, work / "tokenizer")
 
     def turn(pair: int) -> None:

@@ -11,6 +11,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
+from vaescope.model.derivative import first_only
 from vaescope.model.dropout import dropout
 from vaescope.model.packing import Packing
 
@@ -62,7 +63,9 @@ def latent_attention(
         mask = torch.ones(queries, keys, dtype=torch.bool, device=query.device).tril(keys - queries)
     else:
         mask = None
-    attend = _attend if query.requires_grad and query.device.type == "cpu" else F.scaled_dot_product_attention
+    fixed = mask is None or not mask.requires_grad
+    stepwise = query.requires_grad and query.device.type == "cpu" and fixed
+    attend = _attend if stepwise else F.scaled_dot_product_attention
     context = attend(query, key, value, attn_mask=mask, dropout_p=dropout, scale=scaling)
     if latent is not None and "gate" in latent and not crossing:
         gate_BH1d = latent["gate"].select(1, cast(int, module.layer_idx)).unsqueeze(2).to(query.dtype)
@@ -75,14 +78,35 @@ def _attend(
     query: Tensor, key: Tensor, value: Tensor, *, attn_mask: Tensor | None, dropout_p: float, scale: float | None
 ) -> Tensor:
     """Attention step by step: on CPUs the backward pass of the fused kernel takes several times as long."""
-    scores = query @ key.mT * (query.shape[-1] ** -0.5 if scale is None else scale)
-    if attn_mask is not None:
-        hidden = torch.finfo(scores.dtype).min
-        scores = scores.masked_fill(~attn_mask, hidden) if attn_mask.dtype == torch.bool else scores + attn_mask
-    with torch.autocast("cpu", enabled=False):
-        # it computes in float32 whatever the type, and autocast would have it write and keep float32
-        weights = scores.softmax(-1)
-    return dropout(weights, dropout_p) @ value
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    if attn_mask is not None and attn_mask.dtype == torch.bool:
+        shown = torch.zeros_like(attn_mask, dtype=query.dtype)
+        attn_mask = shown.masked_fill_(~attn_mask, torch.finfo(query.dtype).min)
+    return dropout(cast(Tensor, _Weights.apply(query, key, attn_mask, scale)), dropout_p) @ value
+
+
+class _Weights(torch.autograd.Function):
+    r"""The weights :math:`\mathrm{softmax}(s\,QK^T + M)`, computed in float32 or wider, kept in the type of the query.
+
+    Of all that is as large as the weights, autograd would keep and read a good deal more.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, query_BHTd: Tensor, key_BHTd: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+        scores = query_BHTd @ key_BHTd.mT
+        scores = scores.mul_(scale) if mask is None else torch.add(mask, scores, alpha=scale)
+        # of a row whose length is odd, the softmax in bfloat16 takes three times as long
+        weights = scores.softmax(-1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(scores.dtype)
+        ctx.save_for_backward(query_BHTd, key_BHTd, weights)
+        ctx.scale = scale
+        return weights
+
+    @staticmethod
+    @first_only
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        query_BHTd, key_BHTd, weights = ctx.saved_tensors
+        of_scores = torch.ops.aten._softmax_backward_data(gradient, weights, -1, weights.dtype)
+        return of_scores @ key_BHTd * ctx.scale, of_scores.mT @ (query_BHTd * ctx.scale), None, None
 
 
 def _gated(context_BHTd: Tensor, query_BHTd: Tensor, gate_BH1d: Tensor) -> Tensor:

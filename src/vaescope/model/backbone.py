@@ -113,13 +113,13 @@ def packs(network: PreTrainedModel) -> bool:
 
 
 def packed_states(
-    network: PreTrainedModel, packing: Packing, inputs: dict[str, Tensor], position_NT: Tensor, **options: Any
+    network: PreTrainedModel, packing: Packing, embeddings_1Ph: Tensor, position_NT: Tensor, **options: Any
 ) -> Tensor:
-    """Return the last hidden states of a body that runs on the real tokens alone, ``[N, T, h]``, zero at padding."""
+    """Return the last hidden states of a body that runs on packed embeddings, ``[N, T, h]``, zero at padding."""
     position_NT = (position_NT + position_offset(network)).expand(packing.texts, -1)
     keys_NT = packing.unpack(torch.ones_like(packing.index, dtype=torch.bool).unsqueeze(0))
     states_1PH = network(
-        **{name: packing.pack(value) for name, value in inputs.items()},
+        inputs_embeds=embeddings_1Ph,
         position_ids=packing.pack(position_NT),
         attention_mask=keys_NT[:, None, None],
         packing=packing,

@@ -6,20 +6,14 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch import Tensor
 from transformers import Cache, PreTrainedModel
 
 from vaescope.corpora.batch import Batch
-from vaescope.model.backbone import CACHE, head_of, packed_states, packs, position_offset
+from vaescope.model.backbone import CACHE, packed_states, packs, position_offset
 from vaescope.model.injection import Conditioning
 from vaescope.model.packing import Packing
-
-LOGITS_AT_ONCE = 2**26
-"""Largest number of logits that exist at one time (256 MiB in float32); more are computed in parts."""
-
-LOGITS_IN_CACHE = 2**23
-"""The same on a CPU: what its cache holds is normalised before it goes to memory."""
+from vaescope.model.vocabulary import lookup, token_log_probs
 
 
 def conditioned_states(
@@ -40,7 +34,7 @@ def conditioned_states(
     embedding of an input token is dropped. With a ``packing`` only its tokens are computed.
     """
     tokens = input_ids_NT.shape[1]
-    embeddings = decoder.get_input_embeddings()(input_ids_NT)
+    embeddings = lookup(decoder.get_input_embeddings(), input_ids_NT)
     if word_dropout > 0:
         embeddings = embeddings * _kept_words(embeddings, word_dropout)
     if "embedding" in conditioning:
@@ -57,10 +51,8 @@ def conditioned_states(
             positions = F.pad(positions, (prefix_Nkh.shape[1], 0))
     if packing is not None:
         whole = packing.after(embeddings.shape[1] - tokens)
-        inputs = {"inputs_embeds": embeddings}
-        return packed_states(cast(PreTrainedModel, decoder.base_model), whole, inputs, positions, latent=conditioning)[
-            :, -tokens:
-        ]
+        body = cast(PreTrainedModel, decoder.base_model)
+        return packed_states(body, whole, whole.pack(embeddings), positions, latent=conditioning)[:, -tokens:]
     states_NTH = decoder.base_model(
         inputs_embeds=embeddings,
         position_ids=(positions + position_offset(decoder)).expand(embeddings.shape[:2]),
@@ -96,7 +88,7 @@ def log_likelihood(
         word_dropout=word_dropout,
     )
     states_PH, targets_P = packing.pack(states_NTH)[0], packing.pack(batch.input_ids[:, 1:])[0]
-    log_p_P = _token_log_probs(head_of(decoder), states_PH, targets_P, decoder.config.vocab_size)
+    log_p_P = token_log_probs(decoder, states_PH, targets_P)
     return packing.unpack(log_p_P.unsqueeze(0)).sum(1)
 
 
@@ -109,40 +101,3 @@ def _kept_words(embeddings_NTh: Tensor, dropout: float) -> Tensor:
     scale_NT1[:, 0] = 1
     return scale_NT1
 
-
-def _token_log_probs(head: nn.Module, states_PH: Tensor, targets_P: Tensor, vocabulary: int) -> Tensor:
-    most = max(1, LOGITS_AT_ONCE // vocabulary)
-    rows = min(most, max(1, LOGITS_IN_CACHE // vocabulary)) if states_PH.device.type == "cpu" else most
-    parts = list(zip(states_PH.split(rows), targets_P.split(rows), strict=True))
-    if torch.is_grad_enabled() and len(targets_P) > most:
-        # the logits of a part are computed again in the backward pass rather than kept
-        return torch.cat([checkpoint(_log_probs, head, s, t, use_reentrant=False) for s, t in parts])
-    return torch.cat([_log_probs(head, s, t) for s, t in parts])
-
-
-def _log_probs(head: nn.Module, states_PH: Tensor, targets_P: Tensor) -> Tensor:
-    return cast(Tensor, _LogProb.apply(head(states_PH), targets_P))
-
-
-class _LogProb(torch.autograd.Function):
-    r"""log p of the target tokens, float32 or wider, from logits of any type.
-
-    The gradient with respect to the logits is :math:`1_{target} - p`. p is kept in the type of the logits, half of
-    what the log-softmax in float32 takes, and the backward pass reads it once.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, logits_PV: Tensor, targets_P: Tensor) -> Tensor:
-        log_p_PV = logits_PV.log_softmax(-1, dtype=torch.promote_types(logits_PV.dtype, torch.float32))
-        log_p_P = log_p_PV.gather(1, targets_P.unsqueeze(1)).squeeze(1)
-        if ctx.needs_input_grad[0]:
-            ctx.save_for_backward(log_p_PV.exp_().to(logits_PV.dtype), targets_P)
-        return log_p_P
-
-    @staticmethod
-    def backward(ctx: Any, gradient_P: Tensor) -> tuple[Tensor, None]:
-        p_PV, targets_P = ctx.saved_tensors
-        gradient_P = gradient_P.to(p_PV.dtype)
-        gradient_PV = -gradient_P.unsqueeze(1) * p_PV
-        gradient_PV[torch.arange(len(targets_P), device=targets_P.device), targets_P] += gradient_P
-        return gradient_PV, None

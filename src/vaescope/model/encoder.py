@@ -12,6 +12,7 @@ from vaescope.corpora.batch import Batch
 from vaescope.model.backbone import packed_states, packs, position_offset
 from vaescope.model.config import POOLINGS
 from vaescope.model.packing import Packing
+from vaescope.model.vocabulary import lookup
 
 
 def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:
@@ -22,7 +23,8 @@ def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:
         first_B = tokens * torch.arange(texts, device=batch.predicted.device)
         packing = Packing.rounded(torch.cat([first_B, batch.predicted]), batch.padding, texts, tokens)
         if packing.saves:
-            return packed_states(encoder, packing, {"input_ids": batch.input_ids}, position_T)
+            embeddings = lookup(encoder.get_input_embeddings(), packing.pack(batch.input_ids))
+            return packed_states(encoder, packing, embeddings, position_T)
     offset = position_offset(encoder)
     # the RoBERTa family would else count positions from the ids, and skip a padding id that stands inside a text
     places = {"position_ids": (position_T + offset).expand(texts, -1)} if offset else {}

@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from vaescope.config import RunConfig
 from vaescope.model.vae import TransformerVAE
 from vaescope.training.files import write_json
+from vaescope.training.memory import keep_freed_memory
 from vaescope.training.run_folder import RunFolder
 from vaescope.training.trainer import Trainer
 
@@ -39,6 +40,7 @@ def train(
         UserError: a configuration that cannot be met, a folder that holds another run, or a number that is not finite
             (the message names the step and the term; the last checkpoint is from before).
     """
+    keep_freed_memory()
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")
     folder = RunFolder(config.out)
     with accelerator.main_process_first():

@@ -10,6 +10,7 @@ from vaescope.corpora.batch import Batch
 from vaescope.model.encoder import draw
 from vaescope.model.passes import Pass, joined
 from vaescope.model.vae import TransformerVAE
+from vaescope.model.vocabulary import one_gradient
 
 
 class PassModule(nn.Module):
@@ -35,7 +36,8 @@ class PassModule(nn.Module):
         """
         device = groups[0].input_ids.device.type
         # one context for all, since what it converts of the weights is kept until it ends
-        with torch.autocast(device, dtype=self.dtype, enabled=self.dtype is not None):
+        autocast = torch.autocast(device, dtype=self.dtype, enabled=self.dtype is not None)
+        with autocast, one_gradient(self.model.get_output_embeddings().weight):
             posterior = joined([self.model.encode(batch) for batch in groups])
             with torch.autocast(device, enabled=False):
                 noise_SBD = torch.randn((self.samples, *posterior.mean.shape), device=posterior.mean.device)
