@@ -100,4 +100,3 @@ def _kept_words(embeddings_NTh: Tensor, dropout: float) -> Tensor:
     scale_NT1 = F.dropout(torch.ones_like(embeddings_NTh[..., :1]), dropout)
     scale_NT1[:, 0] = 1
     return scale_NT1
-

@@ -7,9 +7,10 @@ touches all of it costs as much as a layer, so here it is read, multiplied and w
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -25,7 +26,7 @@ LOGITS_AT_ONCE = 2**26
 """Largest number of logits that exist at one time (256 MiB in float32); more are computed again for the gradient."""
 
 LOGITS_OF_PRODUCT = 2**23
-"""Logits that one matrix product computes on a CPU: enough for its full rate, and memory that malloc reuses."""
+"""The same on a CPU where no gradient is wanted: enough for the rate of a product, and memory that malloc reuses."""
 
 LOGITS_IN_CACHE = 2**20
 """Logits that are normalised at one time on a CPU, in its cache."""
@@ -34,9 +35,9 @@ LOGITS_IN_CACHE = 2**20
 class _Uses:
     """What the next use of a matrix takes: the matrix itself, as the last one handed it on."""
 
-    def __init__(self, parameter: nn.Parameter) -> None:
-        self.parameter = parameter
-        self.handed_on: Tensor = parameter
+    def __init__(self, matrix: nn.Parameter) -> None:
+        self.matrix = matrix
+        self.handed_on: Tensor = matrix
         self.converted: Tensor | None = None
 
 
@@ -44,15 +45,25 @@ _USES: ContextVar[_Uses | None] = ContextVar("_USES", default=None)
 
 
 @contextmanager
-def one_gradient(parameter: Tensor) -> Iterator[None]:
-    """Within, the uses of a matrix on a CPU add to one gradient, where each would make one of its own.
+def one_gradient(last: nn.Module) -> Iterator[None]:
+    """Within, the uses of the last layer's matrix on a CPU add to one gradient, where each would make one of its own.
 
-    A use hands the matrix on to the next, so in the backward pass the last one, the head, makes the gradient, and the
+    A use hands the matrix on to the next, so in the backward pass the last use, the head, makes the gradient, and the
     lookups before it add their few rows. It changes the order of a sum and nothing else. The matrix is converted once
-    for autocast; the context must lie within that of autocast and must not hold a step of the optimiser.
+    for autocast; the context lies within that of autocast, and no step of the optimiser within it.
+
+    >>> embedding, last = nn.Embedding(5, 2), nn.Linear(2, 5)
+    >>> last.weight = embedding.weight
+    >>> with one_gradient(last):
+    ...     rows = lookup(embedding, torch.tensor([3, 3]))
+    >>> rows.sum().backward()
+    >>> last.weight.grad[2:4]
+    tensor([[0., 0.],
+            [2., 2.]])
     """
-    fits = isinstance(parameter, nn.Parameter) and parameter.requires_grad and parameter.device.type == "cpu"
-    token = _USES.set(_Uses(parameter) if fits else None)
+    matrix = getattr(last, "weight", None)
+    fits = isinstance(matrix, nn.Parameter) and matrix.requires_grad and matrix.device.type == "cpu"
+    token = _USES.set(_Uses(cast(nn.Parameter, matrix)) if fits else None)
     try:
         yield
     finally:
@@ -62,41 +73,39 @@ def one_gradient(parameter: Tensor) -> Iterator[None]:
 def lookup(embedding: nn.Module, ids: Tensor) -> Tensor:
     """Return the embeddings of tokens, ``[...] -> [..., h]``."""
     uses = _USES.get()
-    if uses is None or type(embedding) is not nn.Embedding or embedding.weight is not uses.parameter:
+    if uses is None or type(embedding) is not nn.Embedding or embedding.weight is not uses.matrix:
         return embedding(ids)
     rows, uses.handed_on = _Lookup.apply(uses.handed_on, ids, embedding.padding_idx)
     return rows
 
 
 def token_log_probs(decoder: PreTrainedModel, states_PH: Tensor, targets_P: Tensor) -> Tensor:
-    """Return log p of target tokens from the last hidden states before them, ``[P]``, float32 or wider."""
+    """Return log p of target tokens in nats from the last hidden states before them, ``[P]``, float32 or wider."""
     head, last = head_of(decoder), decoder.get_output_embeddings()
-    gradient = torch.is_grad_enabled()
-    cpu = states_PH.device.type == "cpu"
-    limit = LOGITS_AT_ONCE if gradient or not cpu else LOGITS_OF_PRODUCT
-    most = max(1, limit // decoder.config.vocab_size)
+    score: Callable[[Tensor, Tensor], Tensor] = partial(_any_log_probs, head=head)
     if type(last) is nn.Linear:
-        states_PH, score = _without(head, last)(states_PH), _linear_log_probs
-        weights = (_multiplied(last.weight), last.bias)
-    else:
-        score, weights = _any_log_probs, (head,)
-    parts = list(zip(states_PH.split(most), targets_P.split(most), strict=True))
+        states_PH = _without(head, last)(states_PH)
+        score = partial(_linear_log_probs, weight_VH=_multiplied(last.weight), bias_V=last.bias)
+    gradient = torch.is_grad_enabled()
+    limit = LOGITS_AT_ONCE if gradient or states_PH.device.type != "cpu" else LOGITS_OF_PRODUCT
+    rows = max(1, limit // decoder.config.vocab_size)
+    parts = list(zip(states_PH.split(rows), targets_P.split(rows), strict=True))
     if gradient and len(parts) > 1:
         # the logits of a part are computed again in the backward pass rather than kept
-        return torch.cat([cast(Tensor, checkpoint(score, s, t, *weights, use_reentrant=False)) for s, t in parts])
-    return torch.cat([score(s, t, *weights) for s, t in parts])
+        return torch.cat([cast(Tensor, checkpoint(score, *part, use_reentrant=False)) for part in parts])
+    return torch.cat([score(*part) for part in parts])
 
 
-def _multiplied(weight: Tensor) -> Tensor:
+def _multiplied(matrix: Tensor) -> Tensor:
     """Return the matrix in the type in which it is multiplied."""
-    kind = weight.device.type
-    if not torch.is_grad_enabled():
-        # autocast converts it, and once for all calls
-        return weight
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+    kind = matrix.device.type
+    if not torch.is_grad_enabled() or matrix.dtype == torch.float64:
+        # where there is no gradient, autocast converts it, once for all calls
+        return matrix
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else matrix.dtype
     uses = _USES.get()
-    if uses is None or weight is not uses.parameter:
-        return weight.to(dtype)
+    if uses is None or matrix is not uses.matrix:
+        return matrix.to(dtype)
     if uses.converted is None:
         uses.converted = uses.handed_on.to(dtype)
     return uses.converted

@@ -37,7 +37,7 @@ class PassModule(nn.Module):
         device = groups[0].input_ids.device.type
         # one context for all, since what it converts of the weights is kept until it ends
         autocast = torch.autocast(device, dtype=self.dtype, enabled=self.dtype is not None)
-        with autocast, one_gradient(self.model.get_output_embeddings().weight):
+        with autocast, one_gradient(self.model.get_output_embeddings()):
             posterior = joined([self.model.encode(batch) for batch in groups])
             with torch.autocast(device, enabled=False):
                 noise_SBD = torch.randn((self.samples, *posterior.mean.shape), device=posterior.mean.device)
