@@ -13,11 +13,11 @@ import torch
 from vaescope.training.memory import keep_freed_memory
 {call}
 faults = []
-for _ in range(4):
+for _ in range(20):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(10_000_000).sum().item()
     faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-print(kept, min(faults[1:]))
+print(kept, sorted(faults)[10])
 """
 
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator of glibc")
@@ -33,7 +33,7 @@ def run(call, **settings):
 
 @glibc
 def test_freed_memory_is_used_again_without_the_kernel():
-    """40 MB are 10,000 pages of 4 KiB, or 20 of 2 MiB."""
+    """40 MB are 10,000 pages of 4 KiB, or 20 of 2 MiB; the median of 20 times, since malloc at first takes new places."""
     kept, faults = run("kept = keep_freed_memory()")
     assert kept
     assert faults < 5
