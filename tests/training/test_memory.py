@@ -33,7 +33,7 @@ def run(call, **settings):
 
 @glibc
 def test_freed_memory_is_used_again_without_the_kernel():
-    """40 MB are 10,000 pages of 4 KiB, or 20 of 2 MiB; the median of 20 times, since malloc at first takes new places."""
+    """40 MB are 10,000 pages of 4 KiB, or 20 of 2 MiB; the median of 20 times, as malloc takes new places at first."""
     kept, faults = run("kept = keep_freed_memory()")
     assert kept
     assert faults < 5
