@@ -151,7 +151,7 @@ def losses(data: str | None, steps: int, sizes: dict[str, int], work: Path) -> N
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data")
-    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--pairs", type=int, default=11)
     parser.add_argument("--losses", type=int)
     parser.add_argument("--small", action="store_true", help="losses of a model of 2 layers, 128 wide")
     parser.add_argument("--profile", action="store_true", help="the share of each operation in 8 of our steps")
