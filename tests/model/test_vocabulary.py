@@ -9,7 +9,7 @@ from torch import nn
 
 from vaescope.model.backbone import head_of
 from vaescope.model.build import tiny_model
-from vaescope.model.vocabulary import _LogProb, _without, lookup, one_gradient, token_log_probs
+from vaescope.model.vocabulary import _linear_log_probs, _LogProb, _without, lookup, one_gradient, token_log_probs
 
 
 def random(*shape, seed=0, dtype=torch.float64):
@@ -41,12 +41,23 @@ def test_log_p_and_its_gradient_are_those_of_torch_however_improbable_the_target
     expected = plain(inputs[0], targets, *inputs[1:])
     found = _LogProb.apply(inputs[0], targets, *inputs[1:])
     with torch.no_grad():
-        torch.testing.assert_close(_LogProb.apply(inputs[0], targets, *inputs[1:]), expected)
+        torch.testing.assert_close(_linear_log_probs(inputs[0], targets, *inputs[1:]), expected)
     torch.testing.assert_close(found, expected)
     if far == 1e3:
         assert expected.min() < -110
     gradients = [torch.autograd.grad((scale * log_p).sum(), inputs) for log_p in (found, expected)]
     torch.testing.assert_close(*gradients)
+
+
+def test_scoring_without_a_gradient_gives_the_values_of_training():
+    """Where no gradient is wanted, another way is taken; the matrix requires one all the same."""
+    model, batch = tiny_model()
+    z = random(2, model.config.latent_size, dtype=torch.float32)
+    trained = model.eval().log_likelihood(batch, z)
+    with torch.no_grad():
+        torch.testing.assert_close(model.log_likelihood(batch, z), trained, atol=1e-5, rtol=0)
+    with torch.inference_mode():
+        torch.testing.assert_close(model.log_likelihood(batch, z), trained, atol=1e-5, rtol=0)
 
 
 def test_in_bfloat16_log_p_is_that_of_the_logits_with_the_bias_added_in_float32():

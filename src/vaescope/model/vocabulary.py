@@ -124,7 +124,12 @@ def _without(head: nn.Module, last: nn.Module) -> nn.Module:
 
 
 def _linear_log_probs(states_PH: Tensor, targets_P: Tensor, weight_VH: Tensor, bias_V: Tensor | None) -> Tensor:
-    return cast(Tensor, _LogProb.apply(states_PH.to(weight_VH.dtype), targets_P, weight_VH, bias_V))
+    states_PH = states_PH.to(weight_VH.dtype)
+    if torch.is_grad_enabled():
+        return cast(Tensor, _LogProb.apply(states_PH, targets_P, weight_VH, bias_V))
+    parts = _row_parts(F.linear(states_PH, weight_VH), targets_P.unsqueeze(1))
+    log_p_P1 = [_wide(logits_RV, bias_V).log_softmax(-1).gather(1, target_R1) for logits_RV, target_R1 in parts]
+    return torch.cat(log_p_P1).squeeze(1)
 
 
 def _any_log_probs(states_PH: Tensor, targets_P: Tensor, head: nn.Module) -> Tensor:
@@ -166,20 +171,13 @@ class _LogProb(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states_PH: Tensor, targets_P: Tensor, weight_VH: Tensor, bias_V: Tensor | None) -> Tensor:
         logits_PV = F.linear(states_PH, weight_VH)
-        kept = any(ctx.needs_input_grad)
-        if kept:
-            ctx.save_for_backward(states_PH, logits_PV, weight_VH, bias_V)
-        log_p_P = []
+        ctx.save_for_backward(states_PH, logits_PV, weight_VH, bias_V)
+        log_p_P1 = []
         for logits_RV, target_R1 in _row_parts(logits_PV, targets_P.unsqueeze(1)):
-            dtype = torch.promote_types(logits_RV.dtype, torch.float32)
-            biased_RV = logits_RV if bias_V is None else logits_RV + bias_V.to(dtype)
-            if kept:
-                p_RV, log_p_R1 = _softmax(biased_RV.to(dtype), target_R1)
-                logits_RV.copy_(p_RV.scatter_add_(1, target_R1, p_RV.new_full(target_R1.shape, -1.0)))
-            else:
-                log_p_R1 = biased_RV.log_softmax(-1, dtype=dtype).gather(1, target_R1)
-            log_p_P.append(log_p_R1.squeeze(1))
-        return torch.cat(log_p_P)
+            p_RV, log_p_R1 = _softmax(_wide(logits_RV, bias_V), target_R1)
+            logits_RV.copy_(p_RV.scatter_add_(1, target_R1, p_RV.new_full(target_R1.shape, -1.0)))
+            log_p_P1.append(log_p_R1)
+        return torch.cat(log_p_P1).squeeze(1)
 
     @staticmethod
     @first_only
@@ -195,6 +193,12 @@ class _LogProb(torch.autograd.Function):
         if of_bias:
             bias = (scale_P1.squeeze(1).to(residual_PV.dtype) @ residual_PV).to(bias_V.dtype)
         return states, None, weight, bias
+
+
+def _wide(logits_RV: Tensor, bias_V: Tensor | None) -> Tensor:
+    """Return the logits in float32 or wider, in which the bias is added."""
+    dtype = torch.promote_types(logits_RV.dtype, torch.float32)
+    return logits_RV.to(dtype) if bias_V is None else logits_RV + bias_V.to(dtype)
 
 
 def _softmax(logits_RV: Tensor, target_R1: Tensor) -> tuple[Tensor, Tensor]:
