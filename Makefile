@@ -63,8 +63,8 @@ types: venv ## Static types
 	$(BIN)/mypy
 
 bench: venv ## Measure every speed claim; DATA=FOLDER for a corpus (an idle machine, half an hour)
-	cd benchmarks && for name in padding startup shapes aggregate suites scale_out memory generation likelihood training; do \
-		case $$name in padding|startup|shapes|likelihood|training) data="$(if $(DATA),--data $(abspath $(DATA)))";; *) data="";; esac; \
+	cd benchmarks && for name in padding startup shapes aggregate suites scale_out memory generation likelihood training utilisation; do \
+		case $$name in padding|startup|shapes|likelihood|training|utilisation) data="$(if $(DATA),--data $(abspath $(DATA)))";; *) data="";; esac; \
 		../$(BIN)/python $$name.py $$data || exit 1; done
 
 clean: ## Remove what the other targets made (the environment too)
