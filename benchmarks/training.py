@@ -85,6 +85,12 @@ def baseline(batches: list[Batch]) -> Callable[[int], object]:
     return turn
 
 
+def kept_baseline(batches: list[Batch]) -> Callable[[int], object]:
+    """Return the plain loop in a process whose allocator keeps freed memory, as ours does."""
+    keep_freed_memory()
+    return baseline(batches)
+
+
 def ours(data: str | None, work: Path) -> Callable[[int], object]:
     """Return the loop of ``vaescope train``."""
     keep_freed_memory()
@@ -97,12 +103,12 @@ def ours(data: str | None, work: Path) -> Callable[[int], object]:
     return turn
 
 
-def compare(data: str | None, pairs: int, work: Path) -> None:
+def compare(data: str | None, pairs: int, work: Path, plain: Callable[[list[Batch]], Callable[[int], object]]) -> None:
     tokenizer_of(texts_of(data)).save_pretrained(work / "tokenizer")
     trainer = trainer_of(work / "run", data, work / "tokenizer")
     texts = trainer.batches.tokenized
     batches = [texts.batch(trainer.batches.indices(step)) for step in range((pairs + 1) * STEPS)]
-    times = alternate_processes({"naive": partial(baseline, batches), "ours": partial(ours, data, work)}, pairs)
+    times = alternate_processes({"naive": partial(plain, batches), "ours": partial(ours, data, work)}, pairs)
     tokens = torch.stack([batch.tokens.sum() for batch in batches]).view(-1, STEPS).sum(1).tolist()[1:]
     rate = {name: statistics.median(n / t for n, t in zip(tokens, time, strict=True)) for name, time in times.items()}
     ratio = ratio_of(times["naive"], times["ours"])
@@ -152,6 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data")
     parser.add_argument("--pairs", type=int, default=11)
+    parser.add_argument("--kept", action="store_true", help="the baseline too keeps the memory that a step frees")
     parser.add_argument("--losses", type=int)
     parser.add_argument("--small", action="store_true", help="losses of a model of 2 layers, 128 wide")
     parser.add_argument("--profile", action="store_true", help="the share of each operation in 8 of our steps")
@@ -163,7 +170,8 @@ def main() -> None:
         elif options.losses:
             losses(options.data, options.losses, SMALL if options.small else SIZES, Path(work))
         else:
-            compare(options.data, options.pairs, Path(work))
+            plain = kept_baseline if options.kept else baseline
+            compare(options.data, options.pairs, Path(work), plain)
 
 
 if __name__ == "__main__":
