@@ -180,11 +180,12 @@ def test_a_gradient_of_something_else_passes_no_matrix():
     torch.testing.assert_close(torch.autograd.grad(log_p.sum(), z), expected)
 
 
-def test_a_frozen_matrix_and_one_of_another_model_are_used_as_they_are():
+@pytest.mark.parametrize("of", ["the model", "another model"])
+def test_a_frozen_matrix_and_one_of_another_model_are_used_as_they_are(of):
     model, batch = tiny_model()
-    weight = model.get_output_embeddings().weight
-    weight.requires_grad_(False)
-    with one_gradient(model.get_output_embeddings()), one_gradient(tiny_model()[0].get_output_embeddings()):
+    model.get_output_embeddings().weight.requires_grad_(False)
+    chosen = model if of == "the model" else tiny_model()[0]
+    with one_gradient(chosen.get_output_embeddings()):
         rows = lookup(model.get_input_embeddings(), batch.input_ids)
     assert not rows.requires_grad
     torch.testing.assert_close(rows, model.get_input_embeddings()(batch.input_ids))

@@ -133,9 +133,7 @@ def _linear_log_probs(states_PH: Tensor, targets_P: Tensor, weight_VH: Tensor, b
 
 
 def _any_log_probs(states_PH: Tensor, targets_P: Tensor, head: nn.Module) -> Tensor:
-    logits_PV = head(states_PH)
-    log_p_PV = logits_PV.log_softmax(-1, dtype=torch.promote_types(logits_PV.dtype, torch.float32))
-    return log_p_PV.gather(1, targets_P.unsqueeze(1)).squeeze(1)
+    return _wide(head(states_PH), None).log_softmax(-1).gather(1, targets_P.unsqueeze(1)).squeeze(1)
 
 
 class _Lookup(torch.autograd.Function):
