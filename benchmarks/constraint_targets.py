@@ -18,8 +18,8 @@ from pathlib import Path
 import torch
 
 from vaescope.config import parse_config
+from vaescope.runs.run_folder import RunFolder
 from vaescope.training.loop import train
-from vaescope.training.run_folder import RunFolder
 
 
 def settings(target: float, arguments: argparse.Namespace) -> dict:

@@ -18,15 +18,15 @@ import torch
 from common import LATENT, SIZES, TOKENS, VOCABULARY, alternate, header, ratio_of, row, seconds, texts_of, tokenizer_of
 from naive import NaiveVAE
 
-from vaescope.assessment.adapted import adapted
-from vaescope.assessment.scoring import score
-from vaescope.assessment.sweep import sweep
 from vaescope.config import ModelConfig
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.estimators.importance import log_mean_exp
 from vaescope.model.build import build_model
-from vaescope.model.load import load
+from vaescope.model.checkpoints.load import load
 from vaescope.model.vae import TransformerVAE
+from vaescope.sweep.proposals import adapted
+from vaescope.sweep.scoring import score
+from vaescope.sweep.sweep import sweep
 
 
 def architecture(texts: list[str]) -> tuple[TransformerVAE, Tokenized]:

@@ -20,10 +20,10 @@ import torch
 from common import LATENT, TOKENS, header, row, texts_of, tokenizer_of
 from torch.distributions import Independent, Normal
 
-from vaescope.assessment.sweep import sweep
 from vaescope.corpora.batch import Batch
 from vaescope.corpora.tokenized import tokenize
 from vaescope.model.priors.standard import Standard
+from vaescope.sweep.sweep import sweep
 from vaescope.training.memory import keep_freed_memory
 
 TEXTS, SAMPLES = 42_068, 64

@@ -19,8 +19,8 @@ from accelerate import Accelerator
 from common import header, row
 
 from vaescope.config import parse_config
+from vaescope.runs.run_folder import RunFolder
 from vaescope.training.precision import step_flops
-from vaescope.training.run_folder import RunFolder
 from vaescope.training.trainer import Trainer
 
 CASES = ((64, 2, 16), (64, 2, 64), (96, 2, 64), (128, 2, 16), (128, 2, 64), (192, 3, 32), (256, 2, 32), (384, 6, 32))

@@ -21,7 +21,7 @@ from common import SMALL, header, row, texts_of
 from training import trainer_of
 
 from vaescope.corpora.tokenizer import train_bpe
-from vaescope.model.packing import Packing
+from vaescope.model.kernels.packing import Packing
 
 WARM, STEPS = 20, 100
 

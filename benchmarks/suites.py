@@ -14,7 +14,7 @@ import time
 from common import header, row
 
 from vaescope import Draws, assess, choices
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.linear_gaussian import LinearGaussian
 
 
 def main() -> None:

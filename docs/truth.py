@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from vaescope import Draws, choices
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.linear_gaussian import LinearGaussian
 
 REPEATED = """So were, on 2026-11-24, three rows that missed: the moment KL of (8, 30, wrong) missed 21 of
 400 times, its mean error 0.003 with a spread of 0.037 and a mean standard error of 0.037; the distortion of (32, 20,

@@ -18,8 +18,8 @@ def draws():
     """A linear-Gaussian VAE of rate 2 nats on 300 texts, whose entropy is known."""
     import torch
 
-    from vaescope.assessment.draws import Draws
-    from vaescope.model.linear_gaussian import LinearGaussian
+    from vaescope.evidence.draws import Draws
+    from vaescope.evidence.linear_gaussian import LinearGaussian
 
     torch.manual_seed(0)
     model = LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0)

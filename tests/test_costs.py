@@ -5,11 +5,11 @@ import weakref
 import torch
 from torch.distributions import Independent, Normal
 
-from vaescope.assessment.sweep import sweep
 from vaescope.corpora.known.topic_pcfg import TopicPcfg
 from vaescope.corpora.tokenized import tokenize
 from vaescope.corpora.tokenizer import train_bpe
 from vaescope.model.priors.standard import Standard
+from vaescope.sweep.sweep import sweep
 
 
 class Watched:

@@ -18,9 +18,9 @@ from page import write_page
 
 from vaescope.config import RunConfig, read_config
 from vaescope.report.snapshots import figure, numbers
+from vaescope.runs.snapshots import load_snapshots
 from vaescope.study.examine import Examined
 from vaescope.training.loop import train
-from vaescope.training.snapshots import load_snapshots
 
 OBJECTIVES, SEEDS = ("free_bits", "mdr"), (0, 1, 2)
 SHOWN = ("rate", "distortion", "elbo", "mutual_information", "marginal_kl", "dimension_kl", "total_correlation")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vaescope import Draws
 from vaescope.estimators.gaussian import log_density, standard_log_density
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.linear_gaussian import LinearGaussian
 
 READ_RATE = 1.0
 """Nats of the unit that the linear decoder reads."""

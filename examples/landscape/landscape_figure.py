@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vaescope.estimators.aggregate import log_aggregate
 from vaescope.estimators.gaussian import log_density, standard_log_density
-from vaescope.report.style import FAINT, INK, PALETTE, grid
+from vaescope.plotting import FAINT, INK, PALETTE, grid
 
 INFORMATION, KL = PALETTE[2], PALETTE[1]
 PATH = PALETTE[0]

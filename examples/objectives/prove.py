@@ -18,9 +18,9 @@ import torch
 from tables import write_page
 
 from vaescope.assessment.assess import assess
-from vaescope.assessment.sweep import sweep
 from vaescope.config import RunConfig, parse_config
 from vaescope.study.examine import Examined
+from vaescope.sweep.sweep import sweep
 from vaescope.training.loop import train
 
 STEPS = 800

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from torch import Tensor
 
-from vaescope.assessment.adapted import adapted
-from vaescope.assessment.sweep import sweep
 from vaescope.config import DataConfig
 from vaescope.corpora.corpus import load_corpus
 from vaescope.corpora.tokenized import tokenize
 from vaescope.estimators.importance import log_mean_exp
-from vaescope.model.load import load
+from vaescope.model.checkpoints.load import load
+from vaescope.sweep.proposals import adapted
+from vaescope.sweep.sweep import sweep
 
 TEXTS, SAMPLES, FEW = 250, 64, 8
 

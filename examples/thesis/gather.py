@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from vaescope.assessment.per_text import PerText, paired_difference
 from vaescope.estimators.mmd import median_width, squared_mmd, standard_error
+from vaescope.evidence.per_text import PerText, paired_difference
 
 NAMES = (
     "rate",

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vaescope.report.style import FAINT, INK, MARKERS, PALETTE, axes
+from vaescope.plotting import FAINT, INK, MARKERS, PALETTE, axes
 
 FAMILIES = {"mdr": 0, "free_bits": 1, "cyclical_free_bits": 2, "beta_vae": 3, "infovae": 4, "cyclical": 5, "vae": 6}
 NAMES = {

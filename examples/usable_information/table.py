@@ -21,9 +21,9 @@ import torch
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 
-from vaescope.assessment.estimate import mean_of
-from vaescope.assessment.per_text import PerText
+from vaescope.estimators.estimate import mean_of
 from vaescope.estimators.probe import Read, read_labels
+from vaescope.evidence.per_text import PerText
 
 HERE = Path(__file__).parent
 OUT = HERE.parents[1] / "docs" / "results" / "usable_information.json"

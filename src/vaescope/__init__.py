@@ -15,11 +15,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "TransformerVAE": "vaescope.model.vae",
     "TransformerVAEConfig": "vaescope.model.config",
-    "Draws": "vaescope.assessment.draws",
-    "Estimate": "vaescope.assessment.estimate",
+    "Draws": "vaescope.evidence.draws",
+    "Estimate": "vaescope.estimators.estimate",
     "assess": "vaescope.assessment.assess",
     "train": "vaescope.training.loop",
-    "load": "vaescope.model.load",
+    "load": "vaescope.model.checkpoints.load",
     "LatentSpace": "vaescope.model.latent_space",
     "UserError": "vaescope.errors",
 }

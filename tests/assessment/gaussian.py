@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import torch
 
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.panel import Annealed, Inference, Interpolation, Panel, Tokens
-from vaescope.assessment.simulations import Simulations
 from vaescope.estimators.gaussian import log_density, standard_log_density
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.draws import Draws
+from vaescope.evidence.experiments import Annealed, Inference, Interpolation, Panel, Tokens
+from vaescope.evidence.linear_gaussian import LinearGaussian
+from vaescope.evidence.simulations import Simulations
 
 
 def mixed(vae: LinearGaussian) -> LinearGaussian:

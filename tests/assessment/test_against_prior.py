@@ -16,7 +16,7 @@ from vaescope.assessment.diagnostics.moments import null_moments
 from vaescope.assessment.mixed_membership_map import NULLS, mixed_membership_map
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.gaussian import standard_log_density
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.linear_gaussian import LinearGaussian
 
 from .gaussian import draws_at
 

@@ -12,7 +12,7 @@ from vaescope.assessment.assess import Assessment
 from vaescope.assessment.diagnostic import Diagnostic
 from vaescope.assessment.diagnostics.active_units import ActiveUnits
 from vaescope.assessment.findings import VERDICTS, Finding
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.linear_gaussian import LinearGaussian
 
 from .gaussian import complete, mixed
 

@@ -11,7 +11,7 @@ from scipy import stats
 
 from vaescope import Draws, choices
 from vaescope.assessment.diagnostics.sliced_wasserstein import _directions
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.linear_gaussian import LinearGaussian
 
 from .gaussian import evidence, mixed
 

@@ -15,11 +15,11 @@ from torch import nn
 from vaescope import assess, choices
 from vaescope.assessment import text_statistics
 from vaescope.assessment.bleu import bleu, counts
-from vaescope.assessment.panel import Panel, Tokens
-from vaescope.assessment.scoring import score
-from vaescope.assessment.simulate import simulate
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.experiments import Panel, Tokens
+from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.watch import watched_attention
+from vaescope.sweep.scoring import score
+from vaescope.sweep.simulate import simulate
 
 from .gaussian import draws_at, evidence
 from .tiny import Speller, full_evidence

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from vaescope import assess
-from vaescope.assessment.panel import Panel
-from vaescope.assessment.panel_inference import optimised
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.experiments import Panel
+from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.priors.standard import Standard
+from vaescope.sweep.inference_experiments import optimised
 
 from .gaussian import draws_of
 

@@ -11,7 +11,7 @@ import torch
 from vaescope import Draws, UserError, assess, choices
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.gaussian import standard_log_density
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.linear_gaussian import LinearGaussian
 
 from .gaussian import draws_at
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vaescope import Draws, assess
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.linear_gaussian import LinearGaussian
 
 from .gaussian import mixed
 

@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from vaescope.assessment.assess import assess
-from vaescope.assessment.sweep import sweep
 from vaescope.config import ModelConfig, parse_config
 from vaescope.corpora.tokenized import tokenize
 from vaescope.corpora.tokenizer import train_bpe
 from vaescope.errors import UserError
 from vaescope.model import build_model
 from vaescope.model.latent_space import LatentSpace
-from vaescope.training.step import PassModule
+from vaescope.model.pass_module import PassModule
+from vaescope.sweep.sweep import sweep
 
 TEXTS = ["the sea is deep", "the sky is wide and blue", "a cat", "dogs run far"] * 5
 KNOWN = {"data": {"known": "topic_pcfg"}}

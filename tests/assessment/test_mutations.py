@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from vaescope import Estimate, assess
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.linear_gaussian import LinearGaussian
 
 from .gaussian import evidence
 

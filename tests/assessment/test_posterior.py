@@ -9,10 +9,10 @@ import torch
 from scipy import stats
 
 from vaescope import assess
-from vaescope.assessment.panel import Annealed, Inference, Panel
 from vaescope.estimators import importance
 from vaescope.estimators.gaussian import log_density, standard_log_density
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.experiments import Annealed, Inference, Panel
+from vaescope.evidence.linear_gaussian import LinearGaussian
 
 from .gaussian import draws_of, evidence
 

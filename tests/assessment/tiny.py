@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import torch
 
-from vaescope.assessment.adapted import adapted
-from vaescope.assessment.examine_panel import examine_panel
-from vaescope.assessment.simulate import simulate
-from vaescope.assessment.sweep import sweep
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.model.build import tiny_model
+from vaescope.sweep.experiments import examine_panel
+from vaescope.sweep.proposals import adapted
+from vaescope.sweep.simulate import simulate
+from vaescope.sweep.sweep import sweep
 
 
 class Speller:

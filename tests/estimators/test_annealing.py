@@ -5,7 +5,7 @@ import torch
 
 from vaescope.estimators import annealing
 from vaescope.estimators.gaussian import standard_log_density
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.linear_gaussian import LinearGaussian
 
 
 @pytest.fixture(scope="module")

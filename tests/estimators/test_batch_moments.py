@@ -8,7 +8,7 @@ import torch
 from vaescope.estimators.density import log_kernel_density
 from vaescope.estimators.gaussian import moments_kl, standard_log_density
 from vaescope.estimators.moments import moments_kl_of_batch
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.linear_gaussian import LinearGaussian
 
 
 def test_moments_are_those_of_a_linear_gaussian_vae():

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch.distributions import kl_divergence
 
-from vaescope.assessment.scoring import noise
 from vaescope.config import ModelConfig
 from vaescope.corpora.tokenized import tokenize
 from vaescope.corpora.tokenizer import train_bpe
@@ -17,6 +16,7 @@ from vaescope.explore.explorer import Explorer
 from vaescope.explore.latent_map import LatentMap
 from vaescope.model.build import build_model
 from vaescope.model.latent_space import LatentSpace
+from vaescope.sweep.scoring import noise
 
 from .training import train_tiny
 

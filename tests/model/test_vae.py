@@ -177,7 +177,7 @@ def test_logits_in_parts_give_the_same_values_and_gradients(monkeypatch, limit):
     whole.sum().backward()
     gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
     model.zero_grad()
-    monkeypatch.setattr(f"vaescope.model.vocabulary.{limit}", 24)
+    monkeypatch.setattr(f"vaescope.model.kernels.vocabulary.{limit}", 24)
     parts = model.log_likelihood(batch, z)
     parts.sum().backward()
     torch.testing.assert_close(whole, parts, atol=1e-6, rtol=0)
@@ -191,7 +191,7 @@ def test_scoring_in_parts_that_fit_a_cache_gives_the_same_values(monkeypatch, li
     model, batch = tiny_model()
     z = z_of(model, 2)
     whole = model.log_likelihood(batch, z).detach()
-    monkeypatch.setattr(f"vaescope.model.vocabulary.{limit}", logits)
+    monkeypatch.setattr(f"vaescope.model.kernels.vocabulary.{limit}", logits)
     with torch.no_grad():
         torch.testing.assert_close(model.log_likelihood(batch, z), whole, atol=1e-5, rtol=0)
 

@@ -8,8 +8,8 @@ import torch
 
 from vaescope import choices
 from vaescope.errors import UserError
+from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.encoder import diagonal_gaussian, draw
-from vaescope.model.linear_gaussian import LinearGaussian
 from vaescope.model.passes import Pass
 from vaescope.model.priors.standard import Standard
 

@@ -14,15 +14,15 @@ import torch
 from tests.report.pages import Elements
 
 from vaescope.assessment.assess import assess
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.per_text import PerText
 from vaescope.errors import UserError
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.draws import Draws
+from vaescope.evidence.linear_gaussian import LinearGaussian
+from vaescope.evidence.per_text import PerText
+from vaescope.plotting import PALETTE
 from vaescope.report.compare import against_rate, compare, each_run, summary, texts
 from vaescope.report.compare.pairs import against_reference, matched, reference
 from vaescope.report.compare.plates import PLATES
 from vaescope.report.compare.runs import read
-from vaescope.report.style import PALETTE
 
 TEXTS = 150
 LANGUAGE_MODEL = "language_model"

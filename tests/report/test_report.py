@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from tests.report.pages import Elements
 
+from vaescope.plotting import axes, svg
 from vaescope.report import tables
 from vaescope.report.html import PLATES, write_report
 from vaescope.report.run import RunReport
-from vaescope.report.style import axes, svg
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from vaescope.errors import UserError
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.report.snapshots import MOST, active_pair, common_steps, figure, highest_density, numbers
-from vaescope.training.snapshots import Snapshot
+from vaescope.runs.snapshots import Snapshot
 
 
 def snapshot_of(vae, step, n=400):

@@ -7,13 +7,13 @@ from tests.study.tiny import STUDY, InProcess, write_study
 
 from vaescope.cli.runs import carry_out
 from vaescope.errors import UserError
+from vaescope.runs.run_folder import RunFolder
 from vaescope.study.drive import drive, prospect
 from vaescope.study.engines.command import log_file
 from vaescope.study.engines.local import Local
 from vaescope.study.one_at_a_time import one_at_a_time
 from vaescope.study.plan import FILE, read_plan
 from vaescope.training.loop import train
-from vaescope.training.run_folder import RunFolder
 
 TIMES = ("texts_per_second", "tokens_per_second")
 

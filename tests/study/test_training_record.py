@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from vaescope.runs.run_folder import RunFolder
 from vaescope.study.training_record import last_multipliers, training_findings
-from vaescope.training.run_folder import RunFolder
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from accelerate import Accelerator
 from vaescope.errors import UserError
 from vaescope.model.build import tiny_model
 from vaescope.objectives.encoder_steps import EncoderSteps
+from vaescope.runs.run_folder import RunFolder
 from vaescope.training.encoder_first import EncoderFirst
 from vaescope.training.loop import train
-from vaescope.training.run_folder import RunFolder
 from vaescope.training.trainer import Trainer
 
 LAGGING = {"preset": "lagging", "most": 4, "burst": 2, "warmup": 10}

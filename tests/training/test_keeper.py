@@ -7,9 +7,9 @@ from vaescope import load
 from vaescope.config import parse_config
 from vaescope.errors import UserError
 from vaescope.objectives.objective import build_objective
+from vaescope.runs.run_folder import RunFolder
 from vaescope.training.keeper import build_keeper, read_front, select, target_rate
 from vaescope.training.loop import train
-from vaescope.training.run_folder import RunFolder
 
 MDR = {"preset": "mdr", "rate": 2.0}
 STEPS = {"steps": 20, "validate_every": 2, "save_every": 7, "log_every": 4}

@@ -12,10 +12,10 @@ from torch import nn
 from torch.distributions import Independent, Normal
 
 from vaescope.config import parse_config
-from vaescope.model.linear_gaussian import LinearGaussian
+from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.priors.standard import Standard
+from vaescope.runs.run_folder import RunFolder
 from vaescope.training import trainer as trainer_module
-from vaescope.training.run_folder import RunFolder
 from vaescope.training.trainer import Trainer
 
 N, SIZE, LATENT, STEPS = 1000, 8, 3, 1500

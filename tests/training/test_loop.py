@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from vaescope.errors import UserError
+from vaescope.model import pass_module as step
 from vaescope.model.encoder import draw
 from vaescope.objectives.terms.distortion import Distortion
-from vaescope.training import step
+from vaescope.runs.run_folder import RunFolder
 from vaescope.training.loop import train
-from vaescope.training.run_folder import RunFolder
 
 
 def test_a_run_is_a_folder(tmp_path, make_config):

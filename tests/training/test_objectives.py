@@ -5,8 +5,8 @@ from accelerate import Accelerator
 
 from vaescope import choices
 from vaescope.errors import UserError
+from vaescope.runs.run_folder import RunFolder
 from vaescope.training.loop import train
-from vaescope.training.run_folder import RunFolder
 from vaescope.training.trainer import Trainer
 
 

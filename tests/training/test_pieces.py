@@ -4,10 +4,11 @@ import torch
 from vaescope.config import TrainingConfig
 from vaescope.errors import UserError
 from vaescope.model.build import tiny_model
+from vaescope.model.pass_module import PassModule
+from vaescope.randomness import seed_everything
 from vaescope.training.meter import Meter
 from vaescope.training.optimiser import build_optimiser, learning_rate
 from vaescope.training.precision import BREAK_EVEN, autocast_dtype
-from vaescope.training.step import PassModule, seed_everything
 from vaescope.training.trackers import build_tracker
 from vaescope.training.validation import EarlyStopping
 

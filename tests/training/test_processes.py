@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
+from vaescope.runs.run_folder import RunFolder
+from vaescope.runs.snapshots import load_snapshots
 from vaescope.training.keeper import read_front
 from vaescope.training.loop import train
-from vaescope.training.run_folder import RunFolder
-from vaescope.training.snapshots import load_snapshots
 
 CODE = (
     "import sys; from vaescope.config import RunConfig; from vaescope.training.loop import train;"

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from vaescope.errors import UserError
+from vaescope.runs.run_folder import RunFolder
 from vaescope.training.loop import train
-from vaescope.training.run_folder import RunFolder
 
 MDR = {"preset": "mdr", "rate": 2.0}
 TIMES = ("texts_per_second", "tokens_per_second")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.findings import Finding
+from vaescope.estimators.estimate import Estimate
+from vaescope.evidence.draws import Draws
 
 
 def encodings(draws: Draws, *, most: int | None = None, seed: int = 0) -> Tensor:

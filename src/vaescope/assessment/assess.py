@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from vaescope import __version__, choices
 from vaescope.assessment import thresholds as conventions
 from vaescope.assessment.diagnostic import Diagnostic
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.findings import Finding, worst_first
 from vaescope.assessment.identities import estimate_identities, evidence_identities
-from vaescope.assessment.panel import Panel
-from vaescope.assessment.per_text import PerText
-from vaescope.assessment.simulations import Simulations
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import UserError, unknown
+from vaescope.estimators.estimate import Estimate
+from vaescope.evidence.draws import Draws
+from vaescope.evidence.experiments import Panel
+from vaescope.evidence.per_text import PerText
+from vaescope.evidence.simulations import Simulations
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -133,7 +133,7 @@ def assess(
     Raises:
         UserError: malformed draws, an unknown suite, diagnostic or threshold.
 
-    >>> from vaescope.model.linear_gaussian import LinearGaussian
+    >>> from vaescope.evidence.linear_gaussian import LinearGaussian
     >>> model = LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0)
     >>> assessment = assess(Draws(**model.sample_draws(500)), diagnostics=["rate", "mutual_information"])
     >>> rate = assessment.estimates["rate"]

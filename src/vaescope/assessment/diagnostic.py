@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators.estimate import Estimate
+from vaescope.evidence.draws import Draws
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,12 +8,12 @@ from dataclasses import replace
 import torch
 
 from vaescope.assessment.diagnostic import Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import mean_of
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
+from vaescope.estimators.estimate import mean_of
 from vaescope.estimators.importance import log_mean_exp
+from vaescope.evidence.draws import Draws
 
 IDENTITY_RULE = "an identity: FAIL means that the draws or the program are wrong"
 SAMPLER_TEXTS = 64

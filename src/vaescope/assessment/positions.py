@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.ratio import ratio
+from vaescope.estimators.estimate import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

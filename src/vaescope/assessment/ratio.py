@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from vaescope.assessment.estimate import Estimate, mean_of
 from vaescope.errors import UserError
+from vaescope.estimators.estimate import Estimate, mean_of
 
 LARGEST_EXPONENT = 300.0
 

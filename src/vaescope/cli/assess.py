@@ -52,7 +52,7 @@ def _checkpoint(run: Path, name: str | None, rule: str | None) -> str:
 
 def _assess_file(path: Path, suite: str) -> None:
     from vaescope.assessment.assess import assess as assess_draws
-    from vaescope.assessment.draws import Draws
+    from vaescope.evidence.draws import Draws
 
     assessment = assess_draws(Draws.load(path), suite=suite)
     _show(assessment, title=str(path), file=assessment.save(path.parent))

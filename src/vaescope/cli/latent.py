@@ -100,7 +100,7 @@ def neighbours(
     """Show the texts whose posteriors are nearest to that of a text (2-Wasserstein distance)."""
     from vaescope.corpora.corpus import load_corpus
     from vaescope.corpora.files import read_file
-    from vaescope.training.run_folder import RunFolder
+    from vaescope.runs.run_folder import RunFolder
 
     texts = read_file(among, column) if among is not None else load_corpus(RunFolder(run).config.data).train
     found = _load(run).neighbours(text, [t for t in texts if t.strip()], k=count)
@@ -130,7 +130,7 @@ COMMANDS = (encode, decode, reconstruct, interpolate, analogy, neighbours, trave
 def _load(run: Path) -> LatentSpace:
     from transformers.utils import logging
 
-    from vaescope.model.load import load
+    from vaescope.model.checkpoints.load import load
 
     logging.disable_progress_bar()
     return load(str(run))

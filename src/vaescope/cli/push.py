@@ -15,8 +15,8 @@ def push(
     public: Annotated[bool, typer.Option("--public", help="visible to all; by default only to you")] = False,
 ) -> None:
     """Publish a model: weights, tokenizer, and a card with its assessment."""
-    from vaescope.model.card import refresh_card
-    from vaescope.model.hub import push_to_hub
+    from vaescope.model.checkpoints.card import refresh_card
+    from vaescope.model.checkpoints.hub import push_to_hub
 
     refresh_card(run, licence=licence)
     typer.echo(push_to_hub(run / "model", repository, private=not public))

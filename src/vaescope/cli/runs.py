@@ -43,9 +43,9 @@ def hide_other_bars() -> None:
 def carry_out(plan: Plan, run: PlannedRun) -> None:
     """Train a run unless it is, then assess it where it is not; of several processes the first assesses."""
     from vaescope.cli.console import progress
+    from vaescope.runs.run_folder import RunFolder
     from vaescope.study.assessed import assess_and_save, splits_to_assess
     from vaescope.study.one_at_a_time import one_at_a_time
-    from vaescope.training.run_folder import RunFolder
 
     control = None if run.control is None else plan.folder(run.control)
     first = os.environ.get("RANK", "0") == "0"

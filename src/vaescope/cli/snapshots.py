@@ -15,7 +15,7 @@ def snapshots(
     """Draw the aggregate posterior of the validation texts along training, against the prior."""
     from vaescope.errors import UserError
     from vaescope.report.snapshots import figure
-    from vaescope.training.snapshots import load_snapshots
+    from vaescope.runs.snapshots import load_snapshots
 
     picture = figure({_name(run): load_snapshots(run) for run in runs})
     if out.suffix.removeprefix(".") not in picture.canvas.get_supported_filetypes():

@@ -11,8 +11,6 @@ from torch import Tensor
 from torch.distributions import Independent, kl_divergence
 
 from vaescope.assessment.assess import assess
-from vaescope.assessment.scoring import score
-from vaescope.assessment.sweep import sweep
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError, unknown
 from vaescope.explore.latent_map import LatentMap, rates, samples_of
@@ -21,6 +19,8 @@ from vaescope.model.latent_space import TOKENS_AT_ONCE, LatentSpace
 from vaescope.model.paths import PATHS
 from vaescope.study.evidence import known_causes, read_labels
 from vaescope.study.examine import Examined
+from vaescope.sweep.scoring import score
+from vaescope.sweep.sweep import sweep
 
 MAP_TEXTS = 2_000
 """Validation texts on the map."""

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent
 
-from vaescope.assessment.scoring import noise
-from vaescope.assessment.sweep import sample_prior
 from vaescope.corpora.tokenized import tokenize
 from vaescope.errors import unknown
 from vaescope.model.latent_space import LatentSpace
+from vaescope.sweep.scoring import noise
+from vaescope.sweep.sweep import sample_prior
 
 VIEWS = ("units", "components")
 """The two most active units, or the first two principal components of the posterior means."""

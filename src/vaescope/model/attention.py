@@ -11,9 +11,9 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
-from vaescope.model.derivative import first_only
-from vaescope.model.dropout import dropout
-from vaescope.model.packing import Packing
+from vaescope.model.kernels.derivative import first_only
+from vaescope.model.kernels.dropout import dropout
+from vaescope.model.kernels.packing import Packing
 
 LATENT_ATTENTION = "vaescope_latent"
 """Name under which the attention function below is registered with transformers."""

@@ -21,7 +21,7 @@ from transformers import (
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from vaescope.errors import UserError, unknown
-from vaescope.model.packing import Packing
+from vaescope.model.kernels.packing import Packing
 
 ATTENTION = ("attention", "attn", "self_attn")
 QUERY_KEY_VALUE = (("query", "key", "value"), ("q_proj", "k_proj", "v_proj"), ("c_attn",))

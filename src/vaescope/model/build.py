@@ -14,10 +14,10 @@ from vaescope.corpora.batch import Batch
 from vaescope.errors import UserError
 from vaescope.model import backbone
 from vaescope.model.adapt import freeze
+from vaescope.model.checkpoints.warm_start import warm_start
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.probe import probe
 from vaescope.model.vae import TransformerVAE
-from vaescope.model.warm_start import warm_start
 
 
 def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_length: int) -> TransformerVAE:

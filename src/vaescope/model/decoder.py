@@ -12,8 +12,8 @@ from transformers import Cache, PreTrainedModel
 from vaescope.corpora.batch import Batch
 from vaescope.model.backbone import CACHE, packed_states, packs, position_offset
 from vaescope.model.injection import Conditioning
-from vaescope.model.packing import Packing
-from vaescope.model.vocabulary import lookup, token_log_probs
+from vaescope.model.kernels.packing import Packing
+from vaescope.model.kernels.vocabulary import lookup, token_log_probs
 
 
 def conditioned_states(

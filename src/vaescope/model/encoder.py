@@ -11,8 +11,8 @@ from transformers import initialization as init
 from vaescope.corpora.batch import Batch
 from vaescope.model.backbone import packed_states, packs, position_offset
 from vaescope.model.config import POOLINGS
-from vaescope.model.packing import Packing
-from vaescope.model.vocabulary import lookup
+from vaescope.model.kernels.packing import Packing
+from vaescope.model.kernels.vocabulary import lookup
 
 
 def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:

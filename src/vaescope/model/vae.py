@@ -19,9 +19,9 @@ from vaescope.model.adapt import add_lora
 from vaescope.model.attention import LATENT_ATTENTION
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.decoder import conditioned_states, log_likelihood
-from vaescope.model.dropout import replace_dropout
 from vaescope.model.encoder import PosteriorHead, diagonal_gaussian, token_states
 from vaescope.model.injection import Conditioning, Injection
+from vaescope.model.kernels.dropout import replace_dropout
 from vaescope.model.prior import Prior
 from vaescope.model.sampling import Generated, ancestral_sample
 

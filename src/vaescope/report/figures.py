@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from vaescope.assessment.estimate import Estimate
+from vaescope.estimators.estimate import Estimate
+from vaescope.plotting import FAINT, INK, PALETTE, axes, legend, look
 from vaescope.report.plane import elbo_lines, entropy_line
 from vaescope.report.run import RunReport
-from vaescope.report.style import FAINT, INK, PALETTE, axes, legend, look
 from vaescope.report.tables import entropy
 
 

@@ -11,10 +11,10 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from vaescope.assessment.findings import worst_first
+from vaescope.plotting import PALETTE, svg
 from vaescope.report import figures, tables
 from vaescope.report.render import write_page
 from vaescope.report.run import RunReport
-from vaescope.report.style import PALETTE, svg
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from vaescope.report.style import FAINT, INK
+from vaescope.plotting import FAINT, INK
 
 
 def entropy_line(ax: Axes, h: float) -> None:

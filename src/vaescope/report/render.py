@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vaescope import __version__
-from vaescope.report.style import PALETTE
+from vaescope.plotting import PALETTE
 
 
 def write_page(path: Path, template: str, **content: Any) -> Path:

@@ -13,13 +13,13 @@ from matplotlib.patches import Circle
 from torch import Tensor
 
 from vaescope.assessment.assess import assess
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate
 from vaescope.errors import UserError
 from vaescope.estimators.aggregate import log_aggregate
+from vaescope.estimators.estimate import Estimate
 from vaescope.estimators.gaussian import log_density, standard_log_density
-from vaescope.report.style import FAINT, INK, PALETTE, grid
-from vaescope.training.snapshots import Snapshot
+from vaescope.evidence.draws import Draws
+from vaescope.plotting import FAINT, INK, PALETTE, grid
+from vaescope.runs.snapshots import Snapshot
 
 MOST = 8
 """Snapshots of one figure; of more, the first, the last and evenly spaced ones between are shown."""

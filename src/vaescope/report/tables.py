@@ -11,7 +11,7 @@ from vaescope.assessment.findings import worst_first
 
 if TYPE_CHECKING:
     from vaescope.assessment.assess import Assessment
-    from vaescope.assessment.estimate import Estimate
+    from vaescope.estimators.estimate import Estimate
 
 RELATION = {"lower": "≥ ", "upper": "≤ "}
 """How the truth stands to an estimate that bounds it."""

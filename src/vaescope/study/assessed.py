@@ -8,7 +8,7 @@ from typing import Any
 
 from vaescope.assessment.assess import Assessment
 from vaescope.config import AssessmentConfig, RunConfig
-from vaescope.model.card import refresh_card
+from vaescope.model.checkpoints.card import refresh_card
 from vaescope.study.examine import Examined
 
 

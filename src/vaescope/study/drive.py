@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vaescope.errors import UserError
+from vaescope.runs.run_folder import RunFolder
 from vaescope.study.assessed import splits_to_assess
 from vaescope.study.engines.command import log_file
 from vaescope.study.plan import FILE, Plan, PlannedRun
 from vaescope.study.progress import Job
-from vaescope.training.run_folder import RunFolder
 
 PAUSE = 0.5
 """Seconds between two looks at the runs."""

@@ -10,14 +10,14 @@ import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 from vaescope.assessment.assess import assess
-from vaescope.assessment.sweep import sweep
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import SPLITS, Corpus, load_corpus
 from vaescope.corpora.known._known import DiscreteCause
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError
 from vaescope.model.vae import TransformerVAE
-from vaescope.training.run_folder import RunFolder
+from vaescope.runs.run_folder import RunFolder
+from vaescope.sweep.sweep import sweep
 from vaescope.training.validation import fixed_texts
 
 VALIDATION_SAMPLES = 4

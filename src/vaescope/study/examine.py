@@ -11,22 +11,22 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from vaescope.assessment.adapted import adapted
 from vaescope.assessment.assess import Assessment, assess
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.examine_panel import examine_panel
 from vaescope.assessment.findings import worst_first
-from vaescope.assessment.scoring import Progress
-from vaescope.assessment.simulate import control_texts, simulate
-from vaescope.assessment.sweep import sweep
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import Corpus, load_corpus
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.errors import UserError
+from vaescope.evidence.draws import Draws
 from vaescope.model.vae import TransformerVAE
+from vaescope.runs.run_folder import RunFolder
 from vaescope.study.evidence import baseline_nll, known_causes, read_labels, tokenized_split
 from vaescope.study.training_record import last_multipliers, training_findings
-from vaescope.training.run_folder import RunFolder
+from vaescope.sweep.experiments import examine_panel
+from vaescope.sweep.proposals import adapted
+from vaescope.sweep.scoring import Progress
+from vaescope.sweep.simulate import control_texts, simulate
+from vaescope.sweep.sweep import sweep
 
 
 @dataclass(frozen=True)

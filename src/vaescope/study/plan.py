@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, field_validator
 from vaescope.config import RunConfig, Section, apply_override, first_mistake, parse_config, read_yaml, set_key
 from vaescope.errors import UserError, unknown
 from vaescope.objectives.objective import build_objective
-from vaescope.training.files import write_text
+from vaescope.runs.files import write_text
 
 FILE = "study.yaml"
 """The resolved study in the folder of its runs: a study itself, of which nothing lies in other files."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from vaescope.assessment.findings import Finding
+from vaescope.runs.run_folder import RunFolder
 from vaescope.training.keeper import kept_point
-from vaescope.training.run_folder import RunFolder
 
 READINGS = 5
 """Values of a multiplier that are taken from the last fifth of training, far enough apart to be independent."""

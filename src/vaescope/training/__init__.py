@@ -1,1 +1,1 @@
-"""The one loop, the run folder, and resuming bit for bit."""
+"""The one training loop, resumed bit for bit."""

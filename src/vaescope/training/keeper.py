@@ -15,8 +15,8 @@ from vaescope import choices
 from vaescope.config import KeepConfig
 from vaescope.errors import UserError, unknown
 from vaescope.objectives.objective import Objective
-from vaescope.training.files import write_json
-from vaescope.training.pareto import Criterion, Front, Point
+from vaescope.runs.files import write_json
+from vaescope.runs.pareto import Criterion, Front, Point
 
 log = logging.getLogger("vaescope")
 

@@ -11,9 +11,9 @@ from accelerate import Accelerator
 
 from vaescope.config import RunConfig
 from vaescope.model.vae import TransformerVAE
-from vaescope.training.files import write_json
+from vaescope.runs.files import write_json
+from vaescope.runs.run_folder import RunFolder
 from vaescope.training.memory import keep_freed_memory
-from vaescope.training.run_folder import RunFolder
 from vaescope.training.trainer import Trainer
 
 log = logging.getLogger("vaescope")

@@ -19,16 +19,17 @@ from vaescope.corpora.loader import StepBatches
 from vaescope.corpora.tokenized import OVERHEAD, Tokenized, tokenize
 from vaescope.corpora.tokenizer import load_tokenizer
 from vaescope.model.build import build_model
+from vaescope.model.pass_module import PassModule
 from vaescope.objectives.objective import build_objective
-from vaescope.training.checkpoint import load_checkpoint, save_checkpoint
+from vaescope.randomness import seed_everything
+from vaescope.runs.checkpoint import load_checkpoint, save_checkpoint
+from vaescope.runs.run_folder import RunFolder
+from vaescope.runs.snapshots import take_snapshot
 from vaescope.training.encoder_first import EncoderFirst
 from vaescope.training.keeper import build_keeper
 from vaescope.training.meter import Meter
 from vaescope.training.optimiser import build_optimiser, learning_rate
 from vaescope.training.precision import autocast_dtype, step_flops
-from vaescope.training.run_folder import RunFolder
-from vaescope.training.snapshots import take_snapshot
-from vaescope.training.step import PassModule, seed_everything
 from vaescope.training.trackers import NoTracker, Tracker, build_tracker
 from vaescope.training.validation import EarlyStopping, fixed_subset, validate
 

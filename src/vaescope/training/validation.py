@@ -10,9 +10,10 @@ import torch
 from vaescope.config import RunConfig
 from vaescope.corpora.batch import Batch
 from vaescope.corpora.tokenized import Tokenized
+from vaescope.model.pass_module import PassModule
 from vaescope.model.passes import Pass
 from vaescope.objectives.objective import Objective
-from vaescope.training.step import PassModule, seed_everything
+from vaescope.randomness import seed_everything
 
 
 def fixed_texts(valid: Tokenized, config: RunConfig) -> Tokenized:

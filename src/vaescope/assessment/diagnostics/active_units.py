@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate
+from vaescope.estimators.estimate import Estimate
+from vaescope.evidence.draws import Draws
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate, mean_of
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators.estimate import Estimate, mean_of
+from vaescope.evidence.draws import Draws
 
 
 class AnnealedLikelihood(Diagnostic):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
 from vaescope.assessment.ratio import ratio
 from vaescope.estimators.importance import log_mean_exp
+from vaescope.evidence.draws import Draws
 
 
 class BitsPerByte(Diagnostic):

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from vaescope.assessment.against_prior import encodings, prior_samples
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import mean_of
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.classifier import CLASSIFIERS, two_sample
+from vaescope.estimators.estimate import mean_of
+from vaescope.evidence.draws import Draws
 
 MOST, FEWEST = 2000, 20
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 import torch
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate, mean_of
 from vaescope.assessment.findings import Finding
-from vaescope.assessment.metadata_check import is_number
 from vaescope.assessment.ratio import ratio
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import UserError
+from vaescope.estimators.estimate import Estimate, mean_of
+from vaescope.evidence.draws import Draws
+from vaescope.evidence.metadata_check import is_number
 
 
 class ConversionEfficiency(Diagnostic):

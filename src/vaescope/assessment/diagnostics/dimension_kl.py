@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
 from vaescope.estimators import jackknife
 from vaescope.estimators.gaussian import standard_log_density
+from vaescope.evidence.draws import Draws
 
 
 class DimensionKl(Diagnostic):

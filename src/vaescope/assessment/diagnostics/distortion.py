@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import mean_of
+from vaescope.estimators.estimate import mean_of
+from vaescope.evidence.draws import Draws
 
 
 class Distortion(Diagnostic):

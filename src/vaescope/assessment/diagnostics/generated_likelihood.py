@@ -9,12 +9,12 @@ from scipy import stats
 from torch import Tensor
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate, mean_of
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.text_statistics import null_quantile
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.estimators.importance import log_mean_exp
+from vaescope.evidence.draws import Draws
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

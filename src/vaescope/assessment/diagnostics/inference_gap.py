@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import mean_of
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import importance
+from vaescope.estimators.estimate import mean_of
+from vaescope.evidence.draws import Draws
 
 
 class InferenceGap(Diagnostic):

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate, mean_of
 from vaescope.assessment.findings import Finding
-from vaescope.assessment.simulations import Simulations
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators.estimate import Estimate, mean_of
+from vaescope.evidence.draws import Draws
+from vaescope.evidence.simulations import Simulations
 
 FOLDS = 4
 BUCKETS = 64

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.diagnostics.marginal_kl import MarginalKl
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import mean_of
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators.estimate import mean_of
 from vaescope.estimators.importance import log_mean_exp
+from vaescope.evidence.draws import Draws
 
 
 class JointInconsistency(Diagnostic):

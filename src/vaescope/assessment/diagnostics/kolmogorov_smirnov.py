@@ -9,11 +9,11 @@ import torch
 
 from vaescope.assessment.against_prior import encodings, judged
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import goodness
+from vaescope.estimators.estimate import Estimate
+from vaescope.evidence.draws import Draws
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

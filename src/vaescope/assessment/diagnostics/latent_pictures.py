@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vaescope.assessment.against_prior import encodings, prior_samples
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
+from vaescope.evidence.draws import Draws
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

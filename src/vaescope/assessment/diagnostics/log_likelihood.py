@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate, mean_of
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import importance
+from vaescope.estimators.estimate import Estimate, mean_of
+from vaescope.evidence.draws import Draws
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

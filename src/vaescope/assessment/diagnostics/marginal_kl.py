@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
+from vaescope.estimators.estimate import Estimate
+from vaescope.evidence.draws import Draws
 
 
 class MarginalKl(Diagnostic):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from vaescope.assessment.against_prior import encodings, judged, prior_samples
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import mmd
+from vaescope.estimators.estimate import Estimate
+from vaescope.evidence.draws import Draws
 
 MOST, PERMUTED = 1000, 500
 

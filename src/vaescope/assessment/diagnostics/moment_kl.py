@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate
 from vaescope.estimators import jackknife
+from vaescope.estimators.estimate import Estimate
 from vaescope.estimators.gaussian import moments_kl
+from vaescope.evidence.draws import Draws
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

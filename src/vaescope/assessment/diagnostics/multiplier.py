@@ -5,10 +5,10 @@ from __future__ import annotations
 from statistics import fmean, stdev
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators.estimate import Estimate
+from vaescope.evidence.draws import Draws
 
 CONSTRAINT = "rate>="
 

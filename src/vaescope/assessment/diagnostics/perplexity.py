@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
 from vaescope.assessment.ratio import perplexity
 from vaescope.estimators.importance import log_mean_exp
+from vaescope.evidence.draws import Draws
 
 
 class Perplexity(Diagnostic):

@@ -9,12 +9,12 @@ import torch
 from scipy import stats
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import mean_of
 from vaescope.assessment.findings import Finding
-from vaescope.assessment.simulations import Simulations
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import calibration, goodness
+from vaescope.estimators.estimate import mean_of
+from vaescope.evidence.draws import Draws
+from vaescope.evidence.simulations import Simulations
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

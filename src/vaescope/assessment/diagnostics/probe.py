@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import mean_of
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators.estimate import mean_of
 from vaescope.estimators.probe import FOLDS, read_labels
+from vaescope.evidence.draws import Draws
 
 
 class Probe(Diagnostic):

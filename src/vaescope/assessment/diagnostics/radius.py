@@ -12,11 +12,11 @@ from torch import Tensor
 
 from vaescope.assessment.against_prior import encodings, judged, prior_samples
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate, mean_of
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import goodness
+from vaescope.estimators.estimate import Estimate, mean_of
+from vaescope.evidence.draws import Draws
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,8 +7,8 @@ import torch
 
 from vaescope.assessment.bleu import bleu, counts
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate, mean_of
+from vaescope.estimators.estimate import Estimate, mean_of
+from vaescope.evidence.draws import Draws
 
 RESAMPLES = 200
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from vaescope.assessment.against_prior import encodings, judged, prior_samples
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import goodness, jackknife
+from vaescope.estimators.estimate import Estimate
+from vaescope.evidence.draws import Draws
 
 DIRECTIONS, MOST, BLOCKS, NULLS = 64, 4000, 20, 200
 

@@ -9,10 +9,10 @@ from scipy import stats
 
 from vaescope.assessment import text_statistics as of
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
-from vaescope.assessment.estimate import Estimate
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators.estimate import Estimate
+from vaescope.evidence.draws import Draws
 
 UNITS = {"length": "words", "repetition": "share", "surprisal": "nats/word", "topic": "nats/word"}
 RESAMPLES = 50

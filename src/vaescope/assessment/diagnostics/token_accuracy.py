@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
 from vaescope.assessment.positions import profile, profile_figure, token_mean
+from vaescope.evidence.draws import Draws
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

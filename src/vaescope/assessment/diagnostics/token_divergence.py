@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.draws import Draws
 from vaescope.assessment.positions import profile, profile_figure, token_mean
+from vaescope.evidence.draws import Draws
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

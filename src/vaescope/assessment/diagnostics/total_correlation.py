@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.diagnostics.mutual_information import MutualInformation, resolved
-from vaescope.assessment.draws import Draws
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
+from vaescope.evidence.draws import Draws
 
 
 class TotalCorrelation(Diagnostic):

@@ -11,7 +11,7 @@ from transformers import initialization as init
 
 from vaescope.model.backbone import attention_of, layers_of
 from vaescope.model.injection import Conditioning, Injection
-from vaescope.model.packing import of_each_token
+from vaescope.model.kernels.packing import of_each_token
 
 
 class CrossAttention(Injection):

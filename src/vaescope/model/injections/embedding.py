@@ -12,7 +12,7 @@ from transformers import initialization as init
 from vaescope.errors import unknown
 from vaescope.model.backbone import layers_of
 from vaescope.model.injection import Conditioning, Injection, hidden_states, with_hidden_states
-from vaescope.model.packing import of_each_token
+from vaescope.model.kernels.packing import of_each_token
 
 PLACES = {"before_norm": "embedding", "after_norm": "first_layer"}
 """Where the projection is added, and what that place of the conditioning is called."""

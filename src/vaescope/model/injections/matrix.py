@@ -12,7 +12,7 @@ from transformers import initialization as init
 
 from vaescope.model.backbone import key_value_shape, layers_of, projections_of
 from vaescope.model.injection import Conditioning, Injection, hidden_states, with_hidden_states
-from vaescope.model.packing import of_each_token
+from vaescope.model.kernels.packing import of_each_token
 
 GATE_AT_START = -5.0
 """Logit of the gate at the start: g = 0.0067, so that a pre-trained decoder is all but unchanged."""

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vaescope.assessment.estimate import Estimate
+from vaescope.estimators.estimate import Estimate
+from vaescope.plotting import FAINT, INK, axes, legend
 from vaescope.report.compare.runs import Comparison, Run
 from vaescope.report.plane import elbo_lines, entropy_line
-from vaescope.report.style import FAINT, INK, axes, legend
 
 SIZE = (6.0, 4.2)
 """Of each figure, so that they stand side by side."""

@@ -14,13 +14,13 @@ from matplotlib.patches import Patch, Rectangle
 from torch import Tensor
 
 from vaescope.assessment.mixed_membership_map import NULLS, mixed_membership_map
-from vaescope.assessment.per_text import PerText
 from vaescope.estimators.aggregate import log_aggregate
 from vaescope.estimators.gaussian import kl_to_standard, standard_log_density
+from vaescope.evidence.per_text import PerText
+from vaescope.plotting import FAINT, INK, PALETTE, axes, grid
 from vaescope.report import tables
 from vaescope.report.compare.pairs import QUANTITIES, against_reference, reference
 from vaescope.report.compare.runs import Comparison, Run
-from vaescope.report.style import FAINT, INK, PALETTE, axes, grid
 
 ROW = 0.27
 """Height of a run's row in inches."""

@@ -11,13 +11,13 @@ from markupsafe import Markup
 from vaescope.assessment.findings import worst_first
 from vaescope.corpora.corpus import SPLITS
 from vaescope.errors import unknown
+from vaescope.plotting import PALETTE, save
 from vaescope.report import tables
 from vaescope.report.compare import pairs, summary, texts
 from vaescope.report.compare.numbers import write_numbers, write_paired
 from vaescope.report.compare.plates import PLATES
 from vaescope.report.compare.runs import Comparison, Run, read
 from vaescope.report.render import write_page
-from vaescope.report.style import PALETTE, save
 
 MANY = 12
 """From so many runs on, what has a row for each run starts folded."""

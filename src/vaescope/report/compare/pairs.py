@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from vaescope.assessment.per_text import paired_difference
+from vaescope.evidence.per_text import paired_difference
 from vaescope.report.compare.runs import Comparison, Run, panel
 
 QUANTITIES = ("elbo", "log_likelihood", "distortion", "rate")

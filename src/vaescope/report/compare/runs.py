@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from vaescope.assessment.assess import Assessment
-from vaescope.assessment.estimate import Estimate
-from vaescope.assessment.per_text import PerText
 from vaescope.errors import UserError
+from vaescope.estimators.estimate import Estimate
+from vaescope.evidence.per_text import PerText
+from vaescope.plotting import look
 from vaescope.report import tables
-from vaescope.report.style import look
+from vaescope.runs.pareto import dominates
+from vaescope.runs.run_folder import RunFolder
 from vaescope.study.assessed import assessment_name
 from vaescope.study.objectives import describe, family, label, target_rate
-from vaescope.training.pareto import dominates
-from vaescope.training.run_folder import RunFolder
 
 LANGUAGE_MODEL = "language_model"
 FAR = 3.0

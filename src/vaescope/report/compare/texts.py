@@ -9,9 +9,9 @@ from safetensors import SafetensorError
 
 from vaescope.corpora.corpus import load_corpus
 from vaescope.errors import UserError
-from vaescope.model.load import load
+from vaescope.model.checkpoints.load import load
 from vaescope.report.compare.runs import Run
-from vaescope.training.run_folder import RunFolder
+from vaescope.runs.run_folder import RunFolder
 
 SAMPLES, RECONSTRUCTIONS, STEPS = 4, 3, 5
 """Texts of each run: samples of the prior, reconstructions, and points of the interpolation, both ends included."""

@@ -1,0 +1,152 @@
+"""Draws: one sweep of a model over a split, the whole interface of the assessment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from vaescope.estimators import gaussian
+from vaescope.evidence import draws_check, draws_file
+
+if TYPE_CHECKING:
+    from vaescope.evidence.aggregate import Aggregate
+    from vaescope.evidence.experiments import Panel
+    from vaescope.evidence.simulations import Simulations
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What a latent variable model says about N texts by S samples of q(z|x) each.
+
+    Diagnostics are pure functions of this, so whatever fills it (a vaescope run, another framework's VAE, a file)
+    can be assessed. All densities are in nats per text.
+
+    Attributes:
+        posterior_mean: mean of the diagonal Gaussian q(z|x), ``[N, D]``.
+        posterior_std: its standard deviation, positive, ``[N, D]``.
+        z: samples of q(z|x), ``[Z, N, D]`` with 1 <= Z <= S: the first Z of the S samples (a sweep of many texts
+            keeps few of them, since only the densities need all).
+        log_p_x_z: log p(x|z) summed over predicted tokens, ``[S, N]``.
+        log_p_z: log p(z), ``[S, N]``.
+        log_q_z_x: log q(z|x), ``[S, N]``.
+        tokens: predicted tokens of each text (EOS counts, BOS and padding do not), ``[N]``, int64.
+        words: words of each text, ``[N]``, or None.
+        bytes: UTF-8 bytes of each text, ``[N]``, or None.
+        prior_z: samples of p(z), ``[M, D]``, or None for the standard Gaussian N(0, I).
+        log_p_x_z_shuffled: log p(x|z) with z drawn from the posterior of another text, ``[N]``, or None.
+        shuffled_from: which text that z is of, a permutation with no text in its place, ``[N]``, int64, or None.
+        log_p_x_z_prior: log p(x|z) with z drawn from p(z), ``[N]``, or None.
+        log_weights_adapted: importance weights of samples of a proposal adapted to each of the first P texts,
+            ``[S, P]``, or None.
+        log_q_x: log-probability of each text under the law that it was drawn from, ``[N]``, where that is known (the
+            built-in corpora), or None.
+        strings: the texts themselves, N of them, or None.
+        labels: one label per text, or None; the best accuracy that any reader of the text can have is the metadata
+            ``label_ceiling`` where it is known.
+        simulations: texts that the model makes up, or None; not part of the file.
+        panel: what needs the model itself, on few texts, or None; not part of the file.
+        metadata: where it comes from (split, run, seed, versions) and, for a corpus of known truth, ``entropy``,
+            the exact H(X) in nats per text.
+    """
+
+    posterior_mean: Tensor
+    posterior_std: Tensor
+    z: Tensor
+    log_p_x_z: Tensor
+    log_p_z: Tensor
+    log_q_z_x: Tensor
+    tokens: Tensor
+    words: Tensor | None = None
+    bytes: Tensor | None = None
+    prior_z: Tensor | None = None
+    log_p_x_z_shuffled: Tensor | None = None
+    shuffled_from: Tensor | None = None
+    log_p_x_z_prior: Tensor | None = None
+    log_weights_adapted: Tensor | None = None
+    log_q_x: Tensor | None = None
+    strings: list[str] | None = None
+    labels: list[str] | None = None
+    simulations: Simulations | None = None
+    panel: Panel | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def texts(self) -> int:
+        """Number of texts N."""
+        return self.posterior_mean.shape[0]
+
+    @property
+    def samples(self) -> int:
+        """Number of posterior samples S of each text behind the densities."""
+        return self.log_p_x_z.shape[0]
+
+    @property
+    def latent_size(self) -> int:
+        """Number of latent units D."""
+        return self.posterior_mean.shape[1]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the tensors that are present, by name."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, torch.Tensor)}
+
+    @cached_property
+    def unit_rates(self) -> Tensor | None:
+        """KL(q(z_d|x) || p(z_d)) of each text and unit, ``[N, D]``, or None unless the prior is N(0, I)."""
+        if self.prior_z is not None:
+            return None
+        return gaussian.kl_to_standard(self.posterior_mean.double(), self.posterior_std.double())
+
+    @cached_property
+    def rates(self) -> Tensor:
+        """KL(q(z|x) || p(z)) of each text, ``[N]``: the closed form where the prior is N(0, I), else Monte Carlo."""
+        if self.unit_rates is not None:
+            return self.unit_rates.sum(1)
+        return (self.log_q_z_x.double() - self.log_p_z.double()).mean(0)
+
+    @cached_property
+    def distortions(self) -> Tensor:
+        """-E log p(x|z) of each text by its S samples, ``[N]``."""
+        return -self.log_p_x_z.double().mean(0)
+
+    @cached_property
+    def log_weights(self) -> Tensor:
+        """Importance weights log p(x|z) + log p(z) - log q(z|x), ``[S, N]``, float64."""
+        return self.log_p_x_z.double() + self.log_p_z.double() - self.log_q_z_x.double()
+
+    @cached_property
+    def aggregate(self) -> Aggregate:
+        """The aggregate posterior at the first sample of each text; computed once, when first used."""
+        from vaescope.evidence.aggregate import Aggregate
+
+        return Aggregate(self)
+
+    def validate(self) -> Draws:
+        """Return the draws if they are complete and consistent.
+
+        Raises:
+            UserError: a tensor of a wrong shape or type, NaN or infinity, a standard deviation that is not positive,
+                fewer than 2 texts or 1 sample, or densities that are not those of the stated q(z|x) and p(z). The
+                message names the tensor, what was expected and what was found.
+        """
+        draws_check.check(self)
+        return self
+
+    def save(self, path: Path | str) -> None:
+        """Write a safetensors file: the tensors by name; metadata ``prior`` and the entries of ``metadata`` as JSON."""
+        draws_file.write(Path(path), self.tensors(), self.metadata)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Draws:
+        """Read and validate a safetensors file as written by ``save`` or by any other program.
+
+        Raises:
+            UserError: no such file, not a complete safetensors file, or whatever ``validate`` refuses.
+        """
+        tensors, metadata = draws_file.read(Path(path))
+        return cls(**tensors, metadata=metadata).validate()

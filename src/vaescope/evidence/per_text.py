@@ -1,0 +1,97 @@
+"""PerText: what an assessment knows of each single text, kept so that models can be compared text by text."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vaescope.errors import UserError
+from vaescope.estimators import importance
+from vaescope.evidence.draws import Draws
+
+
+@dataclass(frozen=True)
+class PerText:
+    """Numbers of N texts under one model, in nats per text.
+
+    Two models assessed on the same texts have equal ``panel``; a difference of their numbers is then taken text by
+    text, which is far more certain than the difference of two means.
+
+    Attributes:
+        rate: KL(q(z|x) || p(z)), ``[N]``.
+        distortion: -E log p(x|z), ``[N]``.
+        log_likelihood: the importance-weighted bound on log p(x), ``[N]``.
+        tokens: predicted tokens, ``[N]``, int64.
+        posterior_mean: mean of q(z|x), ``[N, D]``, float32.
+        posterior_std: its standard deviation, ``[N, D]``, float32.
+        panel: a digest of the texts and their order; empty where the strings are not known.
+    """
+
+    rate: Tensor
+    distortion: Tensor
+    log_likelihood: Tensor
+    tokens: Tensor
+    posterior_mean: Tensor
+    posterior_std: Tensor
+    panel: str = ""
+
+    @classmethod
+    def of(cls, draws: Draws) -> PerText:
+        """Take from a sweep what belongs to each text."""
+        strings = draws.strings
+        return cls(
+            rate=draws.rates,
+            distortion=draws.distortions,
+            log_likelihood=importance.log_mean_exp(draws.log_weights),
+            tokens=draws.tokens,
+            posterior_mean=draws.posterior_mean.float(),
+            posterior_std=draws.posterior_std.float(),
+            panel="" if strings is None else hashlib.sha256("\n".join(strings).encode()).hexdigest(),
+        )
+
+    @property
+    def elbo(self) -> Tensor:
+        """-(distortion + rate) of each text, ``[N]``."""
+        return -(self.distortion + self.rate)
+
+    def sample(self, seed: int) -> Tensor:
+        """Return one z ~ q(z|x) of each text, ``[N, D]``, float32, the same for the same seed."""
+        noise_ND = torch.randn(self.posterior_mean.shape, generator=torch.Generator().manual_seed(seed))
+        return self.posterior_mean + self.posterior_std * noise_ND
+
+    def save(self, path: Path) -> None:
+        """Write a safetensors file: the tensors by name, the panel in the metadata."""
+        tensors = {f.name: getattr(self, f.name).cpu().contiguous() for f in fields(self) if f.name != "panel"}
+        save_file(tensors, path, metadata={"panel": self.panel})
+
+    @classmethod
+    def load(cls, path: Path) -> PerText:
+        """Read what ``save`` wrote.
+
+        Raises:
+            UserError: no such file, or not a complete one.
+        """
+        names = [f.name for f in fields(cls) if f.name != "panel"]
+        try:
+            with safe_open(path, framework="pt") as file:
+                panel = (file.metadata() or {}).get("panel", "")
+                return cls(**{name: file.get_tensor(name) for name in names}, panel=panel)
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{path}: no numbers of single texts there; assess the run again") from error
+
+
+def paired_difference(ours_N: Tensor, theirs_N: Tensor) -> tuple[float, float]:
+    """Return the mean of ours - theirs over the same texts, and its standard error.
+
+    >>> import torch
+    >>> paired_difference(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.0, 1.0, 3.0]))
+    (1.0, 0.0)
+    """
+    difference_N = ours_N.double() - theirs_N.double()
+    return difference_N.mean().item(), difference_N.std().item() / difference_N.numel() ** 0.5

@@ -1,0 +1,76 @@
+"""Simulations: texts that a model makes up, z ~ p(z) and x ~ p(x|z), with all that is said about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from vaescope.corpora.tokenized import Tokenized
+    from vaescope.evidence.draws import Draws
+
+
+@dataclass(frozen=True)
+class Simulations:
+    """The p-side of the evidence: M texts drawn from p(x, z), and texts drawn from z of the data's texts.
+
+    Attributes:
+        z: the z ~ p(z) that each text was drawn from, ``[M, D]``.
+        sampler_log_p: log p(x|z) as the sampler added it up while it drew, nats per text, ``[M]``.
+        log_p_x_z: the same by the scorer, with the drawn tokens as given, ``[M]``.
+        finished: whether the text ended within the length limit and holds no BOS or padding token, ``[M]``.
+        draws: a sweep over the M drawn texts: q(z|x) and S importance weights of each.
+        strings: the M drawn texts.
+        tokenized: the token ids of the drawn texts, or None.
+        seeds: positions of the data's texts below, ``[R]``.
+        resampled: a text from p(x|z), z ~ q(z|x), for each seed, R of them.
+        reconstructions: the greedy text at the posterior mean of each seed, R of them.
+        control: texts of a language model without a latent variable, or None.
+    """
+
+    z: Tensor
+    sampler_log_p: Tensor
+    log_p_x_z: Tensor
+    finished: Tensor
+    draws: Draws
+    strings: list[str]
+    tokenized: Tokenized | None = None
+    seeds: Tensor | None = None
+    resampled: list[str] | None = None
+    reconstructions: list[str] | None = None
+    control: list[str] | None = None
+
+    @property
+    def texts(self) -> int:
+        """Number of drawn texts M."""
+        return len(self.z)
+
+    @cached_property
+    def sampler_error(self) -> Tensor:
+        """|log p by the sampler - log p by the scorer| per token of each text, ``[M]``; 0 but for rounding."""
+        return (self.sampler_log_p.double() - self.log_p_x_z.double()).abs() / self.draws.tokens.clamp_min(1)
+
+    @cached_property
+    def standardised(self) -> Tensor:
+        """(z - mean)/std of the z that a text was drawn from under q(.|text), finished texts only, ``[M', D]``.
+
+        Independent standard normal where q(z|x) is the posterior of the model.
+        """
+        residual_MD = (self.z.double() - self.draws.posterior_mean.double()) / self.draws.posterior_std.double()
+        return residual_MD[self.finished]
+
+    @cached_property
+    def likelihood_ranks(self) -> Tensor:
+        """Rank of log p(x|z) of the true z among S draws of q(z|x), as a number in (0, 1), ``[M']``.
+
+        Uniform where q(z|x) is the posterior. The rank is drawn from those that it shares with its ties, since a
+        decoder that ignores z gives all z the same likelihood.
+        """
+        drawn_SM, true_M = self.draws.log_p_x_z.double(), self.log_p_x_z.double()
+        below_M, ties_M = (drawn_SM < true_M).sum(0), (drawn_SM == true_M).sum(0)
+        place_M = torch.rand(len(below_M), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        return ((below_M + place_M * (1 + ties_M)) / (len(drawn_SM) + 1))[self.finished]

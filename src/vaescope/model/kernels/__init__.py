@@ -1,0 +1,1 @@
+"""What makes the same numbers faster, each with its plain form."""

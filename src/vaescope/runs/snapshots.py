@@ -1,0 +1,75 @@
+"""Snapshots: q(z|x) of the fixed validation texts at chosen steps of training, small enough to keep."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from vaescope.corpora.batch import Batch
+from vaescope.errors import UserError
+from vaescope.model.vae import TransformerVAE
+from vaescope.randomness import seed_everything
+
+FOLDER = "snapshots"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The encodings of N texts at one step; row n is the same text in every snapshot of a run.
+
+    Attributes:
+        step: optimiser steps done.
+        posterior_mean: means of q(z|x), ``[N, D]``.
+        posterior_std: its standard deviations, ``[N, D]``.
+        prior_z: samples of p(z) as it was at this step, ``[N, D]``, or None for the standard Gaussian N(0, I).
+    """
+
+    step: int
+    posterior_mean: Tensor
+    posterior_std: Tensor
+    prior_z: Tensor | None = None
+
+    def save(self, run: Path) -> Path:
+        """Write ``RUN/snapshots/step-N.safetensors`` as a whole file or none."""
+        tensors = {"posterior_mean": self.posterior_mean, "posterior_std": self.posterior_std}
+        tensors |= {} if self.prior_z is None else {"prior_z": self.prior_z}
+        path = run / FOLDER / f"step-{self.step}.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        new = path.with_name(f".{path.name}.new")
+        save_file({name: tensor.float().cpu().contiguous() for name, tensor in tensors.items()}, new)
+        os.replace(new, path)
+        return path
+
+
+@torch.no_grad()
+def take_snapshot(model: TransformerVAE, batches: Sequence[Batch], *, step: int, seed: int) -> Snapshot:
+    """Return what the encoder says of the texts of the batches, in their order, without autocast."""
+    posteriors = [model.encode(batch.to(model.device)) for batch in batches]
+    mean_ND = torch.cat([posterior.base_dist.loc for posterior in posteriors])
+    std_ND = torch.cat([posterior.base_dist.scale for posterior in posteriors])
+    if model.config.prior_options[0] == "standard":
+        return Snapshot(step, mean_ND, std_ND)
+    seed_everything(seed)
+    return Snapshot(step, mean_ND, std_ND, model.prior.sample(len(mean_ND)))
+
+
+def load_snapshots(run: Path) -> list[Snapshot]:
+    """Return the snapshots of a run by step.
+
+    Raises:
+        UserError: there are none.
+    """
+    files = sorted((run / FOLDER).glob("step-*.safetensors"), key=_step)
+    if not files:
+        raise UserError(f"{run}: no snapshots; train with steps to take them at, training.snapshots=[0,100,500]")
+    return [Snapshot(_step(file), **load_file(file)) for file in files]
+
+
+def _step(file: Path) -> int:
+    return int(file.stem.removeprefix("step-"))

@@ -1,0 +1,1 @@
+"""A model over a split: the one place where evidence is made."""

@@ -1,0 +1,113 @@
+"""simulate: z ~ p(z), x ~ p(x|z) by a model, and what the model says about the texts that it drew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vaescope.corpora.tokenized import Tokenized
+from vaescope.evidence.draws import Draws
+from vaescope.evidence.simulations import Simulations
+from vaescope.model.vae import TransformerVAE
+from vaescope.sweep.scoring import Progress, device_of, evaluating, score
+from vaescope.sweep.sweep import sample_prior, sweep
+
+CHUNK = 64
+"""Texts drawn at once, each chunk from a seed of its own; a constant, since the drawn texts depend on it."""
+
+
+def simulate(
+    model: TransformerVAE,
+    tokenizer: Any,
+    draws: Draws,
+    *,
+    count: int,
+    group_tokens: int = 8_192,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Simulations:
+    """Draw ``count`` texts from p(x, z) and as many from p(x|z), z ~ q(z|x) of the data's texts.
+
+    The drawn tokens are scored and encoded as they are, never as the strings that they spell: a string may have
+    another tokenisation. They get as many posterior samples as the texts of ``draws``, so that the two sides compare.
+
+    Args:
+        model: the model, on any device.
+        tokenizer: makes strings of the drawn tokens.
+        draws: a sweep over the data's texts.
+        count: number M of texts.
+        group_tokens: tokens that the decoder scores at once.
+        seed: of z and of the tokens.
+        progress: called with the texts drawn and those to draw.
+    """
+    z_MD = sample_prior(model.prior, count, seed)
+    drawn = draw(model, z_MD, seed, progress)
+    texts = as_split(drawn, tokenizer, model.config.pad_token_id)
+    precision = draws.metadata.get("precision", "fp32")
+    swept = sweep(model, texts, samples=draws.samples, group_tokens=group_tokens, seed=seed + 3, precision=precision)
+    seeds = torch.arange(min(count, draws.texts))
+    resampled = draw(model, draws.z[0][seeds], seed + 4, None)
+    greedy = draw(model, draws.posterior_mean[seeds], seed, None, temperature=0.0)
+    return Simulations(
+        z=z_MD,
+        sampler_log_p=torch.cat([part["log_prob"] for part in drawn]),
+        log_p_x_z=score(model, texts, z_MD[None], group_tokens=group_tokens)[0],
+        finished=torch.cat([part["finished"] & _plain(part, model) for part in drawn]),
+        draws=replace(swept, strings=texts.texts),
+        strings=texts.texts,
+        tokenized=texts,
+        seeds=seeds,
+        resampled=_strings(resampled, tokenizer),
+        reconstructions=_strings(greedy, tokenizer),
+    )
+
+
+def control_texts(model: TransformerVAE, tokenizer: Any, *, count: int, seed: int = 0) -> list[str]:
+    """Return texts of another model (a language model) as a control."""
+    return _strings(draw(model, sample_prior(model.prior, count, seed), seed + 5, None), tokenizer)
+
+
+def draw(
+    model: TransformerVAE, z_MD: Tensor, seed: int, progress: Progress | None, temperature: float = 1.0
+) -> list[dict[str, Tensor]]:
+    """Draw a text for each z, in chunks whose randomness depends on the seed and their place alone."""
+    parts, device = [], device_of(model)
+    with torch.random.fork_rng(), evaluating(model):
+        for chunk, z_CD in enumerate(z_MD.split(CHUNK)):
+            torch.manual_seed(seed * 1_000_003 + chunk)
+            generated = model.sample(z_CD.to(device), temperature=temperature)
+            parts.append({name: value.cpu() for name, value in vars(generated).items()})
+            if progress is not None:
+                progress(min((chunk + 1) * CHUNK, len(z_MD)), len(z_MD))
+    return parts
+
+
+def _plain(part: dict[str, Tensor], model: TransformerVAE) -> Tensor:
+    """Whether a drawn text is free of BOS and padding, which no text of the data holds and encoders misread."""
+    ids_NT = part["input_ids"][:, 1:]
+    strange_NT = (ids_NT == model.config.bos_token_id) | (ids_NT == model.config.pad_token_id)
+    return ~(strange_NT & part["attention_mask"][:, 1:].bool()).any(1)
+
+
+def _strings(parts: list[dict[str, Tensor]], tokenizer: Any) -> list[str]:
+    return [
+        text.strip() for part in parts for text in tokenizer.batch_decode(part["input_ids"], skip_special_tokens=True)
+    ]
+
+
+def as_split(parts: list[dict[str, Tensor]], tokenizer: Any, pad: int) -> Tokenized:
+    """The drawn tokens as texts of a split; a text without a token to predict cannot be, since BOS predicts one."""
+    lengths_M = torch.cat([part["attention_mask"].sum(1) for part in parts])
+    flat = torch.cat([part["input_ids"][part["attention_mask"].bool()] for part in parts])
+    strings = _strings(parts, tokenizer)
+    return Tokenized(
+        ids=flat.int(),
+        offsets=torch.cat([torch.zeros(1, dtype=torch.int64), lengths_M.cumsum(0)]),
+        words=torch.tensor([len(text.split()) for text in strings]),
+        bytes=torch.tensor([len(text.encode()) for text in strings]),
+        texts=strings,
+        pad=pad,
+    )
