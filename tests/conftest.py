@@ -31,3 +31,10 @@ def assessment(draws):
     from vaescope.assessment.assess import assess
 
     return assess(draws)
+
+
+@pytest.fixture
+def make_config():
+    from tests.tiny_runs import build_config
+
+    return build_config

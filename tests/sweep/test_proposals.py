@@ -8,14 +8,13 @@ import pytest
 import torch
 from tests.assessment.gaussian import draws_of
 from tests.assessment.tiny import random_texts
+from tests.sweep.test_inference_experiments import Scorer
 
 from vaescope.estimators.importance import effective_sample_size, log_mean_exp
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.build import tiny_model
 from vaescope.sweep.proposals import adapted
 from vaescope.sweep.sweep import sweep
-
-from .test_inference import Scorer
 
 
 class Split:

@@ -1,4 +1,4 @@
-import pytest
+"""Training runs of a second or two."""
 
 from vaescope.config import parse_config
 
@@ -38,8 +38,3 @@ def build_config(out, *, objective="vae", seed=0, **training):
             "out": str(out),
         }
     )
-
-
-@pytest.fixture
-def make_config():
-    return build_config

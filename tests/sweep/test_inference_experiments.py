@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from tests.assessment.gaussian import draws_of
 from torch import nn
 
 from vaescope import assess
@@ -14,8 +15,6 @@ from vaescope.evidence.experiments import Panel
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.priors.standard import Standard
 from vaescope.sweep.inference_experiments import optimised
-
-from .gaussian import draws_of
 
 
 class Scorer(nn.Module):
