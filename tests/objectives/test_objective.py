@@ -72,6 +72,10 @@ def test_its_state_holds_the_multipliers_alone():
         ({"terms": None}, "needs terms"),
         ({"term": {"rate": 1}}, "did you mean 'terms'"),
         ({}, "needs terms"),
+        ({"preset": 5}, "5 is not a name"),
+        ({"terms": {"rate": 1}, "constraints": {"rate": 8}}, "give a list"),
+        ({"terms": {"rate": 1}, "constraints": 5}, "give a list"),
+        ({"terms": {"rate": 1}, "encoder_steps": 5}, "give options"),
     ],
 )
 def test_bad_objectives_are_refused_in_one_line(spec, message):

@@ -8,7 +8,7 @@ from vaescope.config import parse_config
 from vaescope.errors import UserError
 from vaescope.objectives.objective import build_objective
 from vaescope.runs.run_folder import RunFolder
-from vaescope.training.keeper import build_keeper, read_front, select, target_rate
+from vaescope.training.keeper import build_keeper, read_front, select
 from vaescope.training.loop import train
 
 MDR = {"preset": "mdr", "rate": 2.0}
@@ -148,9 +148,9 @@ def test_a_language_model_is_kept_by_what_it_says_of_texts(tmp_path, make_config
 
 
 def test_targets_are_those_of_the_objective():
-    assert target_rate(build_objective(MDR)) == 2.0
-    assert target_rate(build_objective({"preset": "free_bits", "rate": 3})) == 3
-    assert target_rate(build_objective("vae")) is None
+    assert build_objective(MDR).target_rate == 2.0
+    assert build_objective({"preset": "free_bits", "rate": 3}).target_rate == 3
+    assert build_objective("vae").target_rate is None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import AutoConfig, PreTrainedConfig
 
-from vaescope.choices import names
+from vaescope import choices
 from vaescope.errors import UserError, unknown
 
 POOLINGS = {"first_last": 2, "first": 1, "mean": 1}
@@ -97,15 +97,15 @@ def _as_config(config: PreTrainedConfig | dict[str, Any] | None) -> PreTrainedCo
 
 
 def _named(kind: str, choice: str | dict[str, Any]) -> dict[str, dict[str, Any]]:
+    singular = choices.KINDS[kind].singular
     if isinstance(choice, str):
         parts = [name.strip() for name in choice.split("+")]
         for name in parts:
             if parts.count(name) > 1:
-                raise UserError(f"{kind[:-1]} '{name}' is given more than once in '{choice}'")
+                raise UserError(f"{singular} '{name}' is given more than once in '{choice}'")
         choice = {name: {} for name in parts}
     for name, options in choice.items():
-        if name not in names(kind):
-            raise unknown(kind[:-1], name, names(kind))
+        choices.check_name(kind, name)
         if options is not None and not isinstance(options, dict):
-            raise UserError(f"{kind[:-1]} '{name}': its options are a mapping, not {options!r}")
+            raise UserError(f"{singular} '{name}': its options are a mapping, not {options!r}")
     return {name: options or {} for name, options in choice.items()}

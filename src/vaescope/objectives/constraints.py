@@ -121,6 +121,11 @@ class Constraint(nn.Module):
         else:
             self.dual = torch.optim.SGD(self.multiplier.parameters(), lr=step_size, maximize=True)
 
+    @property
+    def target(self) -> float | None:
+        """The rate in nats per text that it aims at; None for a constraint on another term."""
+        return self.bound if self.term == "rate" else None
+
     def violation(self, value: Tensor) -> Tensor:
         """Return how far ``value`` is on the wrong side of the bound, negative where there is room."""
         return value - self.bound if self.relation == "<=" else self.bound - value

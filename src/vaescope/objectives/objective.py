@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from vaescope import choices
-from vaescope.errors import UserError, unknown
+from vaescope.errors import UserError
 from vaescope.model.passes import Pass
 from vaescope.objectives.constraints import Constraint, build_constraint
 from vaescope.objectives.encoder_steps import build_encoder_steps
 from vaescope.objectives.schedules import Schedule, build_schedule
+from vaescope.objectives.specification import Spec, specification
 from vaescope.objectives.term import Term
 
-KEYS = ("terms", "constraints", "encoder_steps")
 PARTS = ("mutual_information", "marginal_kl")
 """The terms whose sum is the rate; none is negative."""
 
@@ -102,6 +102,16 @@ class Objective(nn.Module):
         """The multiplier of every constraint by its name, for instance ``rate>=``, scalars."""
         return {c.term + c.relation: c.multiplier.value.squeeze(0) for c in self.constraints}
 
+    @property
+    def target_rate(self) -> float | None:
+        """The rate in nats per text that the objective holds by a constraint or leaves free; None where it does not.
+
+        >>> Objective({"distortion": 1, "free_bits": {"rate": 3}}).target_rate
+        3.0
+        """
+        aims = [*(c.target for c in self.constraints), *(term.target for term in self.terms.values())]
+        return next((aim for aim in aims if aim is not None), None)
+
     def refuse_unreachable(self, *, dataset_size: int, batch_size: int) -> None:
         """Refuse a bound that no model can meet, by the number of texts and the texts of a micro-batch.
 
@@ -147,7 +157,7 @@ class Objective(nn.Module):
             constraint.ascend(values[constraint.term])
 
 
-def build_objective(spec: str | dict[str, Any]) -> Objective:
+def build_objective(spec: str | Spec) -> Objective:
     """Return the objective of a preset's name, ``{preset: name, **options}``, or ``{terms: ..., constraints: ...}``.
 
     Raises:
@@ -156,18 +166,7 @@ def build_objective(spec: str | dict[str, Any]) -> Objective:
     >>> build_objective({"preset": "mdr", "rate": 4}).constraints[0].bound
     4.0
     """
-    if isinstance(spec, str):
-        spec = {"preset": spec}
-    spec = dict(spec)
-    if "preset" in spec:
-        name = spec.pop("preset")
-        return Objective(**choices.build("objectives", name, **spec).spec())
-    for key in spec:
-        if key not in KEYS:
-            raise unknown("key of the objective", key, ["preset", *KEYS])
-    if not isinstance(spec.get("terms"), dict):
-        raise UserError("the objective needs terms: {name: weight}, or preset: name")
-    return Objective(**spec)
+    return Objective(**specification(spec))
 
 
 def _refuse_contradictions(constraints: list[Constraint]) -> None:

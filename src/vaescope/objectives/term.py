@@ -24,11 +24,13 @@ class Term(ABC):
             inverse. One nat for all but terms of another scale.
         own_gradient: True where the gradient is another estimator of the gradient of the expected value than the
             derivative of the value.
+        target: the rate in nats per text that the term leaves free or aims at; None for most.
     """
 
     maximised: ClassVar[bool] = False
     unit: ClassVar[float] = 1.0
     own_gradient: ClassVar[bool] = False
+    target: float | None = None
 
     @abstractmethod
     def __call__(self, pass_: Pass) -> Tensor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from vaescope.objectives.describe import describe, target_rate
 from vaescope.report.run import RunReport
-from vaescope.study.objectives import describe, target_rate
 
 if TYPE_CHECKING:
     from vaescope.assessment.assess import Assessment

@@ -124,7 +124,7 @@ def build_keeper(
             raise unknown("criterion of training.keep", name, known)
         criterion = Criterion.parse(name, text)
         if criterion == Criterion("near") and name == "rate":
-            criterion = Criterion("near", target_rate(objective))
+            criterion = Criterion("near", objective.target_rate)
         if not latent and name not in OF_TEXTS:
             dropped[name] = "a language model has no latent"
         elif criterion == Criterion("near"):
@@ -133,15 +133,6 @@ def build_keeper(
             criteria[name] = criterion
     _tell(folder / FOLDER, dropped, criteria)
     return Keeper(folder, Front(criteria, config.most), dropped, save)
-
-
-def target_rate(objective: Objective) -> float | None:
-    """Return the rate in nats per text that an objective holds or leaves free, or None."""
-    for constraint in objective.constraints:
-        if constraint.term == "rate":
-            return constraint.bound
-    free = [vars(term)["rate"] for name, term in objective.terms.items() if name.startswith("free_bits")]
-    return free[0] if free else None
 
 
 def _tell(folder: Path, dropped: Mapping[str, str], kept: Mapping[str, Criterion]) -> None:

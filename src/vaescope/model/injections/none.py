@@ -8,7 +8,7 @@ from transformers import PreTrainedConfig
 from vaescope.model.injection import Conditioning, Injection
 
 
-class None_(Injection):  # noqa: N801 - None is a word of Python
+class NoLatent(Injection):
     r"""Language model: :math:`p(x|z) = p(x)`, so that q(z|x) = p(z), the rate is 0 and the ELBO is exact.
 
     The model has no encoder, its posterior is the prior itself, and z is ignored wherever it is given. It stands alone:

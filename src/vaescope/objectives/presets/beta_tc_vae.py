@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-Weight = float | dict[str, Any]
+from vaescope.objectives.specification import Spec, Weight
 
 
-class BetaTcVae:
-    """minimise D + alpha I(X;Z) + beta TC(z) + gamma sum_d KL(q(z_d) || p(z_d)); at 1, 1, 1 it is the VAE.
+def beta_tc_vae(*, alpha: Weight = 1.0, beta: Weight = 4.0, gamma: Weight = 1.0, estimator: str = "stratified") -> Spec:
+    """Minimise D + alpha I(X;Z) + beta TC(z) + gamma sum_d KL(q(z_d) || p(z_d)); with 1, 1, 1 it is the VAE.
 
     Chen et al., Isolating Sources of Disentanglement in VAEs, NeurIPS 2018, with their alpha = gamma = 1 and beta = 4
     (their best of 1 to 10); ``alpha`` = 0 leaves the information free. ``estimator`` is that of q(z).
     """
-
-    def __init__(
-        self, *, alpha: Weight = 1.0, beta: Weight = 4.0, gamma: Weight = 1.0, estimator: str = "stratified"
-    ) -> None:
-        self.weights = {"mutual_information": alpha, "total_correlation": beta, "dimension_kl": gamma}
-        self.estimator = estimator
-
-    def spec(self) -> dict[str, Any]:
-        """Return the terms."""
-        parts = {name: {"weight": weight, "estimator": self.estimator} for name, weight in self.weights.items()}
-        return {"terms": {"distortion": 1.0, **parts, "rate": 0.0}}
+    weights = {"mutual_information": alpha, "total_correlation": beta, "dimension_kl": gamma}
+    parts = {name: {"weight": weight, "estimator": estimator} for name, weight in weights.items()}
+    return {"terms": {"distortion": 1.0, **parts, "rate": 0.0}}

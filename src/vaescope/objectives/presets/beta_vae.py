@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from vaescope.objectives.specification import Spec, Weight
 
 
-class BetaVae:
-    """minimise D + beta(step) R."""
-
-    def __init__(self, *, beta: float | dict[str, Any] = 0.5) -> None:
-        self.beta = beta
-
-    def spec(self) -> dict[str, Any]:
-        """Return the terms."""
-        return {"terms": {"distortion": 1.0, "rate": self.beta}}
+def beta_vae(*, beta: Weight = 0.5) -> Spec:
+    """Minimise D + beta(step) R."""
+    return {"terms": {"distortion": 1.0, "rate": beta}}

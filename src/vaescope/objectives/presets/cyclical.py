@@ -1,16 +1,11 @@
-"""Cyclical annealing: minimise D + beta R with beta going from 0 to 1 again and again (Fu et al. 2019)."""
+"""Cyclical annealing: minimise D + beta R with beta that grows from 0 to 1 in each cycle (Fu et al. 2019)."""
 
 from __future__ import annotations
 
-from typing import Any
+from vaescope.objectives.specification import Spec
 
 
-class Cyclical:
-    """minimise D + beta(step) R; every ``period`` steps beta grows from 0 to ``beta`` over a share ``ramp``."""
-
-    def __init__(self, *, period: int = 1000, ramp: float = 0.5, beta: float = 1.0) -> None:
-        self.schedule = {"schedule": "cyclical", "start": 0.0, "end": beta, "period": period, "ramp": ramp}
-
-    def spec(self) -> dict[str, Any]:
-        """Return the terms."""
-        return {"terms": {"distortion": 1.0, "rate": self.schedule}}
+def cyclical(*, period: int = 1000, ramp: float = 0.5, beta: float = 1.0) -> Spec:
+    """Minimise D + beta(step) R; every ``period`` steps beta grows from 0 to ``beta`` over a share ``ramp``."""
+    schedule = {"schedule": "cyclical", "start": 0.0, "end": beta, "period": period, "ramp": ramp}
+    return {"terms": {"distortion": 1.0, "rate": schedule}}

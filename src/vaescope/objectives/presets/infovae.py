@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from vaescope.errors import UserError
+from vaescope.objectives.specification import Spec
 
 
-class Infovae:
-    """minimise D + (1 - alpha) R + (alpha + lambda - 1) MMD^2(q(z), p(z)).
+def infovae(*, alpha: float = 1.0, lambda_: float = 1000.0) -> Spec:
+    """Minimise D + (1 - alpha) R + (alpha + lambda - 1) MMD^2(q(z), p(z)).
 
     Zhao, Song and Ermon, InfoVAE, AAAI 2019. ``alpha`` = 1 leaves the information free (their MMD-VAE), 0 makes it the
     VAE with a penalty; ``lambda_`` scales the divergence, 1000 as in their experiments, since 0.01 of it is much.
@@ -16,13 +15,6 @@ class Infovae:
     Raises:
         UserError: weights that would be negative.
     """
-
-    def __init__(self, *, alpha: float = 1.0, lambda_: float = 1000.0) -> None:
-        if not alpha <= 1 or not alpha + lambda_ >= 1:
-            raise UserError(f"infovae: alpha {alpha} and lambda_ {lambda_}; give alpha <= 1 and alpha + lambda_ >= 1")
-        self.alpha = alpha
-        self.lambda_ = lambda_
-
-    def spec(self) -> dict[str, Any]:
-        """Return the terms."""
-        return {"terms": {"distortion": 1.0, "rate": 1.0 - self.alpha, "mmd": self.alpha + self.lambda_ - 1.0}}
+    if not alpha <= 1 or not alpha + lambda_ >= 1:
+        raise UserError(f"infovae: alpha {alpha} and lambda_ {lambda_}; give alpha <= 1 and alpha + lambda_ >= 1")
+    return {"terms": {"distortion": 1.0, "rate": 1.0 - alpha, "mmd": alpha + lambda_ - 1.0}}

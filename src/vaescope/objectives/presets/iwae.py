@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from vaescope.objectives.specification import Spec
 
 
-class Iwae:
-    """maximise L_S = E log 1/S sum_s w_s; S is ``training.samples`` (1 makes it the VAE; the paper takes 5 and 50).
+def iwae() -> Spec:
+    """Maximise L_S = E log 1/S sum_s w_s; S is ``training.samples`` (1 makes it the VAE; the paper uses 5 and 50).
 
     Burda, Grosse and Salakhutdinov, Importance Weighted Autoencoders, ICLR 2016, with the doubly reparameterised
     gradient of Tucker et al., ICLR 2019.
     """
-
-    def spec(self) -> dict[str, Any]:
-        """Return the terms."""
-        return {"terms": {"importance_weighted_dreg": 1.0, "distortion": 0.0, "rate": 0.0}}
+    return {"terms": {"importance_weighted_dreg": 1.0, "distortion": 0.0, "rate": 0.0}}

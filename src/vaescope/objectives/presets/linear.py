@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from vaescope.objectives.specification import Spec
 
 
-class Linear:
-    """minimise D + beta(step) R; beta is 0 for ``delay`` steps and then grows to ``beta`` over ``steps`` steps."""
-
-    def __init__(self, *, steps: int = 2000, delay: int = 0, beta: float = 1.0) -> None:
-        self.schedule = {"schedule": "linear", "start": 0.0, "end": beta, "steps": steps, "delay": delay}
-
-    def spec(self) -> dict[str, Any]:
-        """Return the terms."""
-        return {"terms": {"distortion": 1.0, "rate": self.schedule}}
+def linear(*, steps: int = 2000, delay: int = 0, beta: float = 1.0) -> Spec:
+    """Minimise D + beta(step) R; beta is 0 for ``delay`` steps and then grows to ``beta`` over ``steps`` steps."""
+    schedule = {"schedule": "linear", "start": 0.0, "end": beta, "steps": steps, "delay": delay}
+    return {"terms": {"distortion": 1.0, "rate": schedule}}

@@ -20,7 +20,7 @@ class FreeBits(Term):
     """sum_j max(rate / D, mean_B KL_j), in nats per text; ``rate`` is the free total of the D latent units."""
 
     def __init__(self, *, rate: float = 8.0) -> None:
-        self.rate = non_negative("free_bits.rate", rate)
+        self.rate = self.target = non_negative("free_bits.rate", rate)
 
     def __call__(self, pass_: Pass) -> Tensor:
         """Return the value, a scalar that is never below ``rate``."""

@@ -21,7 +21,7 @@ class FreeBitsHinge(Term):
     """mean_B sum_j 1[KL_ij > rate / D] KL_ij, in nats per text; ``rate`` is the free total of the D units."""
 
     def __init__(self, *, rate: float = 8.0) -> None:
-        self.rate = non_negative("free_bits_hinge.rate", rate)
+        self.rate = self.target = non_negative("free_bits_hinge.rate", rate)
 
     def __call__(self, pass_: Pass) -> Tensor:
         """Return the value, a scalar."""

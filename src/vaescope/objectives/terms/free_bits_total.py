@@ -19,7 +19,7 @@ class FreeBitsTotal(Term):
     """max(rate, mean_B KL(q(z|x) || p(z))), in nats per text."""
 
     def __init__(self, *, rate: float = 8.0) -> None:
-        self.rate = non_negative("free_bits_total.rate", rate)
+        self.rate = self.target = non_negative("free_bits_total.rate", rate)
 
     def __call__(self, pass_: Pass) -> Tensor:
         """Return the value, a scalar that is never below ``rate``."""

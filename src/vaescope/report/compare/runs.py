@@ -15,12 +15,12 @@ from vaescope.assessment.assess import Assessment
 from vaescope.errors import UserError
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.per_text import PerText
+from vaescope.objectives.describe import describe, family, label, target_rate
 from vaescope.plotting import look
 from vaescope.report import tables
 from vaescope.runs.pareto import dominates
 from vaescope.runs.run_folder import RunFolder
 from vaescope.study.assessed import assessment_name
-from vaescope.study.objectives import describe, family, label, target_rate
 
 LANGUAGE_MODEL = "language_model"
 FAR = 3.0

@@ -1,36 +1,21 @@
-"""What the objective of a run aims at, read from its configuration."""
+"""An objective of a configuration in words: one line, a label for a table, and the family it belongs to."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from vaescope import choices
-
-
-def specification(objective: str | dict[str, Any]) -> dict[str, Any]:
-    """Return the terms and constraints that an objective of a configuration stands for.
-
-    >>> specification("vae")["terms"]
-    {'distortion': 1.0, 'rate': 1.0}
-    """
-    options = {"preset": objective} if isinstance(objective, str) else dict(objective)
-    if "preset" not in options:
-        return options
-    return choices.build("objectives", options.pop("preset"), **options).spec()
+from vaescope.objectives.objective import build_objective
+from vaescope.objectives.specification import preset_of, specification
 
 
 def target_rate(objective: str | dict[str, Any]) -> float | None:
-    """Return the rate in nats per text that an objective aims at, or None.
+    """Return the rate in nats per text that an objective aims at, or None; see ``Objective.target_rate``.
 
     >>> target_rate({"preset": "mdr", "rate": 4}), target_rate({"preset": "free_bits", "rate": 4}), target_rate("vae")
     (4.0, 4.0, None)
     """
-    spec = specification(objective)
-    for constraint in spec.get("constraints") or []:
-        if constraint.get("term") == "rate":
-            return float(constraint["bound"])
-    free = [term for name, term in spec.get("terms", {}).items() if name.startswith("free_bits")]
-    return next((float(term["rate"]) for term in free if isinstance(term, dict) and "rate" in term), None)
+    return build_objective(objective).target_rate
 
 
 def describe(objective: str | dict[str, Any]) -> str:
@@ -39,7 +24,7 @@ def describe(objective: str | dict[str, Any]) -> str:
     >>> describe({"terms": {"distortion": 1}, "constraints": [{"term": "rate", "relation": ">=", "bound": 4}]})
     'distortion; rate >= 4'
     """
-    preset = objective if isinstance(objective, str) else objective.get("preset")
+    preset = preset_of(objective)
     if preset is not None:
         return choices.summary("objectives", preset)
     spec = specification(objective)
