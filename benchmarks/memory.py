@@ -18,10 +18,10 @@ from pathlib import Path
 
 import torch
 from common import LATENT, TOKENS, header, row, texts_of, tokenizer_of
-from torch.distributions import Independent, Normal
 
 from vaescope.corpora.batch import Batch
 from vaescope.corpora.tokenized import tokenize
+from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.priors.standard import Standard
 from vaescope.sweep.sweep import sweep
 from vaescope.training.memory import keep_freed_memory
@@ -61,9 +61,9 @@ class Free:
     def __init__(self) -> None:
         self.prior = Standard(LATENT)
 
-    def encode(self, batch: Batch) -> Independent:
+    def encode(self, batch: Batch) -> DiagonalGaussian:
         mean = torch.zeros(len(batch), LATENT)
-        return Independent(Normal(mean, torch.ones_like(mean)), 1)
+        return DiagonalGaussian(mean, torch.ones_like(mean))
 
     def log_likelihood(self, batch: Batch, z: torch.Tensor) -> torch.Tensor:
         return -z.square().sum(-1)

@@ -3,11 +3,11 @@
 import weakref
 
 import torch
-from torch.distributions import Independent, Normal
 
 from vaescope.corpora.known.topic_pcfg import TopicPcfg
 from vaescope.corpora.tokenized import tokenize
 from vaescope.corpora.tokenizer import train_bpe
+from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.priors.standard import Standard
 from vaescope.sweep.sweep import sweep
 
@@ -21,7 +21,7 @@ class Watched:
 
     def encode(self, batch):
         mean = torch.zeros(len(batch), self.size)
-        return Independent(Normal(mean, torch.ones_like(mean)), 1)
+        return DiagonalGaussian(mean, torch.ones_like(mean))
 
     def log_likelihood(self, batch, z):
         self.seen = [ref for ref in self.seen if ref() is not None] + [weakref.ref(z.untyped_storage())]

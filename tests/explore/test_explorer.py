@@ -46,14 +46,14 @@ def test_start_names_two_texts_and_orders_the_units(explorer):
 
 def test_numbers_of_a_text(explorer, pair, answer):
     for row, (text, told) in enumerate(zip(pair, answer["texts"], strict=True)):
-        q = explorer.vae.encode([text]).base_dist
-        assert told["mean"] == pytest.approx(q.loc[0].tolist(), abs=1e-5)
-        assert told["std"] == pytest.approx(q.scale[0].tolist(), abs=1e-5)
-        rates_D = kl_to_standard(q.loc[0], q.scale[0])
+        q = explorer.vae.encode([text])
+        assert told["mean"] == pytest.approx(q.mean[0].tolist(), abs=1e-5)
+        assert told["std"] == pytest.approx(q.stddev[0].tolist(), abs=1e-5)
+        rates_D = kl_to_standard(q.mean[0], q.stddev[0])
         assert told["unit_rates"] == pytest.approx(rates_D.tolist(), abs=1e-4)
         assert told["rate"] == pytest.approx(rates_D.sum().item(), abs=1e-4)
         batch = tokenize([text], explorer.vae.tokenizer, max_length=24).batch([0])
-        z_S1D = q.loc + q.scale * noise(0, torch.tensor([row]), module.SAMPLES, 4)
+        z_S1D = q.mean + q.stddev * noise(0, torch.tensor([row]), module.SAMPLES, 4)
         with torch.inference_mode():
             distortion_S = -explorer.vae.model.log_likelihood(batch, z_S1D)[:, 0]
         assert told["distortion"] == pytest.approx(distortion_S.mean().item(), rel=1e-4)
@@ -182,7 +182,7 @@ def test_prior_without_closed_form_has_samples_instead_of_circles():
     assert told["unit_rates"] is None
     q = vae.encode(texts[:1])
     with torch.inference_mode():
-        z_SND = q.base_dist.loc + q.base_dist.scale * torch.randn(20_000, 1, 3)
+        z_SND = q.mean + q.stddev * torch.randn(20_000, 1, 3)
         exact = (q.log_prob(z_SND) - model.prior.log_prob(z_SND)).mean().item()
     assert told["rate"] == pytest.approx(exact, abs=0.2)
 

@@ -39,9 +39,9 @@ def test_encoding_is_the_models_own_whatever_is_encoded_with_it(vae):
     together = vae.encode(TEXTS)
     assert (together.batch_shape, together.event_shape) == ((4,), (3,))
     for row, text in enumerate(TEXTS):
-        alone = vae.encode([text]).base_dist
-        torch.testing.assert_close(together.base_dist.loc[row], alone.loc[0], atol=1e-5, rtol=0)
-        torch.testing.assert_close(together.base_dist.scale[row], alone.scale[0], atol=1e-5, rtol=0)
+        alone = vae.encode([text])
+        torch.testing.assert_close(together.mean[row], alone.mean[0], atol=1e-5, rtol=0)
+        torch.testing.assert_close(together.stddev[row], alone.stddev[0], atol=1e-5, rtol=0)
     assert (together.mean[0] - together.mean[1]).abs().max() > 0.1
 
 
@@ -109,9 +109,9 @@ def test_neighbours_are_those_of_least_wasserstein_distance(vae):
     assert found[0].distance == pytest.approx(0, abs=1e-4)
     assert [n.distance for n in found] == sorted(n.distance for n in found)
     assert sorted(n.index for n in found) == [0, 1, 2, 3]
-    q = vae.encode(TEXTS).base_dist
+    q = vae.encode(TEXTS)
     for n in found[1:]:
-        squared = (q.loc[1] - q.loc[n.index]).square().sum() + (q.scale[1] - q.scale[n.index]).square().sum()
+        squared = (q.mean[1] - q.mean[n.index]).square().sum() + (q.stddev[1] - q.stddev[n.index]).square().sum()
         assert n.distance**2 == pytest.approx(squared.item(), rel=1e-4)
 
 

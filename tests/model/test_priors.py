@@ -6,15 +6,13 @@ from importlib.util import find_spec
 import pytest
 import torch
 from scipy.stats import chisquare
-from torch.distributions import Distribution, Independent, MixtureSameFamily, Normal
-from torch.distributions.categorical import Categorical
+from torch.distributions import Distribution, Normal
 
 from vaescope import choices
 from vaescope.errors import UserError
+from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model import Pass, TransformerVAE
-from vaescope.model import gaussian_mixture as mixtures
 from vaescope.model.build import tiny_model
-from vaescope.model.encoder import diagonal_gaussian, draw
 
 NAMES = choices.names("priors")
 every = pytest.mark.parametrize("name", NAMES)
@@ -151,7 +149,7 @@ def test_training_stays_finite_and_gains(name):
     losses = []
     for _ in range(40):
         q = model.encode(batch)
-        z, log_q_z_x = draw(q, torch.randn(4, 2, 4))
+        z, log_q_z_x = q.draw(torch.randn(4, 2, 4))
         says = Pass(
             posterior=q,
             prior=model.prior,
@@ -186,28 +184,6 @@ def test_a_free_density_learns_two_modes_that_the_standard_cannot(name):
     assert loss.item() < 1.5
 
 
-def test_a_gaussian_mixture_is_that_of_torch():
-    torch.manual_seed(0)
-    weight, mean, std = torch.randn(5).log_softmax(0), torch.randn(5, 3), torch.rand(5, 3) + 0.1
-    theirs = MixtureSameFamily(Categorical(logits=weight), Independent(Normal(mean, std), 1))
-    z = torch.randn(4, 6, 3)
-    torch.testing.assert_close(mixtures.log_density(z, weight, mean, std), theirs.log_prob(z))
-
-
-def test_a_gaussian_mixture_in_parts_is_the_same(monkeypatch):
-    weight, mean, std = torch.randn(5).log_softmax(0), torch.randn(5, 3), torch.rand(5, 3) + 0.1
-    z = torch.randn(11, 3)
-    whole = mixtures.log_density(z, weight, mean, std)
-    monkeypatch.setattr(mixtures, "TERMS_AT_ONCE", 40)
-    torch.testing.assert_close(whole, mixtures.log_density(z, weight, mean, std))
-
-
-def test_narrow_components_far_away_lose_no_digits():
-    mean, std = torch.tensor([[1e3, -1e3]]), torch.full((1, 2), 1e-3)
-    got = mixtures.log_density(mean, torch.zeros(1), mean, std)
-    assert got.item() == pytest.approx(Normal(0.0, 1e-3).log_prob(torch.tensor(0.0)).item() * 2, rel=1e-5)
-
-
 def test_vamp_is_the_mixture_of_the_posteriors_of_its_pseudo_inputs():
     model, _ = model_of("vamp")
     prior, z = model.prior, torch.randn(6, 2)
@@ -220,10 +196,10 @@ def test_vamp_with_a_real_text_as_pseudo_input_is_the_posterior_of_the_text():
     model, batch = model_of("vamp")
     table = model.encoder.get_input_embeddings()
     with torch.no_grad():
-        of_text = model.encode(batch).base_dist
-        of_embeddings = model.encode_embeddings(table(batch.input_ids[:1])).base_dist
-    torch.testing.assert_close(of_embeddings.loc, of_text.loc[:1], atol=1e-5, rtol=0)
-    torch.testing.assert_close(of_embeddings.scale, of_text.scale[:1], atol=1e-5, rtol=0)
+        of_text = model.encode(batch)
+        of_embeddings = model.encode_embeddings(table(batch.input_ids[:1]))
+    torch.testing.assert_close(of_embeddings.mean, of_text.mean[:1], atol=1e-5, rtol=0)
+    torch.testing.assert_close(of_embeddings.stddev, of_text.stddev[:1], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("tie", [True, False])
@@ -255,11 +231,21 @@ def test_priors_start_near_the_standard_one():
             assert abs(tiny_model(prior=name)[0].prior.log_prob(z).mean() - standard) < 0.5
 
 
-def test_only_the_standard_prior_has_a_closed_form():
-    q = diagonal_gaussian(torch.zeros(2, 4), torch.ones(2, 4))
-    for name in ("mixture", "vamp"):
-        assert tiny_model(prior=name)[0].prior.rate(q) is None
-    assert tiny_model()[0].prior.rate(q).shape == (2, 4)
+def test_diagonal_gaussians_alone_have_a_closed_form_and_one_of_them_is_standard():
+    q = DiagonalGaussian(torch.zeros(2, 4), torch.ones(2, 4))
+    priors = {name: tiny_model(prior=name)[0].prior for name in ("standard", "gaussian", "mixture", "vamp")}
+    assert [name for name, prior in priors.items() if prior.rate(q) is not None] == ["standard", "gaussian"]
+    assert [name for name, prior in priors.items() if prior.is_standard] == ["standard"]
+
+
+def test_the_rate_of_a_learned_gaussian_is_the_mean_over_samples():
+    prior = model_of("gaussian")[0].prior
+    q = DiagonalGaussian(torch.tensor([[0.5, -1.0]]), torch.tensor([[0.3, 0.7]]))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        z, log_q = q.draw(torch.randn(20_000, 1, 2))
+        gap = log_q - prior.log_prob(z)
+        assert abs(gap.mean() - prior.rate(q).sum()) < 5 * gap.std() / len(gap) ** 0.5
 
 
 def test_the_flow_leaves_the_checks_of_torch_on():

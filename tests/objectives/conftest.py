@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vaescope.model.encoder import diagonal_gaussian, draw
+from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.passes import Pass
 from vaescope.model.priors.standard import Standard
 
@@ -10,8 +10,8 @@ def build_pass(mean_BD, std_BD, samples=2, seed=0):
     """A pass whose decoder is log p(x|z) = -|z - 1|^2 summed over units, in the type of ``mean_BD``."""
     generator = torch.Generator().manual_seed(seed)
     noise_SBD = torch.randn((samples, *mean_BD.shape), generator=generator, dtype=mean_BD.dtype)
-    posterior = diagonal_gaussian(mean_BD, std_BD)
-    z, log_q_z_x = draw(posterior, noise_SBD)
+    posterior = DiagonalGaussian(mean_BD, std_BD)
+    z, log_q_z_x = posterior.draw(noise_SBD)
     prior = Standard(mean_BD.shape[1])
     return Pass(
         posterior=posterior,

@@ -12,6 +12,7 @@ from torch import nn
 from torch.distributions import Independent, Normal
 
 from vaescope.config import parse_config
+from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.priors.standard import Standard
 from vaescope.runs.run_folder import RunFolder
@@ -36,9 +37,9 @@ class Linear(nn.Module):
         self.log_noise = nn.Parameter(torch.zeros(()))
         self.prior = Standard(LATENT)
 
-    def encode(self, batch) -> Independent:
+    def encode(self, batch) -> DiagonalGaussian:
         mean = self.encoder(self.x_Nn[batch.index])
-        return Independent(Normal(mean, self.log_std.exp().expand_as(mean)), 1)
+        return DiagonalGaussian(mean, self.log_std.exp().expand_as(mean))
 
     def log_likelihood(self, batch, z):
         likelihood = Normal(self.decoder(z), (0.5 * self.log_noise).exp())

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from vaescope.errors import UserError
-from vaescope.model import pass_module as step
-from vaescope.model.encoder import draw
+from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.objectives.terms.distortion import Distortion
 from vaescope.runs.run_folder import RunFolder
 from vaescope.training.loop import train
@@ -48,7 +47,8 @@ def test_every_log_line_says_what_is_needed(tmp_path, make_config):
 
 def test_accumulation_does_not_change_the_gradient(tmp_path, make_config, monkeypatch):
     # without dropout and noise the sum over micro-batches is that of one batch
-    monkeypatch.setattr(step, "draw", lambda posterior, noise: draw(posterior, 0 * noise))
+    draw = DiagonalGaussian.draw
+    monkeypatch.setattr(DiagonalGaussian, "draw", lambda self, noise: draw(self, 0 * noise))
     config = [make_config(tmp_path / str(a), accumulate=a) for a in (1, 4)]
     for each in config:
         each.model.encoder |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}

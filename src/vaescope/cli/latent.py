@@ -29,9 +29,9 @@ def encode(
     from vaescope.report.tables import number
 
     vae = _load(run)
-    normal, rates = vae.encode(texts).base_dist, vae.unit_rates(texts)
+    q, rates = vae.encode(texts), vae.unit_rates(texts)
     for row, text in enumerate(texts):
-        mean_D, std_D = normal.loc[row], normal.scale[row]
+        mean_D, std_D = q.mean[row], q.stddev[row]
         order = (mean_D.abs() if rates is None else rates[row]).argsort(descending=True)[:UNITS_SHOWN].tolist()
         carried = ["–" if rates is None else number(rates[row, d].item()) for d in order]
         cells = [
@@ -40,7 +40,7 @@ def encode(
         ]
         _show(("unit", "mean", "std", "rate (nats)"), cells, title=text, numbers=4)
     if out is not None:
-        save_file({"posterior_mean": normal.loc, "posterior_std": normal.scale}, out)
+        save_file({"posterior_mean": q.mean, "posterior_std": q.stddev}, out)
         typer.echo(f"written: {out}")
 
 

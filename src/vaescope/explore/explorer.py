@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent, kl_divergence
+from torch.distributions import kl_divergence
 
 from vaescope.assessment.assess import assess
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError, unknown
+from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.explore.latent_map import LatentMap, rates, samples_of
-from vaescope.model.encoder import diagonal_gaussian
 from vaescope.model.latent_space import TOKENS_AT_ONCE, LatentSpace
 from vaescope.model.paths import PATHS
 from vaescope.study.evidence import known_causes, read_labels
@@ -126,7 +126,7 @@ class Explorer:
         start_D, end_D = posterior.mean
         t_N = torch.linspace(0, 1, steps)
         points = self._read(PATHS[path](start_D, end_D, t_N))
-        from_a, from_b = (_one(posterior, row) for row in (0, 1))
+        from_a, from_b = posterior[0], posterior[1]
         return {
             "texts": self._inspected(texts, posterior),
             "path": [{"t": t, **point} for t, point in zip(t_N.tolist(), points, strict=True)],
@@ -156,9 +156,9 @@ class Explorer:
         names = ("z", "text", "log_p_x_z", "log_p_z", "finished")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def _inspected(self, texts: list[str], posterior: Independent) -> list[dict[str, Any]]:
+    def _inspected(self, texts: list[str], posterior: DiagonalGaussian) -> list[dict[str, Any]]:
         """Posterior, rate, distortion, reconstructions of each text; ``read`` is what the length limit left of it."""
-        mean_ND, std_ND = posterior.base_dist.loc, posterior.base_dist.scale
+        mean_ND, std_ND = posterior.mean, posterior.stddev
         tokenized = tokenize(texts, self.vae.tokenizer, max_length=self.vae.model.config.text_length)
         z_SND = samples_of(posterior, SAMPLES)
         distortion_SN = -score(self.vae.model, tokenized, z_SND, group_tokens=TOKENS_AT_ONCE)
@@ -181,11 +181,6 @@ class Explorer:
             }
             for row, (text, greedy) in enumerate(zip(texts, self._read(mean_ND), strict=True))
         ]
-
-
-def _one(posterior: Independent, row: int) -> Independent:
-    normal = posterior.base_dist
-    return diagonal_gaussian(normal.loc[row], normal.scale[row])
 
 
 def _checked(text: str, which: str) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent
 
 from vaescope.corpora.tokenized import tokenize
 from vaescope.errors import unknown
+from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.latent_space import LatentSpace
 from vaescope.sweep.scoring import noise
 from vaescope.sweep.sweep import sample_prior
@@ -43,7 +43,7 @@ class LatentMap:
     """
 
     texts: list[str]
-    posterior: Independent
+    posterior: DiagonalGaussian
     length: list[int]
     rate: list[float]
     activity: list[float]
@@ -60,14 +60,13 @@ class LatentMap:
         posterior = vae.encode(texts)
         rate_N, units_ND = rates(vae, posterior, RATE_SAMPLES)
         tokenized = tokenize(list(texts), vae.tokenizer, max_length=vae.model.config.text_length)
-        standard = vae.model.config.prior_options[0] == "standard"
         return cls(
             texts=tokenized.texts,
             posterior=posterior,
             length=(tokenized.lengths - 1).tolist(),
             rate=rate_N.tolist(),
             activity=(posterior.mean.var(0) if units_ND is None else units_ND.mean(0)).tolist(),
-            prior_points=None if standard else sample_prior(vae.model.prior, PRIOR_POINTS, 0),
+            prior_points=None if vae.model.prior.is_standard else sample_prior(vae.model.prior, PRIOR_POINTS, 0),
             labels=None if labels is None else list(labels),
         )
 
@@ -120,13 +119,13 @@ class LatentMap:
         return names, directions_RD[:2]
 
 
-def samples_of(posterior: Independent, samples: int) -> Tensor:
+def samples_of(posterior: DiagonalGaussian, samples: int) -> Tensor:
     """Return the same samples of q(z|x) each time, ``[S, N, D]``."""
-    mean_ND, std_ND = posterior.base_dist.loc, posterior.base_dist.scale
+    mean_ND, std_ND = posterior.mean, posterior.stddev
     return mean_ND + std_ND * noise(0, torch.arange(len(mean_ND)), samples, mean_ND.shape[1])
 
 
-def rates(vae: LatentSpace, posterior: Independent, samples: int) -> tuple[Tensor, Tensor | None]:
+def rates(vae: LatentSpace, posterior: DiagonalGaussian, samples: int) -> tuple[Tensor, Tensor | None]:
     r"""Return KL(q(z|x) || p(z)) of each text, ``[N]``, and by unit, ``[N, D]``, where there is a closed form.
 
     Elsewhere it is the mean of :math:`\log q(z|x) - \log p(z)` over samples, and the units are None.

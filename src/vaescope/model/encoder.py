@@ -1,14 +1,14 @@
-"""q(z|x): the encoder's states, pooled over the real tokens and mapped to a diagonal Gaussian."""
+"""q(z|x): the states of the encoder, pooled over the real tokens and mapped to a diagonal Gaussian."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent, Normal
 from transformers import PreTrainedModel
 from transformers import initialization as init
 
 from vaescope.corpora.batch import Batch
+from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.backbone import packed_states, packs, position_offset
 from vaescope.model.config import POOLINGS
 from vaescope.model.kernels.packing import Packing
@@ -16,7 +16,7 @@ from vaescope.model.kernels.vocabulary import lookup
 
 
 def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:
-    """Return the encoder's last hidden states of a batch, ``[B, T, h]``; what stands at padding means nothing."""
+    """Return the encoder's last hidden states of a batch, ``[B, T, h]``; those at padding have no meaning."""
     texts, tokens = batch.input_ids.shape
     position_T = torch.arange(tokens, device=batch.input_ids.device)
     if packs(encoder):
@@ -26,7 +26,7 @@ def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:
             embeddings = lookup(encoder.get_input_embeddings(), packing.pack(batch.input_ids))
             return packed_states(encoder, packing, embeddings, position_T)
     offset = position_offset(encoder)
-    # the RoBERTa family would else count positions from the ids, and skip a padding id that stands inside a text
+    # otherwise the RoBERTa family counts positions from the ids, and skips a padding id inside a text
     places = {"position_ids": (position_T + offset).expand(texts, -1)} if offset else {}
     return encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask, **places).last_hidden_state
 
@@ -43,14 +43,14 @@ class PosteriorHead(nn.Module):
         self.pooling = pooling
         self.projection = nn.Linear(POOLINGS[pooling] * hidden_size, 2 * latent_size)
 
-    def forward(self, states_BTH: Tensor, mask_BT: Tensor) -> Independent:
+    def forward(self, states_BTH: Tensor, mask_BT: Tensor) -> DiagonalGaussian:
         """Return q(z|x), batch shape ``[B]``, event shape ``[D]``, in float32."""
         pooled = getattr(self, f"_{self.pooling}")(states_BTH, mask_BT)
         with torch.autocast(pooled.device.type, enabled=False):
-            # log-densities need float32: a bfloat16 mean is off by up to 0.4% of itself
+            # log-densities need float32: a bfloat16 mean has an error of up to 0.4%
             weight, bias = self.projection.weight.float(), self.projection.bias.float()
             mean, log_variance = nn.functional.linear(pooled.float(), weight, bias).chunk(2, -1)
-            return diagonal_gaussian(mean, (0.5 * log_variance).exp())
+            return DiagonalGaussian(mean, (0.5 * log_variance).exp())
 
     def reset_parameters(self) -> None:
         """Start near the prior: small means, unit variances."""
@@ -68,25 +68,3 @@ class PosteriorHead(nn.Module):
     def _mean(self, states: Tensor, mask: Tensor) -> Tensor:
         weights = mask.unsqueeze(-1).to(torch.float32)
         return (states.float() * weights).sum(1) / weights.sum(1)
-
-
-def diagonal_gaussian(mean: Tensor, std: Tensor) -> Independent:
-    """Return N(mean, diag std^2) over the last dimension, unvalidated (a check would wait for the device)."""
-    return Independent(Normal(mean, std, validate_args=False), 1, validate_args=False)
-
-
-def draw(posterior: Independent, noise_SBD: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Return reparameterised samples and their log-density from standard Gaussian noise.
-
-    :math:`z = \mu + \sigma\epsilon` and :math:`\log q(z|x) = \sum_j -\epsilon_j^2/2 - \log\sigma_j - \log(2\pi)/2`,
-    which loses no digits where :math:`\sigma` is far smaller than :math:`\mu`, as dividing by it would.
-
-    >>> q = diagonal_gaussian(torch.full((1, 2), 1e3), torch.full((1, 2), 1e-6))
-    >>> z, log_q = draw(q, torch.zeros(1, 1, 2))
-    >>> log_q
-    tensor([[25.7931]])
-    """
-    mean, std = posterior.base_dist.loc, posterior.base_dist.scale
-    z = mean + std * noise_SBD
-    standard = Normal(torch.zeros_like(mean), torch.ones_like(std), validate_args=False)
-    return z, (standard.log_prob(noise_SBD) - std.log()).sum(-1)

@@ -10,12 +10,11 @@ from typing import cast
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent
 from transformers import PreTrainedTokenizerFast
 
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError, unknown
-from vaescope.model.encoder import diagonal_gaussian
+from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.paths import PATHS
 from vaescope.model.vae import TransformerVAE
 
@@ -59,7 +58,7 @@ class LatentSpace:
     model: TransformerVAE
     tokenizer: PreTrainedTokenizerFast
 
-    def encode(self, texts: Sequence[str]) -> Independent:
+    def encode(self, texts: Sequence[str]) -> DiagonalGaussian:
         """Return q(z|x) of N texts: a diagonal Gaussian, batch shape ``[N]``, event shape ``[D]``.
 
         Texts that are longer than the model's are truncated; a warning says how many.
@@ -72,9 +71,9 @@ class LatentSpace:
         std_ND = torch.empty_like(mean_ND)
         with torch.inference_mode():
             for batch in tokenized.by_length(list(range(len(tokenized))), TOKENS_AT_ONCE):
-                normal = self.model.encode(batch.to(self.model.device)).base_dist
-                mean_ND[batch.index], std_ND[batch.index] = normal.loc.cpu(), normal.scale.cpu()
-        return diagonal_gaussian(mean_ND, std_ND)
+                posterior = self.model.encode(batch.to(self.model.device))
+                mean_ND[batch.index], std_ND[batch.index] = posterior.mean.cpu(), posterior.stddev.cpu()
+        return DiagonalGaussian(mean_ND, std_ND)
 
     def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
         """Return one text for every point: the greedy one, or a sample of p(x|z) at a temperature.
@@ -148,8 +147,8 @@ class LatentSpace:
         """
         if not 1 <= k <= len(texts):
             raise UserError(f"k must be in 1 to {len(texts)} (the number of texts), not {k}")
-        here, there = self.encode([text]).base_dist, self.encode(texts).base_dist
-        distance_N = ((here.loc - there.loc).square() + (here.scale - there.scale).square()).sum(-1).sqrt()
+        here, there = self.encode([text]), self.encode(texts)
+        distance_N = ((here.mean - there.mean).square() + (here.stddev - there.stddev).square()).sum(-1).sqrt()
         nearest = distance_N.sort(stable=True)
         found = zip(nearest.indices[:k].tolist(), nearest.values[:k].tolist(), strict=True)
         return [Neighbour(index, texts[index], distance) for index, distance in found]

@@ -1,4 +1,4 @@
-"""Step: one forward pass from a micro-batch of texts to a Pass."""
+"""PassModule: the forward pass from a micro-batch of texts to a Pass."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from vaescope.corpora.batch import Batch
-from vaescope.model.encoder import draw
+from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.kernels.vocabulary import one_gradient
-from vaescope.model.passes import Pass, joined
+from vaescope.model.passes import Pass
 from vaescope.model.vae import TransformerVAE
 
 
@@ -16,8 +16,8 @@ class PassModule(nn.Module):
     """Encode, sample and score in one ``forward``, so that the hooks of a distributed wrapper see all of it.
 
     The Transformers run under autocast to ``dtype`` where one is given; the log-densities are float32. The encoder
-    has no dropout even in training: with it the rate that a constraint holds (of a blurred posterior) would be
-    several percent below that of the model which is assessed.
+    has no dropout even in training: with dropout, a constraint would hold the rate of a noisier posterior, which is
+    several percent below the rate of the model that is assessed.
     """
 
     def __init__(self, model: TransformerVAE, *, samples: int, dataset_size: int, dtype: torch.dtype | None) -> None:
@@ -28,19 +28,19 @@ class PassModule(nn.Module):
         self.dtype = dtype
 
     def forward(self, groups: list[Batch]) -> Pass:
-        """Return the pass of a micro-batch given as groups of texts of like length, in their order.
+        """Return the pass of a micro-batch, given as groups of texts of similar length, in their order.
 
-        All z are drawn at once and the decoder reads its texts' part of them, so that ``pass_.z`` is what every density
-        is a function of, as gradients with respect to z need it.
+        All z are drawn at once, and the decoder reads the part of each group. So every density is a function of
+        ``pass_.z``, as gradients with respect to z require.
         """
         device = groups[0].input_ids.device.type
-        # one context for all, since what it converts of the weights is kept until it ends
+        # one context for all groups: it caches the weights that it converts until it ends
         autocast = torch.autocast(device, dtype=self.dtype, enabled=self.dtype is not None)
         with autocast, one_gradient(self.model.get_output_embeddings()):
-            posterior = joined([self.model.encode(batch) for batch in groups])
+            posterior = DiagonalGaussian.concatenate([self.model.encode(batch) for batch in groups])
             with torch.autocast(device, enabled=False):
                 noise_SBD = torch.randn((self.samples, *posterior.mean.shape), device=posterior.mean.device)
-                z, log_q_z_x = draw(posterior, noise_SBD)
+                z, log_q_z_x = posterior.draw(noise_SBD)
             parts = zip(groups, z.split([len(batch) for batch in groups], dim=1), strict=True)
             log_p_x_z = [self.model.log_likelihood(batch, part).float() for batch, part in parts]
         return Pass(

@@ -1,4 +1,4 @@
-"""Pass: what one training batch says, the waist between the model and the objectives."""
+"""Pass: the three distributions on one training batch, all that an objective reads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent, Normal
+
+from vaescope.estimators.distributions import DiagonalGaussian
 
 if TYPE_CHECKING:
     from vaescope.model.prior import Prior
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 class Pass:
     """The three distributions of a text VAE, evaluated on a batch: q(z|x), p(x|z), p(z).
 
-    Objectives read only this. All densities are in nats per text, float32 or wider. S is the number of posterior
+    All densities are in nats per text, float32 or wider. S is the number of posterior
     samples per text, B the number of texts, D the latent size.
 
     Attributes:
-        posterior: q(z|x), batch shape ``[B]``, event shape ``[D]`` (``Independent(Normal(mean, std), 1)``).
+        posterior: q(z|x), batch shape ``[B]``, event shape ``[D]``.
         prior: p(z), a module with ``log_prob``, ``sample`` and ``rate``.
         z: samples of q(z|x), reparameterised, ``[S, B, D]``.
         log_p_x_z: log p(x|z) summed over predicted tokens, ``[S, B]``.
@@ -31,7 +32,7 @@ class Pass:
         dataset_size: number of texts N of the training split, which estimators of q(z) need.
     """
 
-    posterior: Independent
+    posterior: DiagonalGaussian
     prior: Prior
     z: Tensor
     log_p_x_z: Tensor
@@ -60,7 +61,7 @@ class Pass:
         if len(passes) == 1:
             return first
         return Pass(
-            posterior=joined([p.posterior for p in passes]),
+            posterior=DiagonalGaussian.concatenate([p.posterior for p in passes]),
             prior=first.prior,
             z=torch.cat([p.z for p in passes], 1),
             log_p_x_z=torch.cat([p.log_p_x_z for p in passes], 1),
@@ -69,12 +70,3 @@ class Pass:
             tokens=torch.cat([p.tokens for p in passes]),
             dataset_size=first.dataset_size,
         )
-
-
-def joined(posteriors: list[Independent]) -> Independent:
-    """Return q(z|x) of all texts from those of parts of them."""
-    if len(posteriors) == 1:
-        return posteriors[0]
-    base = [posterior.base_dist for posterior in posteriors]
-    normal = Normal(torch.cat([b.loc for b in base]), torch.cat([b.scale for b in base]), validate_args=False)
-    return Independent(normal, 1, validate_args=False)

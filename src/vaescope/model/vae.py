@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent
 from transformers import AutoConfig, AutoModel, Cache, GenerationMixin, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.pytorch_utils import Conv1D
@@ -14,12 +13,13 @@ from transformers.pytorch_utils import Conv1D
 from vaescope import choices
 from vaescope.corpora.batch import Batch
 from vaescope.errors import UserError
+from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model import backbone
 from vaescope.model.adapt import add_lora
 from vaescope.model.attention import LATENT_ATTENTION
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.decoder import conditioned_states, log_likelihood
-from vaescope.model.encoder import PosteriorHead, diagonal_gaussian, token_states
+from vaescope.model.encoder import PosteriorHead, token_states
 from vaescope.model.injection import Conditioning, Injection
 from vaescope.model.kernels.dropout import replace_dropout
 from vaescope.model.prior import Prior
@@ -85,17 +85,16 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         """Whether padding costs both networks next to nothing, so that texts need not be grouped by length."""
         return all(backbone.packs(side) for side in (self.encoder, self.decoder) if side is not None)
 
-    def encode(self, batch: Batch) -> Independent:
+    def encode(self, batch: Batch) -> DiagonalGaussian:
         """Return q(z|x) of a batch: a diagonal Gaussian, batch shape ``[B]``, event shape ``[D]``.
 
         A language model (injection ``none``) has no encoder: its posterior is its prior N(0, I).
         """
         if self.config.is_language_model:
-            zeros = torch.zeros(len(batch), self.config.latent_size, device=self.device)
-            return diagonal_gaussian(zeros, torch.ones_like(zeros))
+            return DiagonalGaussian.standard(self.config.latent_size, self.device).expand([len(batch)])
         return self.posterior_head(token_states(self.encoder, batch), batch.attention_mask)
 
-    def encode_embeddings(self, embeddings_KTH: Tensor) -> Independent:
+    def encode_embeddings(self, embeddings_KTH: Tensor) -> DiagonalGaussian:
         """Return q(z|x) of K inputs given by their token embeddings, without padding: batch shape ``[K]``."""
         mask_KT = torch.ones(embeddings_KTH.shape[:2], dtype=torch.long, device=embeddings_KTH.device)
         states = self.encoder(inputs_embeds=embeddings_KTH, attention_mask=mask_KT).last_hidden_state

@@ -29,14 +29,13 @@ class AggregateTerm(Term):
 
     def log_q_z(self, pass_: Pass) -> Tensor:
         """Return log q(z), ``[S, B]``."""
-        base = pass_.posterior.base_dist
-        log_w_BB = self._log_weights(pass_)
-        return log_aggregate(pass_.z, base.loc, base.scale, log_w_BB=log_w_BB, own_SB=pass_.log_q_z_x)
+        q, log_w_BB = pass_.posterior, self._log_weights(pass_)
+        return log_aggregate(pass_.z, q.mean, q.stddev, log_w_BB=log_w_BB, own_SB=pass_.log_q_z_x)
 
     def log_q_units(self, pass_: Pass) -> Tensor:
         """Return log q(z_d) of every latent unit, ``[S, B, D]``."""
-        base = pass_.posterior.base_dist
-        return log_marginal_aggregate(pass_.z, base.loc, base.scale, log_w_BB=self._log_weights(pass_))
+        q = pass_.posterior
+        return log_marginal_aggregate(pass_.z, q.mean, q.stddev, log_w_BB=self._log_weights(pass_))
 
     def reach(self, dataset_size: int, batch_size: int) -> tuple[float, float]:
         """Return 0 as the smallest value where the estimate has no offset."""

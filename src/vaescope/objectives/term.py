@@ -49,7 +49,9 @@ def dimension_rate(pass_: Pass) -> Tensor:
     """
     rate_BD = pass_.prior.rate(pass_.posterior)
     if rate_BD is None:
-        raise UserError("free bits per latent unit need the prior 'standard'; use the term 'free_bits_total' or mdr")
+        raise UserError(
+            "free bits per latent unit need the prior 'standard' or 'gaussian'; use 'free_bits_total' or mdr"
+        )
     return rate_BD
 
 
@@ -57,9 +59,9 @@ def require_standard_prior(name: str, pass_: Pass) -> None:
     """Refuse a prior other than N(0, I) for a term that is a formula of it.
 
     Raises:
-        UserError: the prior has no closed-form rate, so it is not N(0, I).
+        UserError: p(z) is not N(0, I), even if its rate has a closed form.
     """
-    if pass_.prior.rate(pass_.posterior) is None:
+    if not pass_.prior.is_standard:
         raise UserError(f"the term '{name}' needs the prior 'standard'; use 'marginal_kl' or 'mmd' with a learned one")
 
 

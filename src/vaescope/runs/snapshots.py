@@ -51,9 +51,9 @@ class Snapshot:
 def take_snapshot(model: TransformerVAE, batches: Sequence[Batch], *, step: int, seed: int) -> Snapshot:
     """Return what the encoder says of the texts of the batches, in their order, without autocast."""
     posteriors = [model.encode(batch.to(model.device)) for batch in batches]
-    mean_ND = torch.cat([posterior.base_dist.loc for posterior in posteriors])
-    std_ND = torch.cat([posterior.base_dist.scale for posterior in posteriors])
-    if model.config.prior_options[0] == "standard":
+    mean_ND = torch.cat([posterior.mean for posterior in posteriors])
+    std_ND = torch.cat([posterior.stddev for posterior in posteriors])
+    if model.prior.is_standard:
         return Snapshot(step, mean_ND, std_ND)
     seed_everything(seed)
     return Snapshot(step, mean_ND, std_ND, model.prior.sample(len(mean_ND)))

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Independent
+from torch.distributions import Distribution
 
 from vaescope.corpora.batch import Batch
 
@@ -17,7 +17,7 @@ Progress = Callable[[int, int], None]
 
 
 class Prior(Protocol):
-    """p(z)."""
+    """p(z). A prior with the attribute ``is_standard = True`` is N(0, I), and its rate has the closed form."""
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Return log p(z), ``[..., D] -> [...]``."""
@@ -31,8 +31,8 @@ class Model(Protocol):
 
     prior: Any
 
-    def encode(self, batch: Batch) -> Independent:
-        """Return q(z|x), a diagonal Gaussian."""
+    def encode(self, batch: Batch) -> Distribution:
+        """Return q(z|x), a ``DiagonalGaussian`` or torch's ``Independent(Normal(mean, std), 1)``."""
 
     def log_likelihood(self, batch: Batch, z: Tensor) -> Tensor:
         """Return log p(x|z) in nats per text, ``[S, B]``."""

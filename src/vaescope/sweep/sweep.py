@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from vaescope.corpora.batch import Batch
-from vaescope.estimators.gaussian import log_density, standard_log_density
+from vaescope.estimators.distributions import DiagonalGaussian
+from vaescope.estimators.gaussian import log_density
 from vaescope.evidence.draws import Draws
 from vaescope.sweep.scoring import Model, Prior, Progress, Texts, autocast, device_of, evaluating, noise, score
 
@@ -53,7 +54,8 @@ def sweep(
             done += len(batch)
             if progress is not None:
                 progress(done, count)
-        prior_z = _prior_samples(model.prior, parts, seed)
+        standard = getattr(model.prior, "is_standard", False)
+        prior_z = None if standard else sample_prior(model.prior, PRIOR_SAMPLES, seed)
     order_N = torch.cat([batch.index for batch in batches]).argsort()
     tensors: dict[str, Any] = {
         name: torch.cat([part[name] for part in parts], dim).index_select(dim, order_N)
@@ -86,8 +88,8 @@ def _sweep_batch(
 ) -> dict[str, Tensor]:
     device = device_of(model)
     on_device = batch.to(device)
-    normal = model.encode(on_device).base_dist
-    mean_BD, std_BD = normal.loc.float(), normal.scale.float()
+    posterior = DiagonalGaussian.of(model.encode(on_device))
+    mean_BD, std_BD = posterior.mean.float(), posterior.stddev.float()
     noise_SBD = noise(seed, batch.index, samples, mean_BD.shape[1])
     at_once = max(1, group_tokens // batch.input_ids.numel())
     densities: dict[str, list[Tensor]] = {"log_p_x_z": [], "log_p_z": [], "log_q_z_x": []}
@@ -106,18 +108,6 @@ def _sweep_batch(
         "tokens": batch.tokens,
         **{name: torch.cat(values).float().cpu() for name, values in densities.items()},
     }
-
-
-def _prior_samples(prior: Prior, parts: list[dict[str, Tensor]], seed: int) -> Tensor | None:
-    """Samples of p(z), or None where its density is that of N(0, I) at all the z that were kept."""
-    for part in parts:
-        kept_ZBD = part["z"]
-        expected_ZB = standard_log_density(kept_ZBD.double()).sum(-1)
-        if (
-            expected_ZB - part["log_p_z"][: len(kept_ZBD)].double()
-        ).abs().max() > 1e-3 + 1e-5 * expected_ZB.abs().max():
-            return sample_prior(prior, PRIOR_SAMPLES, seed)
-    return None
 
 
 def _controls(

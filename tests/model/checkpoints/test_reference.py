@@ -137,8 +137,8 @@ def check(model, ids, z, mean, log_variance, log_p):
     with torch.no_grad():
         q = model.encode(batch)
         torch.testing.assert_close(model.log_likelihood(batch, z), log_p, atol=1e-4, rtol=0)
-    torch.testing.assert_close(q.base_dist.loc, mean, atol=1e-4, rtol=0)
-    torch.testing.assert_close(2 * q.base_dist.scale.log(), log_variance, atol=1e-4, rtol=0)
+    torch.testing.assert_close(q.mean, mean, atol=1e-4, rtol=0)
+    torch.testing.assert_close(2 * q.stddev.log(), log_variance, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("tied", [True, False])

@@ -11,12 +11,12 @@ from vaescope.model.kernels.packing import Packing
 
 
 def outputs(model, batch, z):
-    q = model.encode(batch).base_dist
+    q = model.encode(batch)
     log_p = model.log_likelihood(batch, z)
     parameters = [p for p in model.parameters() if p.requires_grad]
-    total = log_p.sum() + q.loc.sum() + q.scale.log().sum()
+    total = log_p.sum() + q.mean.sum() + q.stddev.log().sum()
     gradients = torch.autograd.grad(total, parameters, allow_unused=True)
-    return [q.loc, q.scale, log_p], [g for g in gradients if g is not None]
+    return [q.mean, q.stddev, log_p], [g for g in gradients if g is not None]
 
 
 @pytest.mark.parametrize("family", DECODERS)

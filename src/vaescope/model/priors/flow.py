@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
+from typing_extensions import override
 
 from vaescope.errors import UserError
-from vaescope.estimators.gaussian import standard_log_density
+from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.prior import Prior
 
 POINTS_AT_ONCE = 4096
@@ -31,21 +35,35 @@ class Flow(Prior):
                 raise UserError(f"prior 'flow': {name} must be at least {least}, not {value}")
         self.transform = _spline(latent_size, transforms=transforms, bins=bins, hidden_features=(width, width))
 
+    @override
+    def forward(self) -> FlowDistribution:
+        return FlowDistribution(self.transform(), self.latent_size, self.device)
+
+
+class FlowDistribution(Distribution):
+    """The distribution of z whose image f(z) under an invertible map is N(0, I), in float32."""
+
+    arg_constraints: dict[str, constraints.Constraint] = {}
+    has_rsample = True
+
+    def __init__(self, transform: Any, size: int, device: torch.device) -> None:
+        super().__init__(event_shape=torch.Size([size]), validate_args=False)
+        self.transform = transform
+        self.base = DiagonalGaussian.standard(size, device)
+
+    @override
     def log_prob(self, z: Tensor) -> Tensor:
-        """Return log p(z), ``[..., D] -> [...]``, float32."""
-        points_ND = z.float().reshape(-1, self.latent_size)
-        with torch.autocast(z.device.type, enabled=False):
-            log_p_N = torch.cat([self._log_prob(part) for part in points_ND.split(POINTS_AT_ONCE)])
+        points_ND = z.float().reshape(-1, z.shape[-1])
+        log_p_N = torch.cat([self._log_prob(part_ND) for part_ND in points_ND.split(POINTS_AT_ONCE)])
         return log_p_N.view(z.shape[:-1])
 
-    def sample(self, n: int) -> Tensor:
-        """Return n samples, ``[n, D]``."""
-        noise_nD = torch.randn(n, self.latent_size, device=next(self.parameters()).device)
-        return self.transform().inv(noise_nD)
+    @override
+    def rsample(self, sample_shape: torch.Size | Sequence[int] = ()) -> Tensor:
+        return self.transform.inv(self.base.rsample(torch.Size(sample_shape)))
 
     def _log_prob(self, points_ND: Tensor) -> Tensor:
-        noise_ND, log_det_N = self.transform().call_and_ladj(points_ND)
-        return standard_log_density(noise_ND).sum(-1) + log_det_N
+        noise_ND, log_det_N = self.transform.call_and_ladj(points_ND)
+        return self.base.log_prob(noise_ND) + log_det_N
 
 
 def _spline(size: int, **options: int | tuple[int, int]) -> nn.Module:

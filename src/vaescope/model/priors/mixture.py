@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from transformers import initialization as init
+from typing_extensions import override
 
 from vaescope.errors import UserError
-from vaescope.model import gaussian_mixture
+from vaescope.estimators.distributions import DiagonalGaussian, GaussianMixture
 from vaescope.model.prior import Prior
 
 
@@ -33,19 +34,14 @@ class Mixture(Prior):
         self.mean = nn.Parameter(torch.zeros(components, latent_size))
         self.log_std = nn.Parameter(torch.zeros(components, latent_size))
 
-    def log_prob(self, z: Tensor) -> Tensor:
-        """Return log p(z), ``[..., D] -> [...]``."""
-        return gaussian_mixture.log_density(z if z.dtype == torch.float64 else z.float(), *self._parts())
+    @override
+    def forward(self) -> GaussianMixture:
+        components = DiagonalGaussian(self.mean.float(), self.log_std.float().exp())
+        return GaussianMixture(self.logit.float().log_softmax(0), components)
 
-    def sample(self, n: int) -> Tensor:
-        """Return n samples, ``[n, D]``."""
-        return gaussian_mixture.sample(n, *self._parts())
-
+    @override
     def reset_parameters(self) -> None:
-        """Share the unit variance equally between the means and the components."""
+        # the unit variance is shared equally between the means and the components
         init.zeros_(self.logit)
         init.normal_(self.mean, std=math.sqrt(0.5))
         init.constant_(self.log_std, 0.5 * math.log(0.5))
-
-    def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self.logit.float().log_softmax(0), self.mean.float(), self.log_std.float().exp()

@@ -1,4 +1,4 @@
-"""Vamp: the mean of the posteriors of learned pseudo-inputs, which are read by the encoder itself."""
+"""Vamp: the mean of the posteriors of learned pseudo-inputs, which the encoder itself reads."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent
 from transformers import initialization as init
+from typing_extensions import override
 
 from vaescope.errors import UserError
-from vaescope.model import gaussian_mixture
+from vaescope.estimators.distributions import DiagonalGaussian, GaussianMixture
 from vaescope.model.prior import Prior
 
 if TYPE_CHECKING:
     from vaescope.model.vae import TransformerVAE
 
-Encode = Callable[[Tensor], Independent]
+Encode = Callable[[Tensor], DiagonalGaussian]
 
 
 class Vamp(Prior):
-    r"""VampPrior: :math:`p(z) = \frac1K \sum_k q(z|u_k)` with the encoder's own q and learned pseudo-inputs u.
+    r"""VampPrior: :math:`p(z) = \frac1K \sum_k q(z|u_k)` with q of the encoder and learned pseudo-inputs u.
 
     A text cannot be learned by gradients, so a pseudo-input is ``length`` vectors in the place of token embeddings;
     positions, layers and pooling are those of every text. ``components`` is K. The pseudo-posteriors are computed at
@@ -47,8 +47,8 @@ class Vamp(Prior):
         self.length = length
         self._encode: Encode | None = None
 
+    @override
     def bind(self, model: TransformerVAE) -> None:
-        """Take the encoder as a function, and make pseudo-inputs of the size of its token embeddings."""
         if self.length > model.config.text_length:
             raise UserError(
                 f"prior 'vamp': pseudo-inputs of length {self.length} are longer than any text "
@@ -59,21 +59,13 @@ class Vamp(Prior):
         self.scale = getattr(model.encoder.config, "initializer_range", 0.02)
         self.pseudo_inputs = nn.Parameter(torch.zeros(self.components, self.length, size))
 
-    def log_prob(self, z: Tensor) -> Tensor:
-        """Return log p(z), ``[..., D] -> [...]``."""
-        return gaussian_mixture.log_density(z if z.dtype == torch.float64 else z.float(), *self._parts())
-
-    def sample(self, n: int) -> Tensor:
-        """Return n samples, ``[n, D]``."""
-        return gaussian_mixture.sample(n, *self._parts())
-
-    def reset_parameters(self) -> None:
-        """Start with vectors of the scale of new token embeddings."""
-        init.normal_(self.pseudo_inputs, std=self.scale)
-
-    def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
+    @override
+    def forward(self) -> GaussianMixture:
         if self._encode is None:
             raise ValueError("prior 'vamp' reads its pseudo-inputs with the encoder of a model: bind it to one first")
-        base = self._encode(self.pseudo_inputs).base_dist
-        log_weight_K = torch.full((self.components,), -math.log(self.components), device=base.loc.device)
-        return log_weight_K, base.loc, base.scale
+        log_weight_K = torch.full((self.components,), -math.log(self.components), device=self.pseudo_inputs.device)
+        return GaussianMixture(log_weight_K, self._encode(self.pseudo_inputs))
+
+    @override
+    def reset_parameters(self) -> None:
+        init.normal_(self.pseudo_inputs, std=self.scale)

@@ -17,7 +17,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from vaescope.estimators.gaussian import log_density
+from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.passes import Pass
 from vaescope.objectives.terms.importance_weighted import ImportanceWeighted
 
@@ -42,8 +42,8 @@ def _surrogate(pass_: Pass) -> Tensor:
     sum_s v_s log w_s has the right gradient for the decoder; through z it would weigh v_s where v_s^2 belongs, which
     the linear part in z, with a constant as its coefficient, makes up for.
     """
-    base = pass_.posterior.base_dist
-    log_q_SB = log_density(pass_.z, base.loc.detach(), base.scale.detach()).sum(-1)
+    q = pass_.posterior
+    log_q_SB = DiagonalGaussian(q.mean.detach(), q.stddev.detach()).log_prob(pass_.z)
     log_w_SB = pass_.log_p_x_z + pass_.log_p_z - log_q_SB
     exact_SB = pass_.log_p_x_z + pass_.log_p_z - pass_.log_q_z_x
     share_SB = exact_SB.detach().softmax(0)

@@ -27,10 +27,10 @@ class MarginalKlGaussian(Term):
             UserError: a prior other than N(0, I), or a micro-batch of one text, which has no covariance.
         """
         require_standard_prior("marginal_kl_gaussian", pass_)
-        base = pass_.posterior.base_dist
-        if len(base.loc) < 2:
+        q = pass_.posterior
+        if len(q.mean) < 2:
             raise UserError("marginal_kl_gaussian needs at least 2 texts per micro-batch; raise training.batch_size")
-        return moments_kl_of_batch(base.loc, base.scale).to(base.loc)
+        return moments_kl_of_batch(q.mean, q.stddev).to(q.mean)
 
     def reach(self, dataset_size: int, batch_size: int) -> tuple[float, float]:
         """Return 0 as the smallest value."""
