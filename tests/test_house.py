@@ -39,7 +39,11 @@ STAGES = [
     {"cli"},
     {"__main__"},
 ]
-PURE = {"assessment": {"estimators", "evidence"}}
+PURE = {
+    "assessment": {"estimators", "evidence"},
+    # a page is made of files: no weights, no code of a model
+    "report": {"estimators", "corpora", "evidence", "runs", "assessment", "objectives"},
+}
 """What a room may import, beyond the ground, where that is less than all the stages before it."""
 LEVEL = {name: level for level, stage in enumerate(STAGES) for name in stage}
 CHOICES = [(kind, name) for kind in choices.KINDS for name in choices.names(kind)]

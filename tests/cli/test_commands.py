@@ -141,13 +141,7 @@ TINY = {
 }
 
 
-def test_from_a_configuration_to_samples_and_a_report(tmp_path):
-    from pathlib import Path
-
-    from vaescope.report.gather import gather
-    from vaescope.report.html import write_report
-    from vaescope.study.examine import Examined
-
+def test_from_a_configuration_to_samples_and_the_texts_of_a_page(tmp_path):
     config, run = tmp_path / "config.yaml", tmp_path / "run"
     config.write_text(yaml.safe_dump(TINY), encoding="utf-8")
     assert f"vaescope assess {run}" in call("train", config, f"out={run}").replace("\n", " ")
@@ -164,8 +158,6 @@ def test_from_a_configuration_to_samples_and_a_report(tmp_path):
     assert len(first.splitlines()) == 3
     assert first == again != other
 
-    examined = Examined.load(Path(run))
-    report = gather(examined, examined.assess("valid", samples=4), name="tiny", texts=2)
-    assert report.target_rate == 2.0
-    assert len(report.reconstructions) == len(report.samples) == 2
-    assert "tiny" in write_report(tmp_path / "report.html", [report]).read_text(encoding="utf-8")
+    written = json.loads((run / "assessment-test-texts.json").read_text(encoding="utf-8"))
+    assert (len(written["samples"]), len(written["path"])) == (4, 5)
+    assert len(written["sources"]) == len(written["reconstructions"]) == 3

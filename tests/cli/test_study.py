@@ -73,7 +73,7 @@ def test_runs_that_cannot_be_compared_are_no_failure(tmp_path, here, monkeypatch
         assert runs == [run.config.out for run in plan.runs]
         raise UserError("these runs are on different corpora")
 
-    monkeypatch.setattr("vaescope.report.compare.compare", refuse)
+    monkeypatch.setattr("vaescope.report.page.compare", refuse)
     monkeypatch.setattr("vaescope.study.drive.prospect", lambda plan, run: ("keep", ""))
     monkeypatch.setattr("vaescope.cli.study_table.show_summary", lambda jobs, split: None)
     assert "no page that compares the runs: these runs are on different corpora" in call(tmp_path / "mine.yaml")

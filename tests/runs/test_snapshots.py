@@ -5,8 +5,8 @@ import torch
 
 from vaescope.config import parse_config
 from vaescope.errors import UserError
-from vaescope.training.loop import train
 from vaescope.runs.snapshots import Snapshot, load_snapshots
+from vaescope.training.loop import train
 
 STEPS = {"steps": 12, "save_every": 5, "snapshots": [0, 3, 7, 12]}
 

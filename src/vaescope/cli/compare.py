@@ -16,7 +16,7 @@ def compare(
 ) -> None:
     """Compare assessed runs on one page: compare.html, figures/ as SVG and PDF, numbers.csv and paired.csv."""
     from vaescope.cli.runs import hide_other_bars
-    from vaescope.report.compare import compare as write_comparison
+    from vaescope.report.page import compare as write_comparison
 
     hide_other_bars()
     path = write_comparison(runs, out, split=split, title=title)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from vaescope.report.run import RunReport
 
 SETTINGS = "demo.yaml"
 
@@ -23,32 +20,28 @@ def demo(
     import yaml
 
     from vaescope.cli.console import console
-    from vaescope.report.html import write_report
+    from vaescope.report.page import compare
 
     # Matrices this small cost more to share between cores than to multiply on one.
     torch.set_num_threads(1)
     settings = yaml.safe_load(resources.files("vaescope.cli").joinpath(SETTINGS).read_text(encoding="utf-8"))
-    runs = [
+    for name, objective in settings["objectives"].items():
         _run(name, settings["run"] | {"objective": objective, "out": str(out / name)})
-        for name, objective in settings["objectives"].items()
-    ]
-    path = write_report(out / "report.html", runs, title=settings["title"])
+    runs = [out / name for name in settings["objectives"]]
+    path = compare(runs, out, split="valid", title=settings["title"], page="report.html")
     console.print("\nThe report, to open in a browser:", markup=False)
     typer.echo(str(path.resolve()))
 
 
-def _run(name: str, raw: dict[str, Any]) -> RunReport:
-    """Train and assess one run; one that is already there is only assessed."""
+def _run(name: str, raw: dict[str, Any]) -> None:
+    """Train and assess one run; a run that is trained already is only assessed."""
     from vaescope.cli.console import progress, show_findings
     from vaescope.cli.runs import load_run, train_run
     from vaescope.config import parse_config
-    from vaescope.report.gather import gather
+    from vaescope.study.assessed import assess_and_save
 
     config = parse_config(raw, source=SETTINGS)
     train_run(config, title=f"{name}: train")
-    run = load_run(config.out)
     with progress(f"{name}: assess") as meter:
-        assessment = run.assess("valid", progress=meter)
-    assessment.save(config.out)
+        assessment, _ = assess_and_save(load_run(config.out), "valid", progress=meter)
     show_findings(assessment)
-    return gather(run, assessment, name=name)

@@ -14,7 +14,7 @@ def snapshots(
 ) -> None:
     """Draw the aggregate posterior of the validation texts along training, against the prior."""
     from vaescope.errors import UserError
-    from vaescope.report.snapshots import figure
+    from vaescope.report.figures.snapshots import figure
     from vaescope.runs.snapshots import load_snapshots
 
     picture = figure({_name(run): load_snapshots(run) for run in runs})

@@ -104,8 +104,8 @@ def _compare(plan: Plan, jobs: list[Job], split: str) -> None:
     """Write the page that shows the assessed runs side by side."""
     from vaescope.cli.runs import hide_other_bars
     from vaescope.errors import UserError
-    from vaescope.report.compare import compare
-    from vaescope.study.assessed import assessment_name
+    from vaescope.report.page import compare
+    from vaescope.runs.assessments import assessment_name
 
     folders = [job.run.config.out for job in jobs if job.state in ("kept", "done")]
     assessed = [folder for folder in folders if (folder / f"{assessment_name(split)}.json").exists()]

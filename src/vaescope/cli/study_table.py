@@ -100,7 +100,7 @@ def show_summary(jobs: list[Job], split: str) -> None:
     """Print the numbers of the runs that were assessed, and the name of each that failed with its last error."""
     from vaescope.assessment.assess import Assessment
     from vaescope.report.tables import COLUMNS, cell, verdict
-    from vaescope.study.assessed import assessment_name
+    from vaescope.runs.assessments import assessment_name
 
     columns = [column for column in COLUMNS if column.estimate in ESTIMATES]
     table = Table(title=f"{split}, nats per text", title_justify="left", box=None, padding=(0, 2, 0, 0))

@@ -9,26 +9,21 @@ from typing import Any
 from vaescope.assessment.assess import Assessment
 from vaescope.config import AssessmentConfig, RunConfig
 from vaescope.model.checkpoints.card import refresh_card
+from vaescope.runs.assessments import assessment_name
 from vaescope.study.examine import Examined
-
-
-def assessment_name(split: str, checkpoint: str = "model") -> str:
-    """Return the name of the assessment of a split, without its ending.
-
-    >>> assessment_name("valid"), assessment_name("test"), assessment_name("test", "pareto/step-500")
-    ('assessment', 'assessment-test', 'assessment-step-500-test')
-    """
-    base = "assessment" if checkpoint == "model" else f"assessment-{Path(checkpoint).name}"
-    return base if split == "valid" else f"{base}-{split}"
+from vaescope.study.writing import write_texts
 
 
 def assess_and_save(run: Examined, split: str, **options: Any) -> tuple[Assessment, Path]:
     """Assess a run on a split with the options of ``Examined.assess``; return the assessment and its file.
 
-    The card of the final model then says what was found.
+    ``NAME-texts.json`` holds the texts that a page shows alongside the numbers, and the card of the final model then
+    says what was found.
     """
     assessment = run.assess(split, **options)
-    path = assessment.save(run.folder.path, name=assessment_name(split, run.checkpoint))
+    name = assessment_name(split, run.checkpoint)
+    path = assessment.save(run.folder.path, name=name)
+    write_texts(run, split).save(run.folder.path / f"{name}-texts.json")
     if run.checkpoint == "model":
         refresh_card(run.folder.path)
     return assessment, path

@@ -188,14 +188,6 @@ class Examined:
             z_ND = self.model.prior.sample(n)
         return self._decode(z_ND, temperature)
 
-    def reconstruct(self, split: str, n: int) -> list[tuple[str, str]]:
-        """Return the first n texts of a split, each with the greedy text at its posterior mean."""
-        tokenized = self.tokenized(split)
-        n = min(n, len(tokenized))
-        with torch.inference_mode():
-            mean_ND = self.model.encode(tokenized.batch(list(range(n))).to(self.model.device)).mean
-        return list(zip(tokenized.texts[:n], self._decode(mean_ND, 0.0), strict=True))
-
     def _decode(self, z_ND: Tensor, temperature: float) -> list[str]:
         ids = self.model.sample(z_ND, temperature=temperature).input_ids
         return self.tokenizer.batch_decode(ids, skip_special_tokens=True)

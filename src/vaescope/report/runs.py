@@ -18,9 +18,10 @@ from vaescope.evidence.per_text import PerText
 from vaescope.objectives.describe import describe, family, label, target_rate
 from vaescope.plotting import look
 from vaescope.report import tables
+from vaescope.runs.assessments import assessment_name
 from vaescope.runs.pareto import dominates
 from vaescope.runs.run_folder import RunFolder
-from vaescope.study.assessed import assessment_name
+from vaescope.runs.written import Written
 
 LANGUAGE_MODEL = "language_model"
 FAR = 3.0
@@ -36,12 +37,14 @@ class Run:
         path: its folder.
         assessment: that of the split.
         metrics: the lines that training logged.
+        written: texts that its model wrote when it was assessed, or None.
     """
 
     name: str
     path: Path
     assessment: Assessment
     metrics: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    written: Written | None = field(default=None, repr=False)
 
     @property
     def objective(self) -> str | dict[str, Any] | None:
@@ -220,7 +223,8 @@ def _read(folder: Path, split: str) -> Run:
     for needed in ("rate", "distortion", "elbo"):
         if needed not in assessment.estimates:
             raise UserError(f"{folder}: {name}.json has no {needed}; make it again with vaescope assess {folder}")
-    return Run(folder.resolve().name, folder, assessment, RunFolder(folder).metrics("train"))
+    written = Written.load(folder / f"{name}-texts.json")
+    return Run(folder.resolve().name, folder, assessment, RunFolder(folder).metrics("train"), written)
 
 
 def _named_apart(runs: list[Run]) -> list[Run]:

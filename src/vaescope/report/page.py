@@ -12,25 +12,28 @@ from vaescope.assessment.findings import worst_first
 from vaescope.corpora.corpus import SPLITS
 from vaescope.errors import unknown
 from vaescope.plotting import PALETTE, save
-from vaescope.report import tables
-from vaescope.report.compare import pairs, summary, texts
-from vaescope.report.compare.numbers import write_numbers, write_paired
-from vaescope.report.compare.plates import PLATES
-from vaescope.report.compare.runs import Comparison, Run, read
+from vaescope.report import pairs, summary, tables
+from vaescope.report.figures.plates import PLATES
+from vaescope.report.numbers import write_numbers, write_paired
 from vaescope.report.render import write_page
+from vaescope.report.runs import Comparison, Run, read
+from vaescope.runs.written import Written
 
 MANY = 12
 """From so many runs on, what has a row for each run starts folded."""
 
 
-def compare(runs: list[Path], out: Path, *, split: str, title: str) -> Path:
-    """Write ``compare.html``, ``figures/``, ``numbers.csv`` and ``paired.csv`` about runs, and return the page's path.
+def compare(runs: list[Path], out: Path, *, split: str, title: str, page: str = "compare.html") -> Path:
+    """Write the page about runs with ``figures/``, ``numbers.csv`` and ``paired.csv``, and return its path.
+
+    The page reads files only: what ``vaescope assess`` wrote to the folders of the runs.
 
     Args:
         runs: run folders, or folders of runs (a study), all assessed on ``split`` of the same corpus.
         out: the folder to write to.
         split: ``train``, ``valid`` or ``test``.
         title: the heading of the page.
+        page: the name of the page's file.
 
     Raises:
         UserError: no run, one that is not assessed on the split, or runs on different corpora.
@@ -50,8 +53,8 @@ def compare(runs: list[Path], out: Path, *, split: str, title: str) -> Path:
     columns = tables.columns([run.assessment for run in comparison.runs])
     front = {run.name for run in comparison.front}
     return write_page(
-        out / "compare.html",
-        "compare.html.j2",
+        out / page,
+        "page.html.j2",
         title=title,
         about=summary.about(comparison),
         sentences=summary.sentences(comparison),
@@ -135,13 +138,15 @@ def _paired(comparison: Comparison) -> dict[str, Any]:
 
 
 def _texts(comparison: Comparison) -> dict[str, Any]:
-    """Return what the models write, side by side."""
-    shown = texts.sources(comparison.runs, comparison.split)
-    written = [(run, texts.write(run, shown)) for run in comparison.runs]
-    rows = [{"name": r.name, "tone": _tone(comparison, r.family), "texts": t} for r, t in written if not t.missing]
-    return {
-        "sources": shown,
-        "rows": rows,
-        "missing": [t.missing for _, t in written if t.missing],
-        "steps": texts.STEPS,
-    }
+    """Return what the models wrote, side by side; what they made of other texts than the first run is left out."""
+    sources = next((run.written.sources for run in comparison.runs if run.written is not None), [])
+    rows: list[dict[str, Any]] = []
+    missing = []
+    for run in comparison.runs:
+        if run.written is None:
+            missing.append(run.name)
+            continue
+        written = run.written if run.written.sources == sources else Written(samples=run.written.samples)
+        rows.append({"name": run.name, "tone": _tone(comparison, run.family), "texts": written})
+    steps = max((len(row["texts"].path) for row in rows), default=0)
+    return {"sources": sources, "rows": rows, "missing": missing, "steps": steps}

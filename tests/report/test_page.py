@@ -18,11 +18,14 @@ from vaescope.errors import UserError
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.evidence.per_text import PerText
-from vaescope.plotting import PALETTE
-from vaescope.report.compare import against_rate, compare, each_run, summary, texts
-from vaescope.report.compare.pairs import against_reference, matched, reference
-from vaescope.report.compare.plates import PLATES
-from vaescope.report.compare.runs import read
+from vaescope.plotting import PALETTE, axes, svg
+from vaescope.report import summary, tables
+from vaescope.report.figures import against_rate, each_run
+from vaescope.report.figures.plates import PLATES
+from vaescope.report.page import compare
+from vaescope.report.pairs import against_reference, matched, reference
+from vaescope.report.runs import read
+from vaescope.runs.written import Written
 
 TEXTS = 150
 LANGUAGE_MODEL = "language_model"
@@ -191,12 +194,19 @@ def test_a_run_without_numbers_of_single_texts_is_shown_and_not_paired(tmp_path)
     assert "rate-distortion" not in missing(found)
 
 
-def test_a_run_without_a_model_has_no_texts_and_says_why(comparison):
-    run = comparison.runs[1]
-    assert texts.sources([run], "test") == []
-    assert texts.write(run, ["a text", "another"]).missing.startswith(
-        f"{run.name}: no texts, since its model cannot be"
-    )
+def test_texts_are_shown_side_by_side_and_escaped(tmp_path):
+    one, two, three, bare = (made(tmp_path, name, "vae") for name in ("one", "two", "three", "bare"))
+    texts = Written(['a <b>bold</b> & "quoted" text', "b"], ["sample"], ["again", "b"], ["start", "end"])
+    texts.save(one / "assessment-test-texts.json")
+    replace(texts, reconstructions=["other", "c"]).save(two / "assessment-test-texts.json")
+    # a run that was given other texts shows its samples only
+    Written(["elsewhere"], ["drawn"], ["lost"]).save(three / "assessment-test-texts.json")
+    page = compare([one, two, three, bare], tmp_path / "out", split="test", title="texts").read_text(encoding="utf-8")
+    assert "<b>bold</b>" not in page
+    assert page.count("a &lt;b&gt;bold&lt;/b&gt;") == 1
+    for text in ("again", "other", "start", "sample", "drawn", "No texts of bare: assess again"):
+        assert text in page
+    assert "lost" not in page
 
 
 def test_different_latent_sizes_leave_out_the_map(tmp_path):
@@ -372,3 +382,19 @@ def test_more_families_than_colours_still_differ(tmp_path):
     ]
     found = read([made(tmp_path, f"r{i}", o) for i, o in enumerate(objectives)], "test")
     assert len(set(found.looks.values())) == len(objectives) > len(PALETTE)
+
+
+def test_svg_is_reproducible_and_follows_the_page():
+    def drawn():
+        figure, (ax,) = axes()
+        ax.plot([0, 1], [0, 1], marker="o")
+        return svg(figure, "line")
+
+    assert drawn() == drawn()
+    assert "var(--ink)" in drawn()
+
+
+def test_rows_of_a_table(assessment):
+    rows = tables.estimate_rows(assessment)
+    assert [row[0] for row in rows] == list(assessment.estimates)
+    assert {len(row) for row in rows} == {6}

@@ -1,0 +1,42 @@
+"""Written: a few texts of one model, kept alongside its numbers so that a page can show them without the model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from vaescope.runs.files import write_text
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one model writes, given some texts of a split.
+
+    Attributes:
+        sources: the texts that the model is given.
+        samples: texts x ~ p(x|z) with z ~ p(z).
+        reconstructions: the greedy text at the posterior mean of each source; empty for a model without z.
+        path: greedy texts at equal steps on the line from the first source to the second; empty without z.
+    """
+
+    sources: list[str] = field(default_factory=list)
+    samples: list[str] = field(default_factory=list)
+    reconstructions: list[str] = field(default_factory=list)
+    path: list[str] = field(default_factory=list)
+
+    def save(self, path: Path) -> None:
+        """Write the texts as JSON."""
+        write_text(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Written | None:
+        """Read what ``save`` wrote; None where there is no such file or another program wrote it.
+
+        >>> Written.load(Path("nowhere.json")) is None
+        True
+        """
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None

@@ -1,0 +1,37 @@
+"""The texts that a page shows of a run: samples, reconstructions and one path, made when the run is assessed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vaescope.model.latent_space import LatentSpace
+from vaescope.runs.written import Written
+from vaescope.study.examine import Examined
+
+SAMPLES, RECONSTRUCTIONS, STEPS = 4, 3, 5
+"""Samples, reconstructions, and points of the path with both its ends."""
+
+WORDS = range(5, 13)
+"""Lengths in words of the texts that are shown, where the split has enough of them."""
+
+
+def sources(texts: Sequence[str]) -> list[str]:
+    """Return the first different texts that are neither very short nor long, else the first different ones.
+
+    >>> sources(["one", "a text of five words", "a text of five words", "two", "three"])
+    ['one', 'a text of five words', 'two']
+    """
+    different = list(dict.fromkeys(texts))
+    fit = [text for text in different if len(text.split()) in WORDS]
+    return (fit if len(fit) >= RECONSTRUCTIONS else different)[:RECONSTRUCTIONS]
+
+
+def write_texts(run: Examined, split: str) -> Written:
+    """Let a run write: samples from its prior, and what it makes of the first texts of a split."""
+    space = LatentSpace(run.model, run.tokenizer)
+    samples = space.sample(SAMPLES, seed=run.config.seed)
+    given = sources(run.tokenized(split).texts)
+    if run.model.config.is_language_model:
+        return Written(given, samples)
+    path = space.interpolate(*given[:2], steps=STEPS) if len(given) > 1 else []
+    return Written(given, samples, space.reconstruct(given), path)
