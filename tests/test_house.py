@@ -25,7 +25,7 @@ FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 # A stage may import the stages before it (and itself); the stages of one line stand side by side and do not.
 STAGES = [
-    {"errors", "choices", "config", "randomness", "plotting", "__init__"},
+    {"errors", "checks", "choices", "yaml_file", "config", "randomness", "plotting", "__init__"},
     {"estimators"},
     {"corpora"},
     {"evidence"},

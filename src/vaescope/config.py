@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from vaescope.errors import UserError, unknown
+from vaescope.checks import first_mistake, fits, kinds, shown
+from vaescope.errors import UserError
+from vaescope.yaml_file import apply_override, read_yaml
 
 
 class Section(BaseModel):
     """A part of the configuration: no unknown keys, no silent conversions of the wrong type."""
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_conversion(cls, value: Any, info: ValidationInfo) -> Any:
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if not fits(value, annotation):
+            raise ValueError(f"give {kinds(annotation)}, not {shown(value)}")
+        return value
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+"""The seed of random numbers."""
+
+Size = Annotated[int, Field(ge=0, le=10_000_000)]
+"""Texts of a split of a built-in corpus."""
+
+
+USED_BY = {"options": ("known",), "sizes": ("known",), "subset": ("hub",)}
+USED_BY |= {"column": ("path", "hub"), "fractions": ("path", "hub")}
+"""Settings of the data that only some sources read."""
 
 
 class DataConfig(Section):
@@ -26,23 +47,28 @@ class DataConfig(Section):
     options: dict[str, Any] = Field(default_factory=dict, description="options of the built-in corpus")
     subset: str | None = Field(None, description="configuration name of the hub data set")
     column: str = Field("text", description="the column with the text in CSV, JSONL, Parquet and hub data")
-    sizes: tuple[int, int, int] = Field(
+    sizes: tuple[Size, Size, Size] = Field(
         (20_000, 2_000, 2_000), description="texts per split (train, valid, test) of a built-in corpus"
     )
     fractions: tuple[float, float] = Field(
         (0.1, 0.1), description="shares for valid and test where the source has only one split"
     )
-    max_length: int = Field(64, ge=4, description="longest text in tokens, BOS and EOS included")
+    max_length: int = Field(64, ge=4, le=100_000, description="longest text in tokens, BOS and EOS included")
     too_long: Literal["truncate", "drop", "error"] = Field(
         "truncate", description="what becomes of longer texts; the number of them is always stated"
     )
-    seed: int = Field(0, description="seed of a built-in corpus and of a split of one file")
+    seed: Seed = Field(0, description="seed of a built-in corpus and of a split of one file")
 
     @model_validator(mode="after")
     def _one_source(self) -> DataConfig:
         given = [name for name in ("known", "path", "hub") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(f"give exactly one of known, path and hub (given: {', '.join(given) or 'none'})")
+        for name, sources in USED_BY.items():
+            if given[0] not in sources and getattr(self, name) != type(self).model_fields[name].get_default(
+                call_default_factory=True
+            ):
+                raise ValueError(f"{name} has no effect with data.{given[0]}; leave it out")
         return self
 
 
@@ -50,7 +76,7 @@ class TokenizerConfig(Section):
     """A saved tokenizer, or a byte-level BPE trained on the training texts."""
 
     path: str | None = Field(None, description="a saved tokenizer: a folder or a hub name")
-    vocab_size: int = Field(8_000, ge=261, description="tokens of a BPE trained on the corpus")
+    vocab_size: int = Field(8_000, ge=261, le=2_000_000, description="tokens of a BPE trained on the corpus")
 
 
 class ModelConfig(Section):
@@ -69,7 +95,7 @@ class ModelConfig(Section):
     decoder: str | dict[str, Any] | None = Field(
         None, description="likewise; by default the encoder's architecture made causal"
     )
-    latent_size: int = Field(32, ge=1, description="latent units D")
+    latent_size: int = Field(32, ge=1, le=1_000_000, description="latent units D")
     injection: str | dict[str, Any] = Field("memory+embedding", description="how z reaches the decoder")
     pooling: Literal["first_last", "first", "mean"] = Field("first_last", description="states that q(z|x) reads")
     prior: str | dict[str, Any] = Field("standard", description="p(z)")
@@ -98,11 +124,11 @@ class KeepConfig(Section):
 class TrainingConfig(Section):
     """The training loop."""
 
-    steps: int = Field(5_000, ge=1, description="optimiser steps")
+    steps: int = Field(5_000, ge=1, le=10**9, description="optimiser steps")
     batch_size: int = Field(32, ge=1, description="texts per optimiser step, over all processes")
     accumulate: int = Field(1, ge=1, description="micro-batches per optimiser step and process")
     group_tokens: int = Field(4_096, ge=1, description="token budget of one forward pass over texts of like length")
-    samples: int = Field(1, ge=1, description="posterior samples per text")
+    samples: int = Field(1, ge=1, le=10_000, description="posterior samples per text")
     learning_rate: float = Field(5e-4, gt=0)
     warmup: float = Field(0.05, ge=0, le=1, description="share of the steps with a growing learning rate")
     schedule: Literal["constant", "linear", "cosine"] = Field("linear", description="after the warm-up")
@@ -127,15 +153,15 @@ class AssessmentConfig(Section):
     """The assessment of a trained model."""
 
     splits: list[Literal["train", "valid", "test"]] = Field(default=["valid"])
-    samples: int = Field(64, ge=1, description="posterior samples S per text for the importance-weighted bound")
+    samples: int = Field(64, ge=1, le=1_000_000, description="posterior samples S per text of the likelihood bound")
     texts: int | None = Field(None, ge=2, description="assess the first so many texts of the split")
     group_tokens: int = Field(8_192, ge=1, description="token budget of one decoder pass")
     precision: Literal["fp32", "bf16"] = "fp32"
     suite: Literal["fast", "full"] = Field("fast", description="full also draws texts and experiments on a few of them")
-    simulations: int = Field(500, ge=64, description="full: texts drawn from the model")
+    simulations: int = Field(500, ge=64, le=1_000_000, description="full: texts drawn from the model")
     adapted_texts: int = Field(128, ge=2, description="full: texts whose log-likelihood has a proposal of their own")
     panel_texts: int = Field(32, ge=2, description="full: texts of the experiments")
-    annealing_steps: int = Field(0, ge=0, description="full: steps of annealed importance sampling; 0 for none")
+    annealing_steps: int = Field(0, ge=0, le=1_000_000, description="full: steps of annealed importance sampling, or 0")
     at_validation: bool = Field(True, description="log the fast suite, with few samples, at every validation")
     thresholds: dict[str, float] = Field(default_factory=dict, description="thresholds of findings to override")
 
@@ -151,8 +177,13 @@ class RunConfig(Section):
     )
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     assessment: AssessmentConfig = Field(default_factory=AssessmentConfig)
-    seed: int = Field(0, ge=0, description="seed of all randomness but that of the data")
+    seed: Seed = Field(0, description="seed of all randomness but that of the data")
     out: Path = Field(Path("runs/run"), description="the run folder")
+
+    @field_validator("out")
+    @classmethod
+    def _usable_folder(cls, out: Path) -> Path:
+        return usable_path(out)
 
     @model_validator(mode="after")
     def _language_model_has_no_latent(self) -> RunConfig:
@@ -176,6 +207,20 @@ class RunConfig(Section):
         return self
 
 
+def usable_path(path: Path) -> Path:
+    """Return a path with ``~`` as the home folder.
+
+    Raises:
+        ValueError: no system has a file of that name.
+    """
+    if "\0" in str(path):
+        raise ValueError(f"{shown(path)} holds a NUL byte; give another path")
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path}: no such user; give another path") from error
+
+
 def read_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     """Read a YAML configuration and apply ``key.path=value`` overrides (values are YAML).
 
@@ -190,31 +235,6 @@ def read_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     return parse_config(raw, source=str(path))
 
 
-def read_yaml(path: Path) -> Any:
-    """Return the content of a YAML file.
-
-    Raises:
-        UserError: no such file, not YAML, or a key that stands twice in one mapping.
-    """
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such configuration file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from error
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice in a mapping, of which YAML's own reader silently takes the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [(key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"'{twice[1]}' stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
 def parse_config(raw: dict[str, Any], *, source: str = "configuration") -> RunConfig:
     """Validate a mapping as a ``RunConfig``; the first mistake becomes a one-line ``UserError``.
 
@@ -227,46 +247,3 @@ def parse_config(raw: dict[str, Any], *, source: str = "configuration") -> RunCo
         return RunConfig.model_validate(raw)
     except ValidationError as error:
         raise first_mistake(error, source, RunConfig) from error
-
-
-def first_mistake(error: ValidationError, source: str, root: type[Section]) -> UserError:
-    """Return the first mistake of a validation of ``root`` as one line; an unknown key with the nearest known."""
-    mistake = error.errors()[0]
-    where = [str(part) for part in mistake["loc"]]
-    if mistake["type"] == "extra_forbidden":
-        section: Any = root
-        for part in where[:-1]:
-            annotation = section.model_fields[part].annotation
-            # of an optional section, the section
-            section = next((a for a in get_args(annotation) if hasattr(a, "model_fields")), annotation)
-        hint = unknown("key", ".".join(where), [".".join([*where[:-1], name]) for name in section.model_fields])
-        return UserError(f"{source}: {hint}")
-    message = mistake["msg"].removeprefix("Value error, ")
-    return UserError(": ".join(part for part in (source, ".".join(where), message) if part))
-
-
-def apply_override(raw: dict[str, Any], override: str) -> None:
-    """Set a key of a nested mapping by ``key.path=value``; the value is YAML.
-
-    >>> raw = {"training": {"steps": 5}}
-    >>> apply_override(raw, "training.steps=10"); raw
-    {'training': {'steps': 10}}
-    """
-    key, equals, value = override.partition("=")
-    if not equals:
-        raise UserError(f"'{override}': an override is key=value, for instance training.steps=1000")
-    try:
-        set_key(raw, key, yaml.safe_load(value))
-    except yaml.YAMLError as error:
-        raise UserError(f"'{override}': the value is not YAML ({' '.join(str(error).split())})") from error
-
-
-def set_key(raw: dict[str, Any], key: str, value: Any) -> None:
-    """Set ``raw[a][b]`` for the key ``a.b``; sections that are not there yet come to be."""
-    target = raw
-    *parents, last = key.split(".")
-    for parent in parents:
-        target = target.setdefault(parent, {})
-        if not isinstance(target, dict):
-            raise UserError(f"'{key}': {parent} is not a section of the configuration")
-    target[last] = value

@@ -100,7 +100,7 @@ def test_the_base_may_stand_in_the_study(tmp_path):
         ({"grid": {}}, "grid: no key"),
         ({"grid": {"objective": []}}, "objective: no values"),
         ({"grid": {"objective": "vae"}}, "objective: give {label: value}"),
-        ({"grid": {"objective": ["vae", "vae"]}}, "objective: 'vae' stands twice"),
+        ({"grid": {"objective": ["vae", "vae"]}}, "objective: 'vae' appears twice"),
         ({"grid": {"objective": {"a": "vae", "b": "vae"}}}, "'a' and 'b' are the same value"),
         ({"grid": {"objective": [{"preset": "mdr", "rate": 2}]}}, "needs a label"),
         ({"grid": {"objectiv": ["vae"]}, "control": None}, "unknown key 'objectiv'; did you mean 'objective'?"),
@@ -109,7 +109,7 @@ def test_the_base_may_stand_in_the_study(tmp_path):
         ({"grid": {"seed": [0, 1]}, "control": None}, "set seeds=[...]"),
         ({"grid": {"model": {"a": {}}, "model.latent_size": [2]}, "control": None}, "set the same key"),
         ({"seeds": []}, "seeds"),
-        ({"seeds": [1, 1]}, "a seed stands twice"),
+        ({"seeds": [1, 1]}, "a seed appears twice"),
         ({"seeds": [-1]}, "seeds"),
         ({"control": "language_modle"}, "unknown control 'language_modle'; did you mean 'language_model'?"),
         ({"control": "vae"}, "vae_seed0 is no language model"),
@@ -144,7 +144,7 @@ def test_an_override_that_cannot_be_meant_is_refused(tmp_path, override, says):
 def test_a_key_that_stands_twice_is_refused(tmp_path):
     path = write_study(tmp_path)
     path.write_text(path.read_text(encoding="utf-8") + "seeds: [1]\n", encoding="utf-8")
-    with pytest.raises(UserError, match="'seeds' stands twice"):
+    with pytest.raises(UserError, match="'seeds' appears twice"):
         read_plan(path)
 
 

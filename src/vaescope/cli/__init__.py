@@ -9,6 +9,7 @@ import typer
 
 from vaescope import __version__
 from vaescope.cli.assess import assess
+from vaescope.cli.boundary import run
 from vaescope.cli.compare import compare
 from vaescope.cli.convert_reference import convert_reference
 from vaescope.cli.demo import demo
@@ -22,7 +23,6 @@ from vaescope.cli.schema import schema
 from vaescope.cli.snapshots import snapshots
 from vaescope.cli.study import study
 from vaescope.cli.train import train
-from vaescope.errors import UserError
 
 app = typer.Typer(
     help="Train Transformer VAEs on text and examine them as latent variable models first.",
@@ -57,14 +57,11 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error, for a bug report.")] = False,
 ) -> None:
     pass
 
 
 def main() -> None:
     """Run a command; a mistake of the input becomes one line on stderr and exit status 1."""
-    try:
-        app()
-    except UserError as error:
-        typer.secho(f"vaescope: {error}", fg="red", err=True)
-        sys.exit(1)
+    sys.exit(run(app, sys.argv[1:]))

@@ -8,15 +8,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from vaescope.config import RunConfig, Section, apply_override, first_mistake, parse_config, read_yaml, set_key
+from vaescope.checks import first_mistake
+from vaescope.config import RunConfig, Section, Seed, parse_config, usable_path
 from vaescope.errors import UserError, unknown
 from vaescope.objectives.objective import build_objective
 from vaescope.runs.files import write_text
+from vaescope.yaml_file import apply_override, read_yaml, set_key
 
 FILE = "study.yaml"
 """The resolved study in the folder of its runs: a study itself, of which nothing lies in other files."""
@@ -27,11 +29,16 @@ class StudyConfig(Section):
 
     base: Path | dict[str, Any] = Field(description="what all runs share: a configuration file, or its content")
     grid: dict[str, dict[str, Any]] = Field(description="for each key {label: value}, or a list of plain values")
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[0], min_length=1)
+    seeds: list[Seed] = Field(default=[0], min_length=1)
     control: str | None = Field(
         None, description="label or name (without seed) of the language model that the other runs are assessed beside"
     )
     out: Path = Field(Path("runs/study"), description="the folder of the run folders")
+
+    @field_validator("out")
+    @classmethod
+    def _usable_folder(cls, out: Path) -> Path:
+        return usable_path(out)
 
     @field_validator("grid", mode="before")
     @classmethod
@@ -46,7 +53,7 @@ class StudyConfig(Section):
     @classmethod
     def _different(cls, seeds: list[int]) -> list[int]:
         if len(set(seeds)) < len(seeds):
-            raise ValueError(f"a seed stands twice in {seeds}")
+            raise ValueError(f"a seed appears twice in {seeds}")
         return seeds
 
 
@@ -111,7 +118,7 @@ def read_plan(path: Path, overrides: list[str] | None = None) -> Plan:
         UserError: no such file, an unknown key, an empty axis, names that collide, a control that is no language model
             of the grid, or a run whose configuration is wrong.
     """
-    raw = read_yaml(path)
+    raw = read_yaml(path, "study")
     if not isinstance(raw, dict):
         raise UserError(f"{path}: a study is a mapping with the keys {', '.join(StudyConfig.model_fields)}")
     of_runs = [text.removeprefix("run.") for text in overrides or [] if text.startswith("run.")]
@@ -228,7 +235,7 @@ def _labelled_values(key: str, values: Any) -> dict[str, Any]:
         if not text:
             raise ValueError(f"{key}: an empty label; give {{label: value}}")
         if text in labelled:
-            raise ValueError(f"{key}: '{text}' stands twice")
+            raise ValueError(f"{key}: '{text}' appears twice")
         same = next((other for other, given in labelled.items() if given == value), None)
         if same is not None:
             raise ValueError(f"{key}: '{same}' and '{text}' are the same value")
