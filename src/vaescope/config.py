@@ -33,8 +33,13 @@ Size = Annotated[int, Field(ge=0, le=10_000_000)]
 """Texts of a split of a built-in corpus."""
 
 
-USED_BY = {"options": ("known",), "sizes": ("known",), "subset": ("hub",)}
-USED_BY |= {"column": ("path", "hub"), "fractions": ("path", "hub")}
+USED_BY: dict[str, tuple[str, ...]] = {
+    "options": ("known",),
+    "sizes": ("known",),
+    "subset": ("hub",),
+    "column": ("path", "hub"),
+    "fractions": ("path", "hub"),
+}
 """Settings of the data that only some sources read."""
 
 
