@@ -65,7 +65,8 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         replace_dropout(self.decoder)
         self.injections = nn.ModuleDict(
             {
-                name: choices.build("injections", name, config.latent_size, config.decoder, **options)
+                # a name of the form module:Class may have dots, which the name of a parameter cannot
+                name.replace(".", "_"): choices.build("injections", name, config.latent_size, config.decoder, **options)
                 for name, options in config.injections.items()
             }
         )

@@ -8,10 +8,10 @@ from typing import Any, cast
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
+from typing_extensions import override
 
 from vaescope.model.backbone import attention_of, layers_of
-from vaescope.model.injection import Conditioning, Injection
-from vaescope.model.kernels.packing import of_each_token
+from vaescope.model.injection import Conditioning, Injection, latent_of
 
 
 class CrossAttention(Injection):
@@ -21,37 +21,35 @@ class CrossAttention(Injection):
     :math:`c_t` is the softmax attention of query :math:`Q a_t` over two slots, :math:`(m_l, m_l)` from z and
     :math:`(K a_t, V a_t)` from the token itself; over two slots the softmax is a sigmoid:
     :math:`c_t = V a_t + w_t (m_l - V a_t)` with :math:`w_t = \sigma(Q a_t \cdot (m_l - K a_t) / \sqrt d)` per head.
-    O starts at zero, so that a pre-trained decoder is unchanged; Q, K, V and m get a gradient from the second step on.
+    O starts at zero, so a pre-trained decoder is unchanged at first; Q, K, V and m get a gradient from step 2 on.
+    The scale at the start gives m the scale of the keys and values of the token itself.
 
-    Reference: Barkhof 2021, "Taking a step back: assessing the TransformerVAE as a latent variable model first", there
-    with a LayerNorm of its own in place of the start as the identity.
+    Reference: Barkhof 2021, "Taking a step back: assessing the TransformerVAE as a latent variable model first", where
+    the block has its own LayerNorm and does not start as the identity.
     """
 
     def __init__(self, latent_size: int, decoder: PreTrainedConfig) -> None:
-        super().__init__(latent_size, decoder)
-        self.heads = decoder.num_attention_heads
-        self.head_size = getattr(decoder, "head_dim", None) or decoder.hidden_size // self.heads
-        width = self.heads * self.head_size
-        count = decoder.num_hidden_layers
-        self.scale = decoder.initializer_range * math.sqrt(decoder.hidden_size / latent_size)
-        self.projection = nn.Linear(latent_size, count * width)
+        heads, count = decoder.num_attention_heads, decoder.num_hidden_layers
+        head_size = getattr(decoder, "head_dim", None) or decoder.hidden_size // heads
+        width = heads * head_size
+        scale = decoder.initializer_range * math.sqrt(decoder.hidden_size / latent_size)
+        super().__init__(latent_size, decoder, width=count * width, scale=scale)
+        self.shape = (count, heads, head_size)
         self.layers = nn.ModuleList(LatentOrSelf(index, decoder.hidden_size, width) for index in range(count))
         self.std = decoder.initializer_range
 
+    @override
     def attach(self, decoder: PreTrainedModel) -> None:
-        """Add each block to the output of its layer's self-attention."""
         for block, layer in zip(self._blocks(), layers_of(decoder), strict=True):
             attention_of(layer).register_forward_hook(block.add, with_kwargs=True)
 
     def forward(self, z_ND: Tensor) -> Conditioning:
         """Return ``cross_attention``, ``[N, L, H, d]``."""
-        vectors = self.projection(z_ND).view(-1, len(self.layers), self.heads, self.head_size)
-        return {"cross_attention": vectors}
+        return {"cross_attention": self.project(z_ND).view(-1, *self.shape)}
 
+    @override
     def reset_parameters(self) -> None:
-        """Start as the identity, with m on the scale of the token's own keys and values."""
-        init.normal_(self.projection.weight, std=self.scale)
-        init.zeros_(self.projection.bias)
+        super().reset_parameters()
         for block in self._blocks():
             init.normal_(block.query_key_value.weight, std=self.std)
             init.zeros_(block.query_key_value.bias)
@@ -81,8 +79,8 @@ class LatentOrSelf(nn.Module):
 
     def add(self, attention: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
         """Add the block to the output of a self-attention; without a latent it is unchanged."""
-        latent_NLHd = (kwargs.get("latent") or {}).get("cross_attention")
-        if latent_NLHd is None:
+        latent_N1Hd = latent_of(kwargs, "cross_attention", self.index)
+        if latent_N1Hd is None:
             return output
         states, *rest = output
-        return (states + self(states, of_each_token(latent_NLHd[:, self.index], kwargs)), *rest)
+        return (states + self(states, latent_N1Hd), *rest)

@@ -7,15 +7,14 @@ from typing import Any
 
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
-from transformers import initialization as init
+from typing_extensions import override
 
 from vaescope.errors import unknown
 from vaescope.model.backbone import layers_of
-from vaescope.model.injection import Conditioning, Injection, hidden_states, with_hidden_states
-from vaescope.model.kernels.packing import of_each_token
+from vaescope.model.injection import Conditioning, Injection, hidden_states, latent_of, with_hidden_states
 
 PLACES = {"before_norm": "embedding", "after_norm": "first_layer"}
-"""Where the projection is added, and what that place of the conditioning is called."""
+"""Where the projection is added, and the name of that place in the conditioning."""
 
 
 class Embedding(Injection):
@@ -25,33 +24,29 @@ class Embedding(Injection):
     ``after_norm``, at the input of the first layer: in BERT and RoBERTa after the LayerNorm and dropout of the
     embeddings; decoders without such a LayerNorm (GPT-2, Llama) differ at most by GPT-2's dropout.
 
+    The scale at the start gives Wz that of a new token embedding under the prior.
+
     Reference: Li et al. 2020, "Optimus", arXiv:2004.04092 (embedding scheme).
     """
 
     def __init__(self, latent_size: int, decoder: PreTrainedConfig, *, placement: str = "before_norm") -> None:
-        super().__init__(latent_size, decoder)
         if placement not in PLACES:
             raise unknown("placement of injection 'embedding'", placement, PLACES)
+        scale = decoder.initializer_range / math.sqrt(latent_size)
+        super().__init__(latent_size, decoder, width=decoder.hidden_size, scale=scale)
         self.place = PLACES[placement]
-        self.scale = decoder.initializer_range / math.sqrt(latent_size)
-        self.projection = nn.Linear(latent_size, decoder.hidden_size)
 
+    @override
     def attach(self, decoder: PreTrainedModel) -> None:
-        """Add to the input of the first layer, where that is the place."""
         if self.place == "first_layer":
             layers_of(decoder)[0].register_forward_pre_hook(self._add, with_kwargs=True)
 
     def forward(self, z_ND: Tensor) -> Conditioning:
         """Return ``embedding`` or ``first_layer``, ``[N, h]``."""
-        return {self.place: self.projection(z_ND)}
-
-    def reset_parameters(self) -> None:
-        """Give Wz the scale of a new token embedding under the prior."""
-        init.normal_(self.projection.weight, std=self.scale)
-        init.zeros_(self.projection.bias)
+        return {self.place: self.project(z_ND)}
 
     def _add(self, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        latent_Nh = (kwargs.get("latent") or {}).get(self.place)
-        if latent_Nh is None:
+        latent_N1h = latent_of(kwargs, self.place)
+        if latent_N1h is None:
             return None
-        return with_hidden_states(args, kwargs, hidden_states(args, kwargs) + of_each_token(latent_Nh, kwargs))
+        return with_hidden_states(args, kwargs, hidden_states(args, kwargs) + latent_N1h)

@@ -1,12 +1,11 @@
-"""Gate: each head of each token chooses between what it attends to and a vector made from z."""
+"""Gate: each head of each token chooses between the text that it attends to and a vector made from z."""
 
 from __future__ import annotations
 
 import math
 
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedConfig
-from transformers import initialization as init
 
 from vaescope.model.backbone import key_value_shape
 from vaescope.model.injection import Conditioning, Injection
@@ -20,20 +19,17 @@ class Gate(Injection):
     query heads share a key-value head they share m. A pre-trained decoder is *not* unchanged at the start: a gate is
     near 1/2 wherever m is small.
 
+    The scale at the start gives m the scale of the values of the text.
+
     Reference: Barkhof 2021, "Taking a step back: assessing the TransformerVAE as a latent variable model first".
     """
 
     def __init__(self, latent_size: int, decoder: PreTrainedConfig) -> None:
-        super().__init__(latent_size, decoder)
-        self.layers, self.heads, self.head_size = key_value_shape(decoder)
-        self.scale = decoder.initializer_range * math.sqrt(decoder.hidden_size / latent_size)
-        self.projection = nn.Linear(latent_size, self.layers * self.heads * self.head_size)
+        scale = decoder.initializer_range * math.sqrt(decoder.hidden_size / latent_size)
+        shape = key_value_shape(decoder)
+        super().__init__(latent_size, decoder, width=math.prod(shape), scale=scale)
+        self.shape = shape
 
     def forward(self, z_ND: Tensor) -> Conditioning:
         """Return ``gate``, ``[N, L, H, d]``."""
-        return {"gate": self.projection(z_ND).view(-1, self.layers, self.heads, self.head_size)}
-
-    def reset_parameters(self) -> None:
-        """Give m the scale of the values that the text has at the start."""
-        init.normal_(self.projection.weight, std=self.scale)
-        init.zeros_(self.projection.bias)
+        return {"gate": self.project(z_ND).view(-1, *self.shape)}

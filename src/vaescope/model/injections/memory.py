@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedConfig
-from transformers import initialization as init
 
 from vaescope.errors import UserError
 from vaescope.model.backbone import key_value_shape
@@ -19,25 +18,21 @@ class Memory(Injection):
     Key and value of a slot are one and the same vector, not projected further; a slot has no position and is visible
     to every token. ``slots`` is k, the number of such vectors in each layer.
 
+    The scale at the start gives a slot the scale of the keys and values of the text.
+
     Reference: Li et al. 2020, "Optimus", arXiv:2004.04092 (memory scheme).
     """
 
     def __init__(self, latent_size: int, decoder: PreTrainedConfig, *, slots: int = 1) -> None:
-        super().__init__(latent_size, decoder)
         if slots < 1:
             raise UserError(f"injection 'memory': slots must be at least 1, not {slots}")
-        self.slots = slots
-        self.layers, self.heads, self.head_size = key_value_shape(decoder)
-        self.scale = decoder.initializer_range * math.sqrt(decoder.hidden_size / latent_size)
-        self.projection = nn.Linear(latent_size, self.layers * slots * self.heads * self.head_size)
+        layers, heads, head_size = key_value_shape(decoder)
+        scale = decoder.initializer_range * math.sqrt(decoder.hidden_size / latent_size)
+        super().__init__(latent_size, decoder, width=layers * slots * heads * head_size, scale=scale)
+        self.shape = (layers, slots, heads, head_size)
 
     def forward(self, z_ND: Tensor) -> Conditioning:
         """Return ``memory``, ``[N, L, 2, H, k, d]``: keys and values of the slots."""
-        slots = self.projection(z_ND).view(-1, self.layers, self.slots, self.heads, self.head_size)
+        slots = self.project(z_ND).view(-1, *self.shape)
         slots = slots.transpose(2, 3).unsqueeze(2)
         return {"memory": slots.expand(-1, -1, 2, -1, -1, -1)}
-
-    def reset_parameters(self) -> None:
-        """Give a slot the scale of the keys and values that the text has at the start."""
-        init.normal_(self.projection.weight, std=self.scale)
-        init.zeros_(self.projection.bias)

@@ -16,11 +16,8 @@ class NoLatent(Injection):
     """
 
     def __init__(self, latent_size: int, decoder: PreTrainedConfig) -> None:
-        super().__init__(latent_size, decoder)
+        super().__init__(latent_size, decoder, width=0, scale=0.0)
 
     def forward(self, z_ND: Tensor) -> Conditioning:
         """Return nothing."""
         return {}
-
-    def reset_parameters(self) -> None:
-        """Do nothing: there are no parameters."""

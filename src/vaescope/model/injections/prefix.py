@@ -1,12 +1,11 @@
-"""Prefix: z becomes k soft tokens that stand before the text."""
+"""Prefix: z becomes k soft tokens before the text."""
 
 from __future__ import annotations
 
 import math
 
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedConfig
-from transformers import initialization as init
 
 from vaescope.errors import UserError
 from vaescope.model.injection import Conditioning, Injection
@@ -18,22 +17,18 @@ class Prefix(Injection):
     ``tokens`` is k. The text keeps its own positions, so that a pre-trained decoder is not shifted and no length is
     lost; all soft tokens have the position of the first token. Their outputs predict nothing and are dropped.
 
+    The scale at the start gives a soft token that of a new token embedding under the prior.
+
     Reference: Li and Liang 2021, "Prefix-Tuning", arXiv:2101.00190 (here at the input, and a function of z).
     """
 
     def __init__(self, latent_size: int, decoder: PreTrainedConfig, *, tokens: int = 1) -> None:
-        super().__init__(latent_size, decoder)
         if tokens < 1:
             raise UserError(f"injection 'prefix': tokens must be at least 1, not {tokens}")
+        scale = decoder.initializer_range / math.sqrt(latent_size)
+        super().__init__(latent_size, decoder, width=tokens * decoder.hidden_size, scale=scale)
         self.tokens = tokens
-        self.scale = decoder.initializer_range / math.sqrt(latent_size)
-        self.projection = nn.Linear(latent_size, tokens * decoder.hidden_size)
 
     def forward(self, z_ND: Tensor) -> Conditioning:
         """Return ``prefix``, ``[N, k, h]``."""
-        return {"prefix": self.projection(z_ND).unflatten(-1, (self.tokens, -1))}
-
-    def reset_parameters(self) -> None:
-        """Give a soft token the scale of a new token embedding under the prior."""
-        init.normal_(self.projection.weight, std=self.scale)
-        init.zeros_(self.projection.bias)
+        return {"prefix": self.project(z_ND).unflatten(-1, (self.tokens, -1))}
