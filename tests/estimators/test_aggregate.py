@@ -35,8 +35,8 @@ def test_leaving_out_equals_the_direct_form(std):
     z_ND, mean_ND, std_ND = posteriors(600, 8, std)
     pairs = direct(z_ND, mean_ND, std_ND).sum(-1)
     pairs.fill_diagonal_(-torch.inf)
-    expected = pairs.logsumexp(1) - math.log(599)
-    found = aggregate.log_aggregate_others(z_ND, mean_ND, std_ND)
+    expected = pairs.logsumexp(1)
+    found = aggregate.log_block_sums(z_ND, mean_ND, std_ND, own_M=torch.arange(600)).squeeze(1)
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-4)
 
 
@@ -47,6 +47,15 @@ def test_blocks_partition_the_components(blocks):
     sums_MG = aggregate.log_block_sums(z_MD, mean_ND, std_ND, blocks=blocks)
     for block in range(blocks):
         torch.testing.assert_close(sums_MG[:, block], pairs[:, block::blocks].logsumexp(1), rtol=1e-5, atol=1e-5)
+
+
+def test_weights_stand_for_repeated_components():
+    z_MD, mean_ND, std_ND = posteriors(40, 3, 0.5)
+    weight_N = torch.arange(40) % 3 + 1
+    repeated = [tensor.repeat_interleave(weight_N, 0) for tensor in (mean_ND, std_ND)]
+    for sums in (aggregate.log_block_sums, aggregate.log_marginal_block_sums):
+        found = sums(z_MD, mean_ND, std_ND, weight_N=weight_N, blocks=4).logsumexp(1)
+        torch.testing.assert_close(found, sums(z_MD, *repeated).squeeze(1), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("std", [0.004, 0.5])

@@ -5,7 +5,8 @@ posteriors are one matrix product, made in tiles that stay in the cache: no [M, 
 The product is in float64, since its terms are of size 1/std^2; the exponentials are in float32 after the maximum of
 the tile is subtracted, which costs a relative 1e-6 of the sum.
 
-Components come in *blocks* (component j is in block j mod G), so that the same pass serves the jackknife.
+Components come in *blocks* (component j is in block j mod G), so that the same pass serves the jackknife. A text that
+appears several times is one component with the number of its copies as its weight.
 """
 
 from __future__ import annotations
@@ -33,16 +34,16 @@ def log_aggregate(z_MD: Tensor, mean_ND: Tensor, std_ND: Tensor) -> Tensor:
     return log_block_sums(z_MD, mean_ND, std_ND).logsumexp(1) - math.log(mean_ND.shape[0])
 
 
-def log_aggregate_others(z_ND: Tensor, mean_ND: Tensor, std_ND: Tensor) -> Tensor:
-    """Leave-one-out aggregate: log 1/(N-1) sum_{j != i} N(z_i; mean_j, std_j^2), ``[N]``, float64."""
-    own_N = torch.arange(z_ND.shape[0])
-    return log_block_sums(z_ND, mean_ND, std_ND, own_M=own_N).logsumexp(1) - math.log(mean_ND.shape[0] - 1)
-
-
 def log_block_sums(
-    z_MD: Tensor, mean_ND: Tensor, std_ND: Tensor, *, own_M: Tensor | None = None, blocks: int = 1
+    z_MD: Tensor,
+    mean_ND: Tensor,
+    std_ND: Tensor,
+    *,
+    own_M: Tensor | None = None,
+    blocks: int = 1,
+    weight_N: Tensor | None = None,
 ) -> Tensor:
-    """Log of the sum of the densities in each block, log sum_{j in block} N(z_m; mean_j, std_j^2), ``[M, G]``.
+    """Log of the sum of the densities in each block, log sum_{j in block} w_j N(z_m; mean_j, std_j^2), ``[M, G]``.
 
     Args:
         z_MD: points.
@@ -50,13 +51,16 @@ def log_block_sums(
         std_ND: their standard deviations.
         own_M: for each point a component that is left out of its sum (the posterior that it was drawn from).
         blocks: the number G of blocks; component j is in block j mod G.
+        weight_N: the weight w of each component; 1 where none is given.
     """
+    log_weight_N = _log_weights(weight_N, mean_ND)
     centre_D = mean_ND.double().mean(0)
     z_MD, mean_ND, std_ND = z_MD.double() - centre_D, mean_ND.double() - centre_D, std_ND.double()
     result_MG = torch.empty(z_MD.shape[0], blocks, dtype=torch.float64)
     features_MF = torch.cat([z_MD.square(), z_MD], 1)
     for block in range(blocks):
         weights_FB, bias_B = _linear_form(mean_ND[block::blocks], std_ND[block::blocks])
+        bias_B = bias_B + log_weight_N[block::blocks]
         for rows in _slices(z_MD.shape[0], _ROWS):
             own_R = None if own_M is None else _position_in_block(own_M[rows], block, blocks)
             result_MG[rows, block] = _log_row_sums(features_MF[rows], weights_FB, bias_B, own_R)
@@ -64,12 +68,19 @@ def log_block_sums(
 
 
 def log_marginal_block_sums(
-    z_MD: Tensor, mean_ND: Tensor, std_ND: Tensor, *, own_M: Tensor | None = None, blocks: int = 1
+    z_MD: Tensor,
+    mean_ND: Tensor,
+    std_ND: Tensor,
+    *,
+    own_M: Tensor | None = None,
+    blocks: int = 1,
+    weight_N: Tensor | None = None,
 ) -> Tensor:
-    """The same for every dimension alone: log sum_{j in block} N(z_md; mean_jd, std_jd^2), ``[M, G, D]``.
+    """The same for every dimension alone: log sum_{j in block} w_j N(z_md; mean_jd, std_jd^2), ``[M, G, D]``.
 
     The cost is M * N * D exponentials, so choose M accordingly; direct differences make float32 exact enough.
     """
+    log_weight_N = _log_weights(weight_N, mean_ND).float()
     z_MD, mean_ND, std_ND = z_MD.float(), mean_ND.float(), std_ND.float()
     size = z_MD.shape[1]
     rows_at_once = max(1, _ROWS * _COLUMNS // (size * min(_COLUMNS, -(-mean_ND.shape[0] // blocks))))
@@ -78,7 +89,9 @@ def log_marginal_block_sums(
         mean_DB, std_DB = mean_ND[block::blocks].mT.contiguous(), std_ND[block::blocks].mT.contiguous()
         for rows in _slices(z_MD.shape[0], rows_at_once):
             own_R = None if own_M is None else _position_in_block(own_M[rows], block, blocks)
-            result_MGD[rows, block] = _log_marginal_row_sums(z_MD[rows], mean_DB, std_DB, own_R)
+            result_MGD[rows, block] = _log_marginal_row_sums(
+                z_MD[rows], mean_DB, std_DB, log_weight_N[block::blocks], own_R
+            )
     return result_MGD
 
 
@@ -90,6 +103,10 @@ def _linear_form(mean_BD: Tensor, std_BD: Tensor) -> tuple[Tensor, Tensor]:
     return weights_FB, bias_B
 
 
+def _log_weights(weight_N: Tensor | None, mean_ND: Tensor) -> Tensor:
+    return torch.zeros(len(mean_ND), dtype=torch.float64) if weight_N is None else weight_N.double().log()
+
+
 def _log_row_sums(features_RF: Tensor, weights_FB: Tensor, bias_B: Tensor, own_R: Tensor | None) -> Tensor:
     parts = []
     for columns in _slices(bias_B.numel(), _COLUMNS):
@@ -98,10 +115,12 @@ def _log_row_sums(features_RF: Tensor, weights_FB: Tensor, bias_B: Tensor, own_R
     return torch.stack(parts, 1).logsumexp(1)
 
 
-def _log_marginal_row_sums(z_RD: Tensor, mean_DB: Tensor, std_DB: Tensor, own_R: Tensor | None) -> Tensor:
+def _log_marginal_row_sums(
+    z_RD: Tensor, mean_DB: Tensor, std_DB: Tensor, log_weight_B: Tensor, own_R: Tensor | None
+) -> Tensor:
     parts = []
     scale_DB = std_DB.reciprocal() * math.sqrt(0.5)
-    bias_DB = -std_DB.log() - 0.5 * LOG_2PI
+    bias_DB = log_weight_B - std_DB.log() - 0.5 * LOG_2PI
     for columns in _slices(mean_DB.shape[1], _COLUMNS):
         distance_RDC = (z_RD[:, :, None] - mean_DB[:, columns]).mul_(scale_DB[:, columns])
         tile_RDC = torch.addcmul(bias_DB[:, columns], distance_RDC, distance_RDC, value=-1)

@@ -17,20 +17,24 @@ PER_COMPONENT = 10
 TOLERANCE = 1e-2
 
 
-def fit(z_ND: Tensor, *, seed: int = 0) -> GaussianMixture | None:
+def fit(z_ND: Tensor, text_N: Tensor | None = None, *, seed: int = 0) -> GaussianMixture | None:
     """Return the mixture of the highest held-out density: fitted to two thirds of the samples, chosen on one third.
 
     At most 2,000 samples are fitted and 1,000 decide, so the cost does not grow with N. For each form of the
-    covariances the size grows (1, 5, 10, 20) while the held-out density rises. None for fewer than 30 samples.
+    covariances the size grows (1, 5, 10, 20) while the held-out density rises. None for fewer than 30 samples. Samples
+    of one text, by the numbers ``text_N``, are either fitted or held out.
 
     >>> z = torch.cat([torch.randn(400, 1) - 5, torch.randn(400, 1) + 5])
     >>> fit(z).n_components > 1
     True
     """
     z_NF = z_ND.double().numpy()
-    order_N = np.random.default_rng(seed).permutation(len(z_NF))
-    fitted_NF = z_NF[order_N[len(z_NF) // 3 :][:FITTED]]
-    held_out_NF = z_NF[order_N[: len(z_NF) // 3][:SELECTED]]
+    numbers_N = np.arange(len(z_NF)) if text_N is None else text_N.numpy()
+    names, index_N = np.unique(numbers_N, return_inverse=True)
+    place_N = np.random.default_rng(seed).permutation(len(names))[index_N]
+    order_N = np.argsort(place_N, kind="stable")
+    held_out = int((place_N < len(names) // 3).sum())
+    held_out_NF, fitted_NF = z_NF[order_N[:held_out][:SELECTED]], z_NF[order_N[held_out:][:FITTED]]
     if len(held_out_NF) < PER_COMPONENT:
         return None
     found = [best for form in FORMS if (best := _grown(fitted_NF, held_out_NF, form, seed)) is not None]

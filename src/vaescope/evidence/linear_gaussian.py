@@ -223,6 +223,23 @@ class LinearGaussian:
             "log_q_x": torch.distributions.MultivariateNormal(self.data_mean, self.data_covariance).log_prob(x_Nn),
         }
 
+    def text_space(self, n: int, *, drawn: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+        """Return one z ~ q(z|x) of n fresh data points, ``[n, d]``, and log weights of data drawn at it.
+
+        The weights are log P(x) + log q(z|x) - log p(x|z), ``[1 + drawn, n]``: of the x that made z, then of x's drawn
+        from the decoder p(x|z) (``estimators.text_space``).
+        """
+        x_Nn = self.sample_data(n, seed=seed)
+        mean_ND, std_ND = self.encode(x_Nn)
+        generator = torch.Generator().manual_seed(seed + 2**31)
+        z_ND = mean_ND + std_ND * torch.randn(mean_ND.shape, generator=generator, dtype=torch.float64)
+        noise = torch.randn(drawn, n, self.data_size, generator=generator, dtype=torch.float64)
+        x_KNn = torch.cat([x_Nn[None], z_ND @ self.weight.mT + self.bias + math.sqrt(self.noise) * noise])
+        data = torch.distributions.MultivariateNormal(self.data_mean, self.data_covariance)
+        log_q_KN = log_density(z_ND, *self.encode(x_KNn)).sum(-1)
+        log_r_KN = torch.stack([self.log_conditional(x, z_ND[None])[0] for x in x_KNn])
+        return z_ND, data.log_prob(x_KNn) + log_q_KN - log_r_KN
+
 
 def _log_det(matrix: Tensor) -> float:
     return torch.linalg.slogdet(matrix).logabsdet.item()
