@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import graphlib
 import importlib
-import inspect
 import io
 import re
 import subprocess
@@ -37,6 +36,7 @@ STAGES = [
     {"report"},
     {"explore"},
     {"cli"},
+    {"testing"},
     {"__main__"},
 ]
 PURE = {
@@ -46,7 +46,6 @@ PURE = {
 }
 """What a room may import, beyond the ground, where that is less than all the stages before it."""
 LEVEL = {name: level for level, stage in enumerate(STAGES) for name in stage}
-CHOICES = [(kind, name) for kind in choices.KINDS for name in choices.names(kind)]
 
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
 
@@ -196,21 +195,6 @@ def test_module_imports_in_a_fresh_interpreter(file):
 def test_package_imports_without_torch():
     command = "import sys, vaescope, vaescope.cli; sys.exit(not {'torch', 'transformers'}.isdisjoint(sys.modules))"
     assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
-
-
-@pytest.mark.parametrize(("kind", "name"), CHOICES)
-def test_choice_explains_itself_in_one_line(kind, name):
-    summary = choices.summary(kind, name)
-    assert 10 < len(summary) <= 160
-    assert summary.endswith((".", "?"))
-
-
-@pytest.mark.parametrize(("kind", "name"), CHOICES)
-def test_options_are_keywords_with_annotation_and_default(kind, name):
-    for parameter in inspect.signature(choices.load(kind, name)).parameters.values():
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            assert parameter.annotation is not parameter.empty, f"{parameter.name} has no annotation"
-            assert parameter.default is not parameter.empty, f"{parameter.name} has no default"
 
 
 @pytest.mark.parametrize("kind", choices.KINDS)

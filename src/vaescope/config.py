@@ -168,6 +168,9 @@ class AssessmentConfig(Section):
     panel_texts: int = Field(32, ge=2, description="full: texts of the experiments")
     annealing_steps: int = Field(0, ge=0, le=1_000_000, description="full: steps of annealed importance sampling, or 0")
     at_validation: bool = Field(True, description="log the fast suite, with few samples, at every validation")
+    diagnostics: list[str] = Field(
+        default_factory=list, description="diagnostics in addition to those of the suite: names, or module:Class"
+    )
     thresholds: dict[str, float] = Field(default_factory=dict, description="thresholds of findings to override")
 
 

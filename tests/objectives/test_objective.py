@@ -4,19 +4,12 @@ import torch
 from vaescope import choices
 from vaescope.errors import UserError
 from vaescope.objectives.objective import Objective, build_objective
+from vaescope.testing import ObjectiveContract
 
-PRESETS = choices.names("objectives")
 
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_gives_a_finite_loss_whose_terms_are_named(name, some_pass):
-    objective = build_objective(name)
-    loss = objective(some_pass, 0)
-    assert loss.total.isfinite()
-    assert {"distortion", "rate"} <= set(loss.terms)
-    assert not any(value.requires_grad for value in loss.terms.values())
-    objective.ascend(loss.terms)
-    assert choices.summary("objectives", name)
+@pytest.mark.parametrize("name", choices.names("objectives"))
+class TestEveryObjective(ObjectiveContract):
+    """The contract over every file of the folder."""
 
 
 def test_without_constraints_it_is_the_weighted_sum(some_pass):

@@ -6,64 +6,12 @@ import torch
 from vaescope import choices
 from vaescope.errors import UserError
 from vaescope.model.priors.mixture import Mixture
-
-TERMS = choices.names("terms")
-
-
-def seeded(name, pass_):
-    """The value of a term, with the same samples of the prior at every call."""
-    torch.manual_seed(0)
-    return choices.build("terms", name)(pass_)
+from vaescope.testing import TermContract
 
 
-def random_posterior(texts=5, units=3):
-    generator = torch.Generator().manual_seed(3)
-    mean = torch.randn((texts, units), generator=generator, dtype=torch.float64, requires_grad=True)
-    std = torch.rand((texts, units), generator=generator, dtype=torch.float64) + 0.2
-    return mean, std.requires_grad_()
-
-
-@pytest.mark.parametrize("name", TERMS)
-def test_every_term_is_a_scalar_with_a_true_gradient(name, make_pass):
-    mean, std = random_posterior()
-    value = seeded(name, make_pass(mean, std))
-    assert value.shape == ()
-    assert value.isfinite()
-    if not choices.load("terms", name).own_gradient:
-        assert torch.autograd.gradcheck(lambda m, s: seeded(name, make_pass(m, s)), (mean, std))
-
-
-@pytest.mark.parametrize("name", TERMS)
-def test_every_term_says_what_it_can_reach(name, make_pass):
-    low, high = choices.build("terms", name).reach(100, 64)
-    assert low < high
-    # far from the prior, so that no noise of the estimate decides
-    value = seeded(name, make_pass(3 * torch.randn(64, 3), torch.full((64, 3), 0.1))).item()
-    assert low <= value <= high + 1e-4
-
-
-@pytest.mark.parametrize("name", TERMS)
-@pytest.mark.parametrize(("mean", "std"), [(0.0, 1e-6), (1e3, 1e-6), (1e3, 1e3), (0.0, 1.0)])
-def test_extreme_posteriors_give_finite_values_and_gradients(name, mean, std, make_pass):
-    mean_BD = torch.full((4, 3), mean, requires_grad=True)
-    std_BD = torch.full((4, 3), std, requires_grad=True)
-    value = choices.build("terms", name)(make_pass(mean_BD, std_BD))
-    assert value.isfinite()
-    if value.requires_grad:
-        value.backward()
-        assert all(g is None or g.isfinite().all() for g in (mean_BD.grad, std_BD.grad))
-
-
-@pytest.mark.parametrize("name", TERMS)
-def test_a_term_does_not_depend_on_the_order_of_the_texts(name, make_pass):
-    mean, std = torch.randn(6, 3), torch.rand(6, 3) + 0.1
-    pass_ = make_pass(mean, std, samples=1)
-    order = torch.tensor([3, 1, 0, 5, 4, 2])
-    shuffled = make_pass(mean[order], std[order], samples=1)
-    for field in ("z", "log_p_x_z", "log_p_z", "log_q_z_x"):
-        object.__setattr__(shuffled, field, getattr(pass_, field)[:, order])
-    # a sample of the prior meets all texts alike
-    torch.testing.assert_close(seeded(name, pass_), seeded(name, shuffled))
+@pytest.mark.parametrize("name", choices.names("terms"))
+class TestEveryTerm(TermContract):
+    """The contract over every file of the folder."""
 
 
 def test_rate_is_the_closed_form(make_pass):

@@ -115,6 +115,7 @@ def assess(
     *,
     suite: str = "full",
     diagnostics: Iterable[str | Diagnostic] | None = None,
+    also: Iterable[str | Diagnostic] = (),
     thresholds: Mapping[str, float] | None = None,
 ) -> Assessment:
     """Run the diagnostics that the evidence allows on any latent variable model, and judge them.
@@ -128,6 +129,7 @@ def assess(
         panel: experiments with the model on few texts.
         suite: ``full`` for all diagnostics, ``fast`` for those that are cheap enough for every validation.
         diagnostics: names, or diagnostics constructed with options, instead of a suite.
+        also: more of them, in addition.
         thresholds: values to override in the table of conventions.
 
     Raises:
@@ -141,7 +143,7 @@ def assess(
     True
     """
     table = Thresholds.override(thresholds)
-    chosen = _suite(suite) if diagnostics is None else dict(map(_named, diagnostics))
+    chosen = (_suite(suite) if diagnostics is None else dict(map(_named, diagnostics))) | dict(map(_named, also))
     draws = replace(draws, simulations=simulations or draws.simulations, panel=panel or draws.panel).validate()
     checked = evidence_identities(draws, table)
     failed = [finding.name for finding in checked if finding.verdict == "FAIL"]

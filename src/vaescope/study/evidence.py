@@ -84,7 +84,8 @@ def validation_examiner(config: RunConfig) -> Callable[[TransformerVAE], dict[st
             group_tokens=config.assessment.group_tokens,
             seed=config.seed,
         )
-        found = assess(draws, suite="fast", thresholds=config.assessment.thresholds)
+        settings = config.assessment
+        found = assess(draws, suite="fast", also=settings.diagnostics, thresholds=settings.thresholds)
         return {
             **{name: estimate.value for name, estimate in found.estimates.items()},
             "findings": {f.name: f.verdict for f in found.findings if f.verdict in ("FAIL", "WARN")},

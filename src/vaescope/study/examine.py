@@ -119,7 +119,7 @@ class Examined:
             draws.metadata["control"] = str(control.folder.path)
         if settings.suite == "full":
             draws = self._with_experiments(draws, tokenized, control, progress)
-        found = assess(draws, suite=settings.suite, thresholds=settings.thresholds)
+        found = assess(draws, suite=settings.suite, also=settings.diagnostics, thresholds=settings.thresholds)
         # one number per text is evidence and no result
         metadata = {name: value for name, value in found.metadata.items() if name != "language_model_nll"}
         findings = worst_first([*found.findings, *training_findings(self.folder, self.checkpoint)])

@@ -1,0 +1,22 @@
+"""Contract tests for authors of a choice: what every term, objective or diagnostic must satisfy.
+
+A contract is a class of tests for pytest. Give it the names of the choices to test, as a configuration would name them
+(a file of the package, an entry point, or ``module:Class``)::
+
+    import pytest
+    from vaescope.testing import TermContract
+
+
+    @pytest.mark.parametrize("name", ["my_package.terms:Jeffreys"])
+    class TestMyTerms(TermContract):
+        pass
+
+The tests of vaescope run the same contracts over every choice of the package.
+"""
+
+from vaescope.testing.choice import ChoiceContract
+from vaescope.testing.objectives import ObjectiveContract
+from vaescope.testing.passes import pass_of
+from vaescope.testing.terms import TermContract
+
+__all__ = ["ChoiceContract", "ObjectiveContract", "TermContract", "pass_of"]
