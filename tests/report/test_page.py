@@ -13,6 +13,7 @@ import pytest
 import torch
 from tests.report.pages import Elements
 
+from vaescope import choices
 from vaescope.assessment.assess import assess
 from vaescope.errors import UserError
 from vaescope.evidence.draws import Draws
@@ -377,8 +378,8 @@ def test_sentences_say_what_the_numbers_say(comparison):
 
 def test_more_families_than_colours_still_differ(tmp_path):
     objectives = [
-        {"terms": {"distortion": 1, "rate": 1}, "constraints": [{"term": t, "relation": ">=", "bound": 1}]}
-        for t in "abcdefghij"
+        {"terms": {"distortion": 1, "rate": 1}, "constraints": [{"term": term, "relation": ">=", "bound": 1}]}
+        for term in choices.names("terms")[:10]
     ]
     found = read([made(tmp_path, f"r{i}", o) for i, o in enumerate(objectives)], "test")
     assert len(set(found.looks.values())) == len(objectives) > len(PALETTE)
