@@ -51,7 +51,11 @@ class DataConfig(Section):
     hub: str | None = Field(None, description="a data set of the Hugging Face hub, or a local folder of one")
     options: dict[str, Any] = Field(default_factory=dict, description="options of the built-in corpus")
     subset: str | None = Field(None, description="configuration name of the hub data set")
-    column: str = Field("text", description="the column with the text in CSV, JSONL, Parquet and hub data")
+    column: str = Field("text", description="the column with the text in CSV, JSON, Parquet and hub data")
+    label: str | list[str] | None = Field(None, description="a column with a label of each text, or several")
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=1, description="what separates the columns of a CSV file; found by default"
+    )
     sizes: tuple[Size, Size, Size] = Field(
         (20_000, 2_000, 2_000), description="texts per split (train, valid, test) of a built-in corpus"
     )
@@ -63,6 +67,11 @@ class DataConfig(Section):
         "truncate", description="what becomes of longer texts; the number of them is always stated"
     )
     seed: Seed = Field(0, description="seed of a built-in corpus and of a split of one file")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The columns with labels."""
+        return (self.label,) if isinstance(self.label, str) else tuple(self.label or ())
 
     @model_validator(mode="after")
     def _one_source(self) -> DataConfig:

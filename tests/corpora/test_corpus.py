@@ -209,3 +209,71 @@ def test_known_splits_are_independent_draws():
 def test_mistakes_of_a_built_in_corpus(options, named):
     with pytest.raises(UserError, match=named):
         load_corpus(DataConfig(**options))
+
+
+def labelled(folder, name, numbers):
+    lines = [f'"{TEXTS[i]}",{i % 3},{"even" if i % 2 == 0 else "odd"}' for i in numbers]
+    lines[1:1] = ["  ,blank,blank"]
+    (folder / name).write_text("\n".join(["text,a,b", *lines]), encoding="utf-8")
+    return folder / name
+
+
+def number_of(text):
+    return int(text.split()[-1])
+
+
+def test_labels_travel_with_their_texts_through_blanks_and_cuts(tmp_path):
+    corpus = load(labelled(tmp_path, "all.csv", range(40)), label=["a", "b"], seed=3)
+    for split in ("train", "valid", "test"):
+        texts, labels = corpus.split(split), corpus.labels[split]
+        assert labels["a"] == [str(number_of(text) % 3) for text in texts]
+        assert labels["b"] == ["even" if number_of(text) % 2 == 0 else "odd" for text in texts]
+
+
+def test_one_label_needs_no_list(tmp_path):
+    assert list(load(labelled(tmp_path, "all.csv", range(40)), label="b").labels["train"]) == ["b"]
+
+
+def test_digests_are_of_the_texts_alone(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        for split in ("train", "valid", "test"):
+            write(tmp_path / name / f"{split}.{'txt' if name == 'one' else 'jsonl'}", TEXTS)
+    one, two = load(tmp_path / "one"), load(tmp_path / "two", column="sentence")
+    assert one.digest("train") == two.digest("train") == one.digest("valid")
+    write(tmp_path / "one" / "test.txt", TEXTS[::-1])
+    changed = load(tmp_path / "one")
+    assert changed.digest("train") == one.digest("train")
+    assert changed.digest("test") != one.digest("test")
+
+
+def test_copies_are_counted_inside_and_across_splits(tmp_path):
+    write(tmp_path / "train.txt", TEXTS[:20] + TEXTS[:5])
+    write(tmp_path / "valid.txt", TEXTS[18:30])
+    write(tmp_path / "test.txt", TEXTS[30:] + TEXTS[30:33] + TEXTS[:1])
+    corpus = load(tmp_path)
+    counts = {split: tuple(vars(corpus.copies(split)).values()) for split in ("train", "valid", "test")}
+    assert counts == {"train": (25, 20, 0), "valid": (12, 12, 2), "test": (14, 11, 1)}
+    train, valid, test = corpus.repeated()
+    assert "(train): 5 of 25 texts are duplicates" in train
+    assert "(valid): 2 of 12 texts are also in train" in valid
+    assert "3 of 14 texts are duplicates of another one; 1 of 14 texts are also in train" in test
+
+
+@pytest.mark.parametrize("invisible", ["\u200b", "\ufeff \u200b", "\u2060"])
+def test_a_text_that_nobody_can_see_is_blank(tmp_path, invisible, caplog):
+    write(tmp_path / "all.txt", [*TEXTS, invisible])
+    load(tmp_path / "all.txt")
+    assert "skipped 1 blank of 41" in caplog.text
+
+
+def test_a_nul_character_is_refused_wherever_it_comes_from(tmp_path):
+    rows = [{"text": text} for text in [*TEXTS, "a\0b"]]
+    (tmp_path / "all.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert "text 41 holds a NUL character" in mistake(tmp_path / "all.jsonl")
+
+
+def test_nothing_is_logged_before_an_error(tmp_path, caplog):
+    (tmp_path / "train.txt").write_text("\n \n" + "\n".join(TEXTS[:3]), encoding="utf-8")
+    mistake(tmp_path)
+    assert caplog.text == ""

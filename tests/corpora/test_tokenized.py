@@ -6,9 +6,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from vaescope.corpora.known.topic_pcfg import TopicPcfg
-from vaescope.corpora.tokenized import group, tokenize
+from vaescope.corpora.tokenized import group, read_tokens, tokenize
 from vaescope.corpora.tokenizer import train_bpe
 from vaescope.errors import UserError
 
@@ -155,3 +157,59 @@ def test_batches_of_like_length_hold_every_text_once():
     batches = tokenized.by_length(indices, 64)
     assert sorted(torch.cat([batch.index for batch in batches]).tolist()) == sorted(indices)
     assert all(batch.input_ids.numel() <= 64 or len(batch) == 1 for batch in batches)
+
+
+def test_labels_and_identities_travel_with_their_texts():
+    texts = ["a b", "c d e f g h i j", "a b", "c", "a b"]
+    labels = {"kind": ["0", "1", "2", "3", "4"]}
+    for too_long, kept in (("drop", [0, 2, 3, 4]), ("truncate", [0, 1, 2, 3, 4])):
+        tokenized = read_tokens(texts, BPE, max_length=8, too_long=too_long, labels=labels)
+        assert tokenized.labels["kind"] == [str(i) for i in kept]
+        assert [texts[i].startswith(text) for i, text in zip(kept, tokenized.texts, strict=True)] == [True] * len(kept)
+        last = tokenized.select([len(kept) - 1, 0])
+        assert last.labels["kind"] == ["4", "0"]
+        assert last.text_id.tolist() == [0, 0]
+    assert tokenized.text_id.tolist() == [0, 1, 0, 2, 0]
+    assert tokenized.notes == ("texts: cut off 1 of 5 texts, longer than 8 tokens",)
+
+
+def test_texts_that_become_one_by_truncation_are_one_text():
+    assert read_tokens(["a b c d x", "a b c d y"], BPE, max_length=5).text_id.tolist() == [0, 0]
+
+
+@given(st.lists(st.sampled_from("aé海😀\u200d "), min_size=8, max_size=30), st.integers(6, 12))
+@settings(max_examples=100, deadline=None)
+def test_a_truncated_text_ends_between_two_characters(letters, room):
+    text = "x" + "".join(letters)
+    tokenized = read_tokens([text], BPE, max_length=room)
+    ids = tokenized.batch([0]).input_ids[0]
+    assert BPE.decode(ids, skip_special_tokens=True) == tokenized.texts[0]
+    assert text.startswith(tokenized.texts[0])
+    assert tokenized.bytes.item() == len(tokenized.texts[0].encode())
+    assert room - 4 < len(ids) <= room or tokenized.truncated == 0
+
+
+@pytest.mark.parametrize("letters", ["acgt", "a b", "海😀"])
+def test_a_long_line_is_tokenized_as_far_as_it_is_read(letters, monkeypatch):
+    rng = np.random.default_rng(0)
+    line = "".join(rng.choice(list(letters), 100_000))
+    seen = []
+    call = type(BPE).__call__
+    monkeypatch.setattr(type(BPE), "__call__", lambda self, some, **o: seen.extend(some) or call(self, some, **o))
+    found = read_tokens([line, "a b"], BPE, max_length=16)
+    assert max(map(len, seen)) < 3_000
+    monkeypatch.setattr("vaescope.corpora.tokenized.MARGIN", 10**6)
+    whole = read_tokens([line, "a b"], BPE, max_length=16)
+    assert found.ids.tolist() == whole.ids.tolist()
+    assert found.texts == whole.texts
+    assert found.truncated == 1
+
+
+def test_a_long_text_of_few_tokens_is_read_whole():
+    word = "x" * 300
+    backend = Tokenizer(models.WordLevel({"<s>": 0, "<pad>": 1, "</s>": 2, word: 3}, unk_token="<s>"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>", pad_token="<pad>")
+    text = " ".join([word] * 30)
+    tokenized = read_tokens([text], tokenizer, max_length=32)
+    assert (tokenized.texts, tokenized.truncated) == ([text], 0)

@@ -1,3 +1,6 @@
+import random
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,3 +87,29 @@ def test_mistakes(tmp_path):
     assert "\n" not in str(error.value)
     with pytest.raises(UserError, match=f"at least {SMALLEST}"):
         train_bpe(TEXTS, 100)
+
+
+@pytest.mark.parametrize("letters", ["acgt", "0123456789", "+/=-", "海洋"])
+def test_training_takes_a_time_linear_in_a_line_without_spaces(letters):
+    rng = random.Random(0)
+
+    def seconds(n):
+        line = "".join(rng.choice(letters) for _ in range(n))
+        start = time.process_time()
+        train_bpe([line, "a b"], 300)
+        return time.process_time() - start
+
+    seconds(1_000)
+    assert seconds(80_000) < 10 * max(seconds(20_000), 0.02)  # 4 where linear, 16 where quadratic
+
+
+def test_words_of_ordinary_length_are_one_piece():
+    word = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerk"
+    assert len(train_bpe([word] * 50, 400)(word, add_special_tokens=False).input_ids) == 1
+
+
+def test_a_bpe_is_trained_on_what_can_be_read_of_each_text():
+    long = "a b " * 5_000 + "zq " * 5_000
+    vocabulary = load_tokenizer(TokenizerConfig(vocab_size=300), [long, "a b"], max_length=8).get_vocab()
+    assert "Ġzq" not in vocabulary
+    assert "Ġa" in vocabulary

@@ -98,11 +98,15 @@ def neighbours(
     count: Annotated[int, typer.Option("-k", "--count", min=1, help="how many")] = 5,
 ) -> None:
     """Show the texts whose posteriors are nearest to that of a text (2-Wasserstein distance)."""
-    from vaescope.corpora.corpus import load_corpus
+    from vaescope.corpora.corpus import read_corpus
     from vaescope.corpora.files import read_file
+    from vaescope.corpora.rows import Columns
     from vaescope.runs.run_folder import RunFolder
 
-    texts = read_file(among, column) if among is not None else load_corpus(RunFolder(run).config.data).train
+    if among is not None:
+        texts = read_file(among, Columns(column)).texts
+    else:
+        texts = read_corpus(RunFolder(run).config.data).train
     found = _load(run).neighbours(text, [t for t in texts if t.strip()], k=count)
     _show(("distance", "text"), [("", text), *((f"{n.distance:.2f}", n.text) for n in found)])
 

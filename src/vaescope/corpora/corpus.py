@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from vaescope import choices
 from vaescope.config import DataConfig
+from vaescope.corpora.cache import digest
 from vaescope.corpora.known._known import KnownCorpus
+from vaescope.corpora.rows import Columns, Rows, strip
 from vaescope.errors import UserError
 
 log = logging.getLogger("vaescope")
@@ -23,6 +25,21 @@ LEAST = 2
 
 
 @dataclass(frozen=True)
+class Copies:
+    """How often the texts of a split are repeated.
+
+    Attributes:
+        texts: texts of the split.
+        distinct: distinct texts among them.
+        in_train: texts of the split that are also in the training split; 0 for the training split itself.
+    """
+
+    texts: int
+    distinct: int
+    in_train: int
+
+
+@dataclass(frozen=True)
 class Corpus:
     """Texts to train on, to choose by, and to report.
 
@@ -32,6 +49,8 @@ class Corpus:
         test: texts of the test split.
         name: what reports call the corpus.
         known: the distribution the texts were drawn from, where it is known exactly.
+        labels: for each split and each kind of label, one label per text.
+        notes: what the user should know about how the texts were read, one line each.
 
     >>> corpus = load_corpus(DataConfig(known="topic_pcfg", sizes=(100, 10, 10)))
     >>> len(corpus.train), len(corpus.valid), corpus.known.mutual_information() > 0
@@ -43,14 +62,50 @@ class Corpus:
     test: list[str]
     name: str
     known: KnownCorpus | None = None
+    labels: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def split(self, name: str) -> list[str]:
         """Return the texts of the split ``train``, ``valid`` or ``test``."""
         return {"train": self.train, "valid": self.valid, "test": self.test}[name]
 
+    def digest(self, split: str) -> str:
+        """Return a hash of the texts of a split and their order: the same on every machine and wherever the files are.
+
+        >>> Corpus(["a", "b"], ["c"], ["d"], name="one").digest("train")
+        '556f0ce7f4689d10b792ae2a6098dfff'
+        """
+        return digest(self.split(split))
+
+    def copies(self, split: str) -> Copies:
+        """Count the texts of a split that are repeated in it, and those that are also training texts.
+
+        >>> Corpus(["a", "b", "b"], ["b", "c"], ["d", "d"], name="one").copies("valid")
+        Copies(texts=2, distinct=2, in_train=1)
+        """
+        texts, train = self.split(split), set(self.train) if split != "train" else set()
+        return Copies(len(texts), len(set(texts)), sum(text in train for text in texts))
+
+    def repeated(self, splits: Iterable[str] = SPLITS) -> list[str]:
+        """Return a line for each split with repeated texts or with texts of the training split.
+
+        >>> Corpus(["a", "b", "b"], ["b", "c"], ["d", "d"], name="one").repeated()
+        ['one (train): 1 of 3 texts are duplicates of another one', 'one (valid): 1 of 2 texts are also in train', ...]
+        """
+        lines = []
+        for split in splits:
+            found = self.copies(split)
+            parts = []
+            if found.distinct < found.texts:
+                parts.append(f"{found.texts - found.distinct} of {found.texts} texts are duplicates of another one")
+            if found.in_train:
+                parts.append(f"{found.in_train} of {found.texts} texts are also in train")
+            lines += [f"{self.name} ({split}): {'; '.join(parts)}"] if parts else []
+        return lines
+
 
 def load_corpus(config: DataConfig) -> Corpus:
-    """Read or draw the texts that ``config`` names.
+    """Read or draw the texts that ``config`` names, and log what the user should know about them.
 
     Splits of a built-in corpus are drawn with independent seeds derived from ``config.seed``. A source
     without a validation or test split has it cut from its training texts by seed, which is logged, as are
@@ -59,42 +114,47 @@ def load_corpus(config: DataConfig) -> Corpus:
     Raises:
         UserError: a source that cannot be read, or a split with fewer than two texts.
     """
+    corpus = read_corpus(config)
+    for note in corpus.notes:
+        log.warning("%s", note)
+    return corpus
+
+
+def read_corpus(config: DataConfig) -> Corpus:
+    """Read or draw the texts that ``config`` names; what the user should know is in ``notes``, not in the log.
+
+    Raises:
+        UserError: a source that cannot be read, or a split with fewer than two texts.
+    """
     if config.known is not None:
         return _draw(config, config.known)
+    columns = Columns(config.column, config.labels, config.delimiter)
     if config.path is not None:
         from vaescope.corpora.files import read_files
 
         name = str(config.path)
-        splits = read_files(config.path.expanduser(), config.column)
+        splits = read_files(config.path.expanduser(), columns)
     else:
         from vaescope.corpora.hub import read_hub
 
         name = str(config.hub)
-        splits = read_hub(name, config.subset, config.column)
-    texts = {split: strip(found, f"{name} ({split})") for split, found in splits.items()}
-    texts = cut(texts, config.fractions, config.seed, name)
-    return Corpus(texts["train"], texts["valid"], texts["test"], name=name)
+        splits = read_hub(name, config.subset, columns)
+    read = {split: strip(rows, f"{name} ({split})", LEAST) for split, rows in splits.items()}
+    whole, notes = cut(read, config.fractions, config.seed, name)
+    return Corpus(
+        whole["train"].texts,
+        whole["valid"].texts,
+        whole["test"].texts,
+        name=name,
+        labels={split: rows.labels for split, rows in whole.items()},
+        notes=(*(note for rows in read.values() for note in rows.notes), *notes),
+    )
 
 
-def strip(texts: Sequence[str], source: str) -> list[str]:
-    """Return the texts without outer white space; blank ones are left out and their number is logged.
-
-    Raises:
-        UserError: nothing is left, or a text that UTF-8 cannot hold.
-    """
-    kept = [stripped for text in texts if (stripped := text.strip())]
-    if not kept:
-        raise UserError(f"{source}: no text in it; give at least {LEAST} texts, one per line or row")
-    for number, text in enumerate(kept, start=1):
-        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise UserError(f"{source}: text {number} holds half of a surrogate pair, which UTF-8 has not; mend it")
-    if blank := len(texts) - len(kept):
-        log.warning("%s: skipped %d blank of %d texts", source, blank, len(texts))
-    return kept
-
-
-def cut(splits: dict[str, list[str]], fractions: tuple[float, float], seed: int, source: str) -> dict[str, list[str]]:
-    """Return all three splits: missing ones are cut at random from the training texts, which is logged.
+def cut(
+    splits: dict[str, Rows], fractions: tuple[float, float], seed: int, source: str
+) -> tuple[dict[str, Rows], list[str]]:
+    """Return all three splits, and a note for each that was cut at random from the training texts.
 
     Raises:
         UserError: no training texts, fractions out of range, or a split with fewer than two texts.
@@ -104,29 +164,23 @@ def cut(splits: dict[str, list[str]], fractions: tuple[float, float], seed: int,
     if min(fractions) <= 0 or sum(fractions) >= 1:
         raise UserError(f"data.fractions: {list(fractions)}; give two positive shares with a sum below 1")
     train, whole = splits["train"], dict(splits)
-    order = np.random.default_rng(seed).permutation(len(train))
-    taken = 0
+    texts = len(train.texts)
+    order = np.random.default_rng(seed).permutation(texts)
+    taken, notes = 0, []
     for split, share in zip(SPLITS[1:], fractions, strict=True):
         if split not in splits:
-            size = max(LEAST, round(share * len(train)))
-            whole[split] = [train[i] for i in order[taken : taken + size]]
+            size = max(LEAST, round(share * texts))
+            whole[split] = train.select(order[taken : taken + size])
             taken += size
-            log.warning(
-                "%s: no %s split; cut %d of %d training texts (seed %d)",
-                source,
-                split,
-                size,
-                len(train),
-                seed,
-            )
+            notes.append(f"{source}: no {split} split; cut {size} of {texts} training texts (seed {seed})")
     if taken:
-        whole["train"] = [train[i] for i in np.sort(order[taken:])]
-    for split, texts in whole.items():
-        if len(texts) < LEAST:
+        whole["train"] = train.select(np.sort(order[taken:]))
+    for split, rows in whole.items():
+        if len(rows.texts) < LEAST:
             raise UserError(
-                f"{source}: {len(texts)} texts for {split} (of {len(train)} in train); give at least {LEAST} per split"
+                f"{source}: {len(rows.texts)} texts for {split} (of {texts} in train); give at least {LEAST} per split"
             )
-    return whole
+    return whole, notes
 
 
 def _draw(config: DataConfig, name: str) -> Corpus:

@@ -1,143 +1,143 @@
-"""Texts from files: plain text (a text per line) or a column of CSV, TSV, JSON lines and Parquet."""
+"""Texts from files: plain text (a text per line) or a column of CSV, TSV, JSON, JSON lines and Parquet."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Callable, Iterable, Mapping
+import bz2
+import gzip
+import lzma
+import re
+import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from vaescope.errors import UserError, unknown
+from vaescope.corpora.rows import Columns, Rows
+from vaescope.corpora.tables import decode, read_csv, read_json, read_jsonl, read_parquet, read_tsv
+from vaescope.errors import UserError
 
-NAMES = {"train": ("train",), "valid": ("valid", "validation", "val", "dev"), "test": ("test",)}
-"""The names that a file of each split may have."""
+NAMES = {
+    "train": ("train", "training"),
+    "valid": ("valid", "validation", "val", "dev", "development", "eval"),
+    "test": ("test",),
+}
+"""The names that a file (or a split of a hub data set) of each split may have."""
+
+SHARD = re.compile(r"(?P<name>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(-[0-9a-f]+)?")
+"""The name of one of several files of a split, as ``datasets`` writes them."""
 
 
-def read_files(path: Path, column: str) -> dict[str, list[str]]:
-    """Return the texts by split: a folder holds train, valid and test, a single file only train.
+def read_files(path: Path, columns: Columns) -> dict[str, Rows]:
+    """Return the rows by split: a folder holds train, valid and test, a single file only train.
 
     Raises:
         UserError: no such file, a folder without a training file, or a file that cannot be read.
     """
     if path.is_file():
-        return {"train": read_file(path, column)}
+        return {"train": read_file(path, columns)}
     if not path.is_dir():
         raise UserError(f"{path}: no such file or folder; give a text file, or a folder with train.txt")
+    if any((path / name).is_file() for name in ("dataset_dict.json", "dataset_info.json")):
+        raise UserError(f"{path}: a folder that datasets has saved; give it as data.hub instead of data.path")
     found = {split: _find(path, names) for split, names in NAMES.items()}
-    if found["train"] is None:
-        raise UserError(f"{path}: no training file; name it train.txt (or {', '.join(_train_names()[1:])})")
-    return {split: read_file(file, column) for split, file in found.items() if file is not None}
+    if not found["train"]:
+        raise UserError(f"{path}: no training file; name it train.txt (or train{', train'.join(list(READERS)[1:])})")
+    return {split: Rows.joined([read_file(f, columns) for f in files]) for split, files in found.items() if files}
 
 
-def read_file(file: Path, column: str) -> list[str]:
-    """Return the texts of one file, whose ending tells its format.
+def read_file(file: Path, columns: Columns) -> Rows:
+    """Return the rows of one file, whose ending gives its format; it may be compressed (.gz, .bz2, .xz).
+
+    A file ``NAME.labels`` next to ``NAME.txt``, with a label per line, gives the labels of its texts.
 
     Raises:
         UserError: an unknown ending, not UTF-8, damaged, or without the column.
     """
-    if file.suffix.lower() not in READERS:
-        raise UserError(f"{file}: unknown kind of file; give one of {', '.join(READERS)}")
-    try:
-        return READERS[file.suffix.lower()](file, column)
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror or error}); check the file and its rights") from error
+    stem, ending, packed = _parts(file)
+    if ending not in READERS:
+        raise UserError(f"{file}: unknown kind of file; give one of {', '.join(READERS)} (or these with .gz)")
+    rows = READERS[ending](_bytes(file, packed), columns, str(file))
+    beside = file.with_name(f"{stem}.labels")
+    if ending != ".txt" or not beside.is_file():
+        return rows
+    labels = decode(_bytes(beside, ""), str(beside)).removesuffix("\n").split("\n")
+    return Rows(rows.texts, {"label": _aligned([label.strip() for label in labels], rows.texts, beside)}, rows.notes)
 
 
-def pick(rows: Iterable[Mapping[str, Any]], columns: Iterable[str], column: str, source: str) -> list[str]:
-    """Return the texts in ``column`` of ``rows``; a missing value counts as a blank text.
-
-    Raises:
-        UserError: no such column (with the nearest), or a value that is not a string.
-    """
-    columns = list(columns)
-    if column not in columns:
-        raise UserError(f"{source}: {unknown('column', column, columns)}; set data.column")
-    texts = []
-    for number, row in enumerate(rows, start=1):
-        value = row.get(column)
-        if value is not None and not isinstance(value, str):
-            kind = type(value).__name__
-            raise UserError(f"{source}: column '{column}' holds {kind} in row {number}, not text; set data.column")
-        texts.append(value or "")
-    return texts
+def _read_lines(raw: bytes, columns: Columns, source: str) -> Rows:
+    if columns.labels:
+        raise UserError(f"{source}: a text file has no columns; put the labels, a line each, into a .labels file")
+    return Rows(decode(raw, source).removesuffix("\n").split("\n"))
 
 
-def _read_lines(file: Path, column: str) -> list[str]:
-    return _text(file).removesuffix("\n").split("\n")
-
-
-def _read_csv(file: Path, column: str) -> list[str]:
-    return _read_table(file, column, delimiter=",")
-
-
-def _read_tsv(file: Path, column: str) -> list[str]:
-    return _read_table(file, column, delimiter="\t")
-
-
-def _read_table(file: Path, column: str, *, delimiter: str) -> list[str]:
-    # Strict, because a quote that is never closed would otherwise swallow the rest of the file as one text.
-    reader = csv.DictReader(io.StringIO(_text(file)), delimiter=delimiter, strict=True)
-    try:
-        return pick(reader, reader.fieldnames or (), column, str(file))
-    except csv.Error as error:
-        raise UserError(f"{file}: damaged near line {reader.line_num} ({error}); mend or remove it") from error
-
-
-def _read_jsonl(file: Path, column: str) -> list[str]:
-    rows: list[dict[str, Any]] = []
-    for number, line in enumerate(_text(file).split("\n"), start=1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise UserError(f"{file}: line {number} is not JSON ({error.msg}); mend or remove it") from error
-            if not isinstance(row, dict):
-                raise UserError(f"{file}: line {number} is not a JSON object; give one object per line")
-            rows.append(row)
-    columns = dict.fromkeys(key for row in rows for key in row)
-    return pick(rows, columns, column, str(file))
-
-
-def _read_parquet(file: Path, column: str) -> list[str]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        names = pq.read_schema(file).names
-        rows = pq.read_table(file, columns=[column]).to_pylist() if column in names else []
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{file}: not a Parquet file; write it again or give another format") from error
-    return pick(rows, names, column, str(file))
-
-
-def _text(file: Path) -> str:
-    raw = file.read_bytes()
-    try:
-        return raw.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise UserError(f"{file}: not UTF-8 (line {line}); convert it, for instance with iconv -t utf-8") from error
-
-
-READERS: dict[str, Callable[[Path, str], list[str]]] = {
+READERS: dict[str, Callable[[bytes, Columns, str], Rows]] = {
     ".txt": _read_lines,
-    ".csv": _read_csv,
-    ".tsv": _read_tsv,
-    ".jsonl": _read_jsonl,
-    ".parquet": _read_parquet,
+    ".csv": read_csv,
+    ".tsv": read_tsv,
+    ".jsonl": read_jsonl,
+    ".json": read_json,
+    ".parquet": read_parquet,
 }
 """The reader of each ending."""
 
+UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.decompress,
+    ".bz2": bz2.decompress,
+    ".xz": lzma.decompress,
+}
+"""How each kind of compressed file is unpacked."""
 
-def _train_names() -> list[str]:
-    return [f"train{ending}" for ending in READERS]
+
+def _parts(file: Path) -> tuple[str, str, str]:
+    """Return the name of a file without endings, its ending, and that of its compression; both in lower case."""
+    packed = file.suffix.lower() if file.suffix.lower() in UNPACK else ""
+    inner = Path(file.stem) if packed else Path(file.name)
+    return inner.stem, inner.suffix.lower(), packed
 
 
-def _find(folder: Path, names: tuple[str, ...]) -> Path | None:
-    files = [file for name in names for ending in READERS if (file := folder / f"{name}{ending}").is_file()]
-    if len(files) > 1:
-        both = " and ".join(file.name for file in files)
-        raise UserError(f"{folder}: {both} are the same split; keep one of them")
-    return files[0] if files else None
+def _bytes(file: Path, packed: str) -> bytes:
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror or error}); check the file and its rights") from error
+    try:
+        return UNPACK[packed](raw)
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+        raise UserError(f"{file}: not a whole {packed} file ({error}); copy or compress it again") from error
+
+
+def _aligned(labels: list[str], texts: list[str], file: Path) -> list[str]:
+    """Return one label per line of the text file; blank lines of it may have none."""
+    if len(labels) == len(texts):
+        return labels
+    filled = [i for i, text in enumerate(texts) if text.strip()]
+    if len(labels) != len(filled):
+        raise UserError(f"{file}: {len(labels)} labels for {len(filled)} texts; give one per line, or move it away")
+    all_labels = [""] * len(texts)
+    for i, label in zip(filled, labels, strict=True):
+        all_labels[i] = label
+    return all_labels
+
+
+def _find(folder: Path, names: tuple[str, ...]) -> list[Path]:
+    """Return the file of a split, or its shards in order."""
+    whole: list[Path] = []
+    shards: dict[tuple[str, int, str], dict[int, Path]] = {}
+    for file in sorted(folder.iterdir()):
+        stem, ending, _ = _parts(file)
+        if ending not in READERS or not file.is_file():
+            continue
+        if stem.lower() in names:
+            whole.append(file)
+        elif (match := SHARD.fullmatch(stem)) and match["name"].lower() in names:
+            shards.setdefault((match["name"], int(match["total"]), ending), {})[int(match["number"])] = file
+    whole.sort(key=lambda file: names.index(_parts(file)[0].lower()))
+    found = [file.name for file in whole] + [next(iter(parts.values())).name for parts in shards.values()]
+    if len(found) > 1:
+        raise UserError(f"{folder}: {' and '.join(found)} are the same split; keep one of them")
+    for (name, total, ending), parts in shards.items():
+        missing = sorted(set(range(total)) - set(parts))
+        if missing:
+            lost = f"{name}-{missing[0]:05d}-of-{total:05d}{ending}"
+            raise UserError(f"{folder}: {lost} is missing ({len(parts)} of {total} shards are there); add it")
+        return [parts[number] for number in range(total)]
+    return whole

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,12 +27,22 @@ log = logging.getLogger("vaescope")
 OVERHEAD = 24
 """What one more pass of a model costs, in tokens: a group is split where that saves more padding than that."""
 
+LONGEST_CHARACTER = 8
+"""The most tokens that one character is spread over (4 bytes in UTF-8, more after a normalisation)."""
+
+REACH = 64
+"""Characters of a text that are tokenized for each token that it may have; more only where these give too few."""
+
+MARGIN = 1_000
+"""Characters at the end of a beginning whose tokens may depend on what follows."""
+
 
 @dataclass(frozen=True)
 class Tokenized:
     """The N texts of a split as token ids, each framed by BOS and EOS.
 
-    Words and bytes are those of the text that is modelled: of a truncated text only the part that was kept.
+    Words and bytes are those of the text that is modelled: of a truncated text only the part that was kept, which
+    ends between two characters.
 
     Attributes:
         ids: token ids of all texts, one after the other, int32.
@@ -40,6 +53,8 @@ class Tokenized:
         pad: id of the padding token.
         truncated: how many texts lost their end.
         dropped: how many texts were left out because they were too long.
+        labels: for each kind of label, one label per text.
+        notes: what the user should know about how the texts were read, one line each.
     """
 
     ids: Tensor
@@ -50,6 +65,8 @@ class Tokenized:
     pad: int
     truncated: int = 0
     dropped: int = 0
+    labels: dict[str, list[str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of texts N."""
@@ -59,6 +76,17 @@ class Tokenized:
     def lengths(self) -> Tensor:
         """Tokens of each text, BOS and EOS included, ``[N]``, int64."""
         return self.offsets.diff()
+
+    @cached_property
+    def text_id(self) -> Tensor:
+        """The number of each distinct token sequence, in the order of first appearance, ``[N]``, int64.
+
+        Two texts have one number if and only if they are the same text to the model.
+        """
+        ids, ends = self.ids.numpy(), self.offsets.tolist()
+        numbers: dict[bytes, int] = {}
+        rows = (ids[start:stop].tobytes() for start, stop in itertools.pairwise(ends))
+        return torch.tensor([numbers.setdefault(row, len(numbers)) for row in rows], dtype=torch.int64)
 
     def batch(self, indices: Tensor | list[int]) -> Batch:
         """Return the texts at ``indices`` as one rectangle, padded to the longest of them."""
@@ -84,6 +112,7 @@ class Tokenized:
             words=self.words[index_B],
             bytes=self.bytes[index_B],
             texts=[self.texts[i] for i in index_B.tolist()],
+            labels={name: [values[i] for i in index_B.tolist()] for name, values in self.labels.items()},
         )
 
     def by_length(self, indices: Tensor | list[int], budget: int, overhead: int = OVERHEAD) -> list[Batch]:
@@ -137,17 +166,37 @@ def tokenize(
     too_long: Literal["truncate", "drop", "error"] = "truncate",
     name: str = "texts",
 ) -> Tokenized:
-    """Return the texts as token ids between BOS and EOS; what becomes of longer texts is counted and logged.
-
-    A truncated text keeps its EOS. Inside a text there is never a BOS, EOS or padding token, whatever it spells.
-    The token ids of a large corpus are kept in the cache.
+    """Return the texts as token ids between BOS and EOS, as ``read_tokens`` does, and log its notes.
 
     Raises:
         UserError: ``too_long="error"`` and a text is longer than ``max_length`` tokens, or no text is left.
     """
-    special = special_ids(tokenizer)
-    ids, inner_N, ends = _flat(texts, tokenizer)
-    room = max_length - 2
+    tokenized = read_tokens(texts, tokenizer, max_length=max_length, too_long=too_long, name=name)
+    for note in tokenized.notes:
+        log.warning("%s", note)
+    return tokenized
+
+
+def read_tokens(
+    texts: list[str],
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    max_length: int,
+    too_long: Literal["truncate", "drop", "error"] = "truncate",
+    name: str = "texts",
+    labels: Mapping[str, list[str]] | None = None,
+) -> Tokenized:
+    """Return the texts as token ids between BOS and EOS, with their labels; ``notes`` say how many were too long.
+
+    A truncated text keeps its EOS and ends between two characters. Inside a text there is never a BOS, EOS or padding
+    token, whatever it spells. The token ids of a large corpus are kept in the cache.
+
+    Raises:
+        UserError: ``too_long="error"`` and a text is longer than ``max_length`` tokens, or no text is left.
+    """
+    special, room = special_ids(tokenizer), max_length - 2
+    flat = _flat(texts, tokenizer, room)
+    inner_N = flat["counts"]
     long_N = inner_N > room
     count = int(long_N.sum())
     if count and too_long == "error":
@@ -156,20 +205,21 @@ def tokenize(
             f"{name}: text {first + 1} has {int(inner_N[first]) + 2} tokens, more than {max_length}; "
             "raise data.max_length or set data.too_long to truncate or drop"
         )
-    if count:
-        what = {"truncate": "cut off", "drop": "dropped"}[too_long]
-        log.warning("%s: %s %d of %d texts, longer than %d tokens", name, what, count, len(texts), max_length)
     kept_N = ~long_N if too_long == "drop" else torch.ones_like(long_N)
     if not kept_N.any():
         raise UserError(f"{name}: all {len(texts)} texts have more than {max_length} tokens; raise data.max_length")
     start_N = inner_N.cumsum(0) - inner_N
-    last_N = start_N + inner_N.clamp(max=room) - 1
-    modelled = [
-        texts[i][: int(ends[last_N[i]])] if long_N[i] else texts[i] for i in kept_N.nonzero().flatten().tolist()
-    ]
-    flat, offsets = _frame(ids, start_N[kept_N], inner_N[kept_N].clamp(max=room), special)
+    modelled, length_N = list(texts), inner_N.clone()
+    for i in long_N.nonzero().flatten().tolist() if too_long == "truncate" else ():
+        length_N[i] = whole = _whole(flat, int(start_N[i]), room)
+        modelled[i] = texts[i][: int(flat["ends"][start_N[i] + whole - 1])]
+    kept = kept_N.nonzero().flatten().tolist()
+    modelled = [modelled[i] for i in kept]
+    ids, offsets = _frame(flat["ids"], start_N[kept_N], length_N[kept_N], special)
+    what = {"truncate": "cut off", "drop": "dropped", "error": ""}[too_long]
+    note = f"{name}: {what} {count} of {len(texts)} texts, longer than {max_length} tokens"
     return Tokenized(
-        ids=flat,
+        ids=ids,
         offsets=offsets,
         words=torch.tensor([len(text.split()) for text in modelled]),
         bytes=torch.tensor([len(text.encode()) for text in modelled]),
@@ -177,7 +227,21 @@ def tokenize(
         pad=special.pad,
         truncated=count if too_long == "truncate" else 0,
         dropped=count if too_long == "drop" else 0,
+        labels={kind: [values[i] for i in kept] for kind, values in (labels or {}).items()},
+        notes=(note,) if count else (),
     )
+
+
+def _whole(flat: dict[str, Tensor], start: int, room: int) -> int:
+    """Return how many of the first ``room`` tokens from ``start`` on end between two characters.
+
+    A character of several bytes may be spread over several tokens, of which each claims the whole character.
+    """
+    starts, ends = flat["starts"], flat["ends"]
+    for kept in range(room, max(0, room - LONGEST_CHARACTER), -1):
+        if starts[start + kept] >= ends[start + kept - 1]:
+            return kept
+    return room
 
 
 def _frame(ids: Tensor, start_N: Tensor, inner_N: Tensor, special: SpecialIds) -> tuple[Tensor, Tensor]:
@@ -190,41 +254,58 @@ def _frame(ids: Tensor, start_N: Tensor, inner_N: Tensor, special: SpecialIds) -
     return flat, offsets
 
 
-def _flat(texts: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the token ids of all texts, how many each text has, and where in its text each token ends."""
+def _flat(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int) -> dict[str, Tensor]:
+    """Return ``ids`` of all texts, their ``counts``, and where in its text each token starts and ends."""
+    limit = room * REACH + MARGIN
 
     def make() -> dict[str, Tensor]:
-        encoded = _encode(texts, tokenizer)
-        return {
-            "ids": torch.tensor([token for ids, _ in encoded for token in ids], dtype=torch.int32),
-            "counts": torch.tensor([len(ids) for ids, _ in encoded]),
-            "ends": torch.tensor([end for _, ends in encoded for end in ends], dtype=torch.int32),
+        encoded = _encode(texts, tokenizer, room, limit)
+        tensors = {
+            name: torch.tensor([value for text in encoded for value in text[place]], dtype=torch.int32)
+            for place, name in enumerate(("ids", "starts", "ends"))
         }
+        return tensors | {"counts": torch.tensor([len(text[0]) for text in encoded])}
 
     def write(tensors: dict[str, Tensor], file: Path) -> None:
         save_file(tensors, file)
 
     if len(texts) < WORTH:
-        found = make()
-    else:
-        decided = (tokenizer.backend_tokenizer.to_str(), tokenizer.split_special_tokens, special_ids(tokenizer))
-        key = digest(texts, *decided, tokenizers.__version__)
-        found = cached(f"tokens/{key}.safetensors", make, write, lambda file: load_file(file))
-    return found["ids"], found["counts"], found["ends"]
+        return make()
+    cut = room if any(len(text) > limit for text in texts) else None
+    decided = (tokenizer.backend_tokenizer.to_str(), tokenizer.split_special_tokens, special_ids(tokenizer), cut)
+    key = digest(texts, *decided, tokenizers.__version__)
+    return cached(f"tokens/{key}.safetensors", make, write, lambda file: load_file(file))
 
 
-def _encode(texts: list[str], tokenizer: PreTrainedTokenizerFast) -> list[tuple[list[int], list[int]]]:
-    """Return, for each text, its token ids and where in the text each token ends."""
+Encoded = tuple[list[int], list[int], list[int]]
+"""The token ids of a text, and where in the text each token starts and ends."""
+
+
+def _encode(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int, limit: int) -> list[Encoded]:
+    """Return the tokens of each text; of a text above ``limit`` characters only the beginning, if that fills the room.
+
+    The tokens of the last ``MARGIN`` characters of a beginning do not count, since what follows may change them.
+    """
     special = special_ids(tokenizer)
     frame = {special.bos, special.eos, special.pad}
 
-    def encode(some: list[str], **options: Any) -> list[tuple[list[int], list[int]]]:
+    def encode(some: list[str], **options: Any) -> list[Encoded]:
         out = tokenizer(some, add_special_tokens=False, return_offsets_mapping=True, verbose=False, **options)
-        return [(i, [end for _, end in o]) for i, o in zip(out["input_ids"], out["offset_mapping"], strict=True)]
+        return [
+            (ids, [start for start, _ in spans], [end for _, end in spans])
+            for ids, spans in zip(out["input_ids"], out["offset_mapping"], strict=True)
+        ]
 
-    encoded = encode(texts)
-    framed = [i for i, (inner, _) in enumerate(encoded) if not frame.isdisjoint(inner)]
-    if framed:
-        for i, plain in zip(framed, encode([texts[i] for i in framed], split_special_tokens=True), strict=True):
-            encoded[i] = plain
+    def plain(some: list[str]) -> list[Encoded]:
+        encoded = encode(some)
+        framed = [i for i, (inner, _, _) in enumerate(encoded) if not frame.isdisjoint(inner)]
+        if framed:
+            for i, without in zip(framed, encode([some[i] for i in framed], split_special_tokens=True), strict=True):
+                encoded[i] = without
+        return encoded
+
+    encoded = plain([text[:limit] for text in texts])
+    for i, text in enumerate(texts):
+        if len(text) > limit and sum(end <= limit - MARGIN for end in encoded[i][2]) <= room:
+            encoded[i] = plain([text])[0]
     return encoded

@@ -26,7 +26,13 @@ SPECIAL = {
 SMALLEST = len(SPECIAL) + 256
 """The smallest vocabulary of a trained BPE: control tokens and all bytes."""
 
-PIECES = r" ?<\w+>|'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+LONGEST_PIECE = 64
+"""Characters of a piece. Training takes a time quadratic in it, and a line without spaces may have millions."""
+
+PIECES = (
+    r" ?<\w{1,64}>|'(?:s|t|re|ve|m|ll|d)| ?\p{L}{1,64}| ?\p{N}{1,64}| ?[^\s\p{L}\p{N}]{1,64}"
+    r"|\s{1,64}(?!\S)|\s{1,64}"
+).replace("64", str(LONGEST_PIECE))
 """Where merges may not cross: GPT-2's pieces, and placeholders such as the Penn Treebank's ``<unk>`` as one piece."""
 
 
@@ -39,8 +45,13 @@ class SpecialIds:
     pad: int
 
 
-def load_tokenizer(config: TokenizerConfig, texts: list[str]) -> PreTrainedTokenizerFast:
+def load_tokenizer(
+    config: TokenizerConfig, texts: list[str], *, max_length: int | None = None
+) -> PreTrainedTokenizerFast:
     """Return the saved tokenizer that ``config`` names, or a BPE trained on ``texts``.
+
+    With ``max_length`` the BPE is trained on what so many of its tokens can hold of each text, since the rest of a
+    longer text is never read.
 
     The tokens that frame a text are completed (see ``complete``). A BPE trained on a large corpus is kept in the
     cache.
@@ -49,6 +60,8 @@ def load_tokenizer(config: TokenizerConfig, texts: list[str]) -> PreTrainedToken
         UserError: the path holds no tokenizer, or one that ``tokenizers`` cannot run.
     """
     if config.path is None:
+        if max_length is not None:
+            texts = [text[: max_length * (LONGEST_PIECE + 1)] for text in texts]
         if len(texts) < WORTH:
             return train_bpe(texts, config.vocab_size)
         key = digest(texts, config.vocab_size, PIECES, SPECIAL, tokenizers.__version__)

@@ -11,9 +11,9 @@ from transformers import PreTrainedTokenizerFast
 
 from vaescope.assessment.assess import assess
 from vaescope.config import RunConfig
-from vaescope.corpora.corpus import SPLITS, Corpus, load_corpus
+from vaescope.corpora.corpus import SPLITS, Corpus, read_corpus
 from vaescope.corpora.known._known import DiscreteCause
-from vaescope.corpora.tokenized import Tokenized, tokenize
+from vaescope.corpora.tokenized import Tokenized, read_tokens
 from vaescope.errors import UserError
 from vaescope.model.vae import TransformerVAE
 from vaescope.runs.run_folder import RunFolder
@@ -75,7 +75,7 @@ def validation_examiner(config: RunConfig) -> Callable[[TransformerVAE], dict[st
         if not texts:
             tokenizer = RunFolder(config.out).load_tokenizer()
             assert tokenizer is not None
-            valid = tokenized_split(load_corpus(config.data), config, tokenizer, "valid")
+            valid = tokenized_split(read_corpus(config.data), config, tokenizer, "valid")
             texts.append(fixed_texts(valid, config))
         draws = sweep(
             model,
@@ -98,4 +98,11 @@ def tokenized_split(corpus: Corpus, config: RunConfig, tokenizer: PreTrainedToke
     """Return the texts of a split as a run reads them."""
     data = config.data
     name = f"{corpus.name} ({split})"
-    return tokenize(corpus.split(split), tokenizer, max_length=data.max_length, too_long=data.too_long, name=name)
+    return read_tokens(
+        corpus.split(split),
+        tokenizer,
+        max_length=data.max_length,
+        too_long=data.too_long,
+        name=name,
+        labels=corpus.labels.get(split),
+    )

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from vaescope.assessment.assess import Assessment, assess
 from vaescope.assessment.findings import worst_first
 from vaescope.config import RunConfig
-from vaescope.corpora.corpus import Corpus, load_corpus
+from vaescope.corpora.corpus import Corpus, read_corpus
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.errors import UserError
 from vaescope.evidence.draws import Draws
@@ -70,7 +70,7 @@ class Examined:
     @cached_property
     def corpus(self) -> Corpus:
         """The texts that the run was trained on, chosen by and is reported on."""
-        return load_corpus(self.config.data)
+        return read_corpus(self.config.data)
 
     def tokenized(self, split: str) -> Tokenized:
         """Return the texts of ``train``, ``valid`` or ``test`` as the run reads them."""

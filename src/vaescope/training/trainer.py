@@ -14,9 +14,9 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from vaescope.config import RunConfig
-from vaescope.corpora.corpus import load_corpus
+from vaescope.corpora.corpus import read_corpus
 from vaescope.corpora.loader import StepBatches
-from vaescope.corpora.tokenized import OVERHEAD, Tokenized, tokenize
+from vaescope.corpora.tokenized import OVERHEAD, Tokenized, read_tokens
 from vaescope.corpora.tokenizer import load_tokenizer
 from vaescope.model.build import build_model
 from vaescope.model.pass_module import PassModule
@@ -47,11 +47,12 @@ class Trainer:
         self.config, self.folder, self.accelerator = config, folder, accelerator
         settings, device = config.training, accelerator.device
         self.objective = build_objective(config.objective).to(device)
-        corpus = load_corpus(config.data)
+        corpus = read_corpus(config.data)
         self.tokenizer = self._tokenizer(corpus.train)
         limits: dict[str, Any] = {"max_length": config.data.max_length, "too_long": config.data.too_long}
-        train = tokenize(corpus.train, self.tokenizer, name=f"{corpus.name} (train)", **limits)
-        valid = tokenize(corpus.valid, self.tokenizer, name=f"{corpus.name} (valid)", **limits)
+        train = read_tokens(corpus.train, self.tokenizer, name=f"{corpus.name} (train)", **limits)
+        valid = read_tokens(corpus.valid, self.tokenizer, name=f"{corpus.name} (valid)", **limits)
+        self.notes = [*corpus.notes, *corpus.repeated(), *train.notes, *valid.notes]
         seed_everything(config.seed)
         self.model = build_model(config.model, self.tokenizer, config.data.max_length).to(device)
         self.batches = StepBatches(
@@ -87,7 +88,7 @@ class Trainer:
         with self.accelerator.main_process_first():
             tokenizer = self.folder.load_tokenizer()
             if tokenizer is None:
-                tokenizer = load_tokenizer(self.config.tokenizer, texts)
+                tokenizer = load_tokenizer(self.config.tokenizer, texts, max_length=self.config.data.max_length)
                 self.folder.save_tokenizer(tokenizer)
         return tokenizer
 
@@ -247,6 +248,9 @@ class Trainer:
             self.keeper.load_state_dict(state.get("keeper", self.keeper.state_dict()))
             self.step = state["step"]
             log.info("%s: resumed at step %d", self.folder.path, self.step)
+        elif self.accelerator.is_main_process:
+            for note in self.notes:
+                log.warning("%s", note)
         if self.accelerator.is_main_process:
             self.folder.cut_metrics(self.step)
             self.keeper.checkpointed()
