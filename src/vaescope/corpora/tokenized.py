@@ -7,18 +7,15 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import tokenizers
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from vaescope.corpora.batch import Batch
-from vaescope.corpora.cache import WORTH, cached, digest
+from vaescope.corpora.encode import encode, whole_characters
 from vaescope.corpora.tokenizer import SpecialIds, special_ids
 from vaescope.errors import UserError
 
@@ -26,15 +23,6 @@ log = logging.getLogger("vaescope")
 
 OVERHEAD = 24
 """What one more pass of a model costs, in tokens: a group is split where that saves more padding than that."""
-
-LONGEST_CHARACTER = 8
-"""The most tokens that one character is spread over (4 bytes in UTF-8, more after a normalisation)."""
-
-REACH = 64
-"""Characters of a text that are tokenized for each token that it may have; more only where these give too few."""
-
-MARGIN = 1_000
-"""Characters at the end of a beginning whose tokens may depend on what follows."""
 
 
 @dataclass(frozen=True)
@@ -195,8 +183,8 @@ def read_tokens(
         UserError: ``too_long="error"`` and a text is longer than ``max_length`` tokens, or no text is left.
     """
     special, room = special_ids(tokenizer), max_length - 2
-    flat = _flat(texts, tokenizer, room)
-    inner_N = flat["counts"]
+    found = encode(texts, tokenizer, room)
+    inner_N = found["counts"]
     long_N = inner_N > room
     count = int(long_N.sum())
     if count and too_long == "error":
@@ -211,11 +199,11 @@ def read_tokens(
     start_N = inner_N.cumsum(0) - inner_N
     modelled, length_N = list(texts), inner_N.clone()
     for i in long_N.nonzero().flatten().tolist() if too_long == "truncate" else ():
-        length_N[i] = whole = _whole(flat, int(start_N[i]), room)
-        modelled[i] = texts[i][: int(flat["ends"][start_N[i] + whole - 1])]
+        length_N[i] = whole = whole_characters(found, int(start_N[i]), room)
+        modelled[i] = texts[i][: int(found["ends"][start_N[i] + whole - 1])]
     kept = kept_N.nonzero().flatten().tolist()
     modelled = [modelled[i] for i in kept]
-    ids, offsets = _frame(flat["ids"], start_N[kept_N], length_N[kept_N], special)
+    ids, offsets = _frame(found["ids"], start_N[kept_N], length_N[kept_N], special)
     what = {"truncate": "cut off", "drop": "dropped", "error": ""}[too_long]
     note = f"{name}: {what} {count} of {len(texts)} texts, longer than {max_length} tokens"
     return Tokenized(
@@ -232,18 +220,6 @@ def read_tokens(
     )
 
 
-def _whole(flat: dict[str, Tensor], start: int, room: int) -> int:
-    """Return how many of the first ``room`` tokens from ``start`` on end between two characters.
-
-    A character of several bytes may be spread over several tokens, of which each claims the whole character.
-    """
-    starts, ends = flat["starts"], flat["ends"]
-    for kept in range(room, max(0, room - LONGEST_CHARACTER), -1):
-        if starts[start + kept] >= ends[start + kept - 1]:
-            return kept
-    return room
-
-
 def _frame(ids: Tensor, start_N: Tensor, inner_N: Tensor, special: SpecialIds) -> tuple[Tensor, Tensor]:
     """Return BOS, the ``inner`` tokens from ``start`` on and EOS of each text in one array, and the offsets."""
     offsets = torch.cat([torch.zeros(1, dtype=torch.int64), (inner_N + 2).cumsum(0)])
@@ -252,60 +228,3 @@ def _frame(ids: Tensor, start_N: Tensor, inner_N: Tensor, special: SpecialIds) -
     within = torch.arange(int(inner_N.sum())) - (inner_N.cumsum(0) - inner_N).repeat_interleave(inner_N)
     flat[offsets[:-1].repeat_interleave(inner_N) + 1 + within] = ids[start_N.repeat_interleave(inner_N) + within]
     return flat, offsets
-
-
-def _flat(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int) -> dict[str, Tensor]:
-    """Return ``ids`` of all texts, their ``counts``, and where in its text each token starts and ends."""
-    limit = room * REACH + MARGIN
-
-    def make() -> dict[str, Tensor]:
-        encoded = _encode(texts, tokenizer, room, limit)
-        tensors = {
-            name: torch.tensor([value for text in encoded for value in text[place]], dtype=torch.int32)
-            for place, name in enumerate(("ids", "starts", "ends"))
-        }
-        return tensors | {"counts": torch.tensor([len(text[0]) for text in encoded])}
-
-    def write(tensors: dict[str, Tensor], file: Path) -> None:
-        save_file(tensors, file)
-
-    if len(texts) < WORTH:
-        return make()
-    cut = room if any(len(text) > limit for text in texts) else None
-    decided = (tokenizer.backend_tokenizer.to_str(), tokenizer.split_special_tokens, special_ids(tokenizer), cut)
-    key = digest(texts, *decided, tokenizers.__version__)
-    return cached(f"tokens/{key}.safetensors", make, write, lambda file: load_file(file))
-
-
-Encoded = tuple[list[int], list[int], list[int]]
-"""The token ids of a text, and where in the text each token starts and ends."""
-
-
-def _encode(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int, limit: int) -> list[Encoded]:
-    """Return the tokens of each text; of a text above ``limit`` characters only the beginning, if that fills the room.
-
-    The tokens of the last ``MARGIN`` characters of a beginning do not count, since what follows may change them.
-    """
-    special = special_ids(tokenizer)
-    frame = {special.bos, special.eos, special.pad}
-
-    def encode(some: list[str], **options: Any) -> list[Encoded]:
-        out = tokenizer(some, add_special_tokens=False, return_offsets_mapping=True, verbose=False, **options)
-        return [
-            (ids, [start for start, _ in spans], [end for _, end in spans])
-            for ids, spans in zip(out["input_ids"], out["offset_mapping"], strict=True)
-        ]
-
-    def plain(some: list[str]) -> list[Encoded]:
-        encoded = encode(some)
-        framed = [i for i, (inner, _, _) in enumerate(encoded) if not frame.isdisjoint(inner)]
-        if framed:
-            for i, without in zip(framed, encode([some[i] for i in framed], split_special_tokens=True), strict=True):
-                encoded[i] = without
-        return encoded
-
-    encoded = plain([text[:limit] for text in texts])
-    for i, text in enumerate(texts):
-        if len(text) > limit and sum(end <= limit - MARGIN for end in encoded[i][2]) <= room:
-            encoded[i] = plain([text])[0]
-    return encoded
