@@ -9,11 +9,14 @@ the model's affair: ``time vaescope assess RUN --suite fast``.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 
 from common import header, row
 
 from vaescope import Draws, assess, choices
+from vaescope.errors import Missing
+from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.linear_gaussian import LinearGaussian
 
 
@@ -33,8 +36,8 @@ def main() -> None:
         processor, wall = time.process_time() - processor, time.perf_counter() - wall
         row(f"{suite} suite on draws, {size}: processor seconds", "", f"{processor:.1f}", f"wall {wall:.0f}")
     for name in choices.names("diagnostics"):
-        diagnostic, fresh = choices.build("diagnostics", name), Draws(**draws)
-        if not diagnostic.missing(fresh):
+        diagnostic, fresh = choices.build("diagnostics", name), Evidence.of(Draws(**draws))
+        with contextlib.suppress(Missing):
             processor = time.process_time()
             diagnostic.estimate(fresh)
             row(f"{name}, alone: processor seconds", "", f"{time.process_time() - processor:.1f}", "")

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from vaescope import Draws, choices
+from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.linear_gaussian import LinearGaussian
 
 REPEATED = """So were, on 2026-11-24, three rows that missed: the moment KL of (8, 30, wrong) missed 21 of
@@ -72,7 +73,7 @@ def rows(vae: LinearGaussian, encoder: str, seed: int) -> list[tuple[str, bool]]
     """Return a line of the table and whether the truth is covered, for each estimator."""
     draws = Draws(**vae.sample_draws(3000, samples=32, seed=seed), metadata={"entropy": vae.entropy})
     names = [*TRUTHS, "active_units", "sliced_wasserstein"]
-    found = {n: e for name in names for n, e in choices.build("diagnostics", name).estimate(draws).items()}
+    found = {n: e for name in names for n, e in choices.build("diagnostics", name).estimate(Evidence.of(draws)).items()}
     truths = {name: getattr(vae, attribute) for name, attribute in TRUTHS.items()}
     truths["active_units"] = float((vae.active_variances > 0.01).sum())
     truths["sliced_wasserstein"] = sliced_wasserstein(vae)
@@ -96,7 +97,7 @@ def repeat(count: int, name: str, size: int, rate: float, encoder: str) -> str:
     found = []
     for seed in range(1000, 1000 + count):
         draws = Draws(**vae.sample_draws(3000, samples=32, seed=seed), metadata={"entropy": vae.entropy})
-        found.append(choices.build("diagnostics", name).estimate(draws)[name])
+        found.append(choices.build("diagnostics", name).estimate(Evidence.of(draws))[name])
     misses = sum(not e.low <= truth <= e.high for e in found)
     values = torch.tensor([e.value for e in found], dtype=torch.float64)
     se = sum(e.se for e in found) / count

@@ -40,6 +40,7 @@ STAGES = [
     {"__main__"},
 ]
 PURE = {
+    "evidence": {"estimators"},
     "assessment": {"estimators", "evidence"},
     # a page is made of files: no weights, no code of a model
     "report": {"estimators", "corpora", "evidence", "runs", "assessment", "objectives"},

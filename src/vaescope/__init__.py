@@ -16,6 +16,7 @@ _HOMES = {
     "TransformerVAE": "vaescope.model.vae",
     "TransformerVAEConfig": "vaescope.model.config",
     "Draws": "vaescope.evidence.draws",
+    "Evidence": "vaescope.evidence.evidence",
     "Estimate": "vaescope.estimators.estimate",
     "assess": "vaescope.assessment.assess",
     "train": "vaescope.training.loop",

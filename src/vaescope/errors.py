@@ -21,6 +21,10 @@ class UserError(ValueError):
     """
 
 
+class Missing(Exception):  # noqa: N818 - what is missing is no mistake
+    """Why a number cannot be had, and how to get what it needs: ``what is missing: how to get it``."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     """Return the error for a ``name`` that is not among the ``known`` ones; it suggests the nearest.
 

@@ -9,7 +9,9 @@ import torch
 
 from vaescope.estimators.gaussian import log_density, standard_log_density
 from vaescope.evidence.draws import Draws
-from vaescope.evidence.experiments import Annealed, Inference, Interpolation, Panel, Tokens
+from vaescope.evidence.evidence import Evidence
+from vaescope.evidence.experiments import Annealed, Experiments, Inference, Interpolation, Tokens
+from vaescope.evidence.facts import Baseline, Facts
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.evidence.simulations import Simulations
 
@@ -59,12 +61,11 @@ def draws_of(vae: LinearGaussian, x_Nn, *, samples: int, seed: int) -> Draws:
         log_p_z=standard_log_density(z_SND).sum(-1),
         log_q_z_x=log_density(z_SND, mean_ND, std_ND).sum(-1),
         tokens=torch.full((len(x_Nn),), vae.data_size),
-        strings=words_of(x_Nn),
         metadata={"seed": seed, "precision": "fp32"},
     )
 
 
-def evidence(vae: LinearGaussian, n: int = 600, *, samples: int = 16, seed: int = 0) -> tuple[Draws, Simulations]:
+def evidence(vae: LinearGaussian, n: int = 600, *, samples: int = 16, seed: int = 0) -> Evidence:
     """Draws of the data and simulations of the model, n texts each."""
     generator = torch.Generator().manual_seed(seed + 99)
     z_ND = torch.randn(n, vae.latent_size, generator=generator, dtype=torch.float64)
@@ -75,7 +76,7 @@ def evidence(vae: LinearGaussian, n: int = 600, *, samples: int = 16, seed: int 
     draws = draws_of(vae, data_Nn, samples=samples, seed=seed)
     decoded = draws.z[0] @ vae.weight.mT + vae.bias
     noise = torch.randn(n, vae.data_size, generator=generator, dtype=torch.float64)
-    return draws, Simulations(
+    simulations = Simulations(
         z=z_ND,
         sampler_log_p=log_p_N,
         log_p_x_z=log_p_N,
@@ -86,11 +87,13 @@ def evidence(vae: LinearGaussian, n: int = 600, *, samples: int = 16, seed: int 
         resampled=words_of(decoded + vae.noise**0.5 * noise),
         reconstructions=words_of(draws.posterior_mean @ vae.weight.mT + vae.bias),
     )
+    return Evidence(draws, simulations=simulations, facts=Facts(strings=words_of(data_Nn)))
 
 
-def complete(vae: LinearGaussian, n: int = 60) -> Draws:
+def complete(vae: LinearGaussian, n: int = 60) -> Evidence:
     """All evidence that a diagnostic can ask for; what needs a text model is made up."""
-    draws, simulations = evidence(vae, n)
+    known = evidence(vae, n)
+    draws = known.draws
     generator = torch.Generator().manual_seed(0)
     share = torch.rand(30, generator=generator, dtype=torch.float64)
     tokens = Tokens(
@@ -101,7 +104,7 @@ def complete(vae: LinearGaussian, n: int = 60) -> Draws:
         divergence=0.5 * share,
         divergence_null=0.1 * share,
     )
-    panel = Panel(
+    experiments = Experiments(
         tokens=tokens,
         attention=share.expand(2, -1),
         inference=Inference(amortised=-9 - share, optimised=-8.5 - share, log_p=-8.4 - share),
@@ -111,20 +114,18 @@ def complete(vae: LinearGaussian, n: int = 60) -> Draws:
         ),
         repeated=0 * share,
     )
-    return replace(
-        draws,
-        log_p_x_z_shuffled=draws.log_p_x_z[0].roll(1),
-        log_p_x_z_prior=draws.log_p_x_z[0] - 1,
-        log_weights_adapted=draws.log_weights,
-        bytes=draws.tokens,
-        words=draws.tokens - 1,
+    tensors = {
+        "log_p_x_z_shuffled": draws.log_p_x_z[0].roll(1),
+        "log_p_x_z_prior": draws.log_p_x_z[0] - 1,
+        "log_weights_adapted": draws.log_weights,
+        "bytes": draws.tokens,
+        "words": draws.tokens - 1,
+    }
+    facts = Facts(
+        strings=known.facts.strings,
         labels=["ab"[i % 2] for i in range(n)],
-        simulations=simulations,
-        panel=panel,
-        metadata={
-            **draws.metadata,
-            "entropy": vae.entropy,
-            "multipliers": {"rate>=": [0.3, 0.4]},
-            "language_model_nll": {"value": 20.0, "se": 0.1},
-        },
+        entropy=vae.entropy,
+        multipliers={"rate>=": [0.3, 0.4]},
+        language_model_nll=Baseline(value=20.0, se=0.1),
     )
+    return replace(known, draws=replace(draws, **tensors), experiments=experiments, facts=facts)

@@ -15,7 +15,9 @@ from vaescope.assessment.diagnostics.kolmogorov_smirnov import KolmogorovSmirnov
 from vaescope.assessment.diagnostics.moments import null_moments
 from vaescope.assessment.mixed_membership_map import NULLS, mixed_membership_map
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.errors import Missing
 from vaescope.estimators.gaussian import standard_log_density
+from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.linear_gaussian import LinearGaussian
 
 from .gaussian import draws_at
@@ -50,8 +52,8 @@ def normal(n: int, d: int, seed: int = 0) -> torch.Tensor:
 
 def verdict(name: str, draws: Draws) -> str:
     diagnostic = choices.build("diagnostics", name)
-    assert diagnostic.missing(draws) == ""
-    return diagnostic.findings(diagnostic.estimate(draws), draws, Thresholds())[0].verdict
+    known = Evidence.of(draws)
+    return diagnostic.findings(diagnostic.estimate(known), known, Thresholds())[0].verdict
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,19 +92,21 @@ def test_sliced_wasserstein_of_a_gaussian_is_the_closed_form(d):
     theta = theta / theta.norm(dim=1, keepdim=True)
     scale = ((theta @ vae.aggregate_covariance) * theta).sum(1).sqrt()
     truth = ((scale - 1).square() + (theta @ vae.aggregate_mean).square()).mean().item()
-    found = choices.build("diagnostics", "sliced_wasserstein").estimate(draws_of(vae, 3000))["sliced_wasserstein"]
+    found = choices.build("diagnostics", "sliced_wasserstein").estimate(Evidence.of(draws_of(vae, 3000)))[
+        "sliced_wasserstein"
+    ]
     # 64 directions stand for all of them
     assert found.value**2 == pytest.approx(truth, rel=0.15, abs=0.005)
 
 
 def test_radius_and_margins_are_those_of_the_closed_form():
     draws = sharp(1.3 * normal(4000, 6))
-    radius = choices.build("diagnostics", "radius").estimate(draws)
+    radius = choices.build("diagnostics", "radius").estimate(Evidence.of(draws))
     grid = torch.linspace(0, 60, 4001).double().numpy()
     truth = abs(stats.chi2.cdf(grid / 1.69, 6) - stats.chi2.cdf(grid, 6)).max()
     assert radius["radius"].low <= truth <= radius["radius"].high
     assert radius["radius_squared"].low <= 1.69 <= radius["radius_squared"].high
-    margins = KolmogorovSmirnov().estimate(draws)["kolmogorov_smirnov"]
+    margins = KolmogorovSmirnov().estimate(Evidence.of(draws))["kolmogorov_smirnov"]
     x = torch.linspace(-5, 5, 4001).double().numpy()
     assert margins.low <= abs(stats.norm.cdf(x / 1.3) - stats.norm.cdf(x)).max() <= margins.high
     assert margins.detail["nats_at_least"] <= 6 * 0.5 * (1.69 - 1 - math.log(1.69))
@@ -112,7 +116,7 @@ def test_radius_and_margins_are_those_of_the_closed_form():
 def test_moments_are_those_of_the_closed_form():
     vae = matched(8, 16.0)
     vae = replace(vae, encoder_bias=vae.encoder_bias + 0.5, encoder_weight=vae.encoder_weight * 1.5)
-    found = choices.build("diagnostics", "moments").estimate(draws_of(vae, 3000))
+    found = choices.build("diagnostics", "moments").estimate(Evidence.of(draws_of(vae, 3000)))
     values = torch.linalg.eigvalsh(vae.aggregate_covariance)
     truths = {"mean": vae.aggregate_mean.norm(), "largest": values[-1], "smallest": values[0]}
     for name, truth in truths.items():
@@ -136,7 +140,7 @@ def test_the_null_of_the_moments_is_that_of_samples():
 def test_p_values_of_diagnostics_are_uniform_under_the_null(name):
     diagnostic, p = choices.build("diagnostics", name), []
     for seed in range(80):
-        found = diagnostic.estimate(draws_of(matched(1, 3.0), n=60, seed=seed))
+        found = diagnostic.estimate(Evidence.of(draws_of(matched(1, 3.0), n=60, seed=seed)))
         detail = next(iter(found.values())).detail
         p.append(detail["p_values"][0] if name == "kolmogorov_smirnov" else detail["p_value"])
     assert stats.kstest(p, "uniform").pvalue > 1e-3
@@ -155,13 +159,15 @@ def test_another_prior_is_compared_by_its_samples(name):
 
 def test_moments_need_the_standard_prior_and_enough_texts():
     moments = choices.build("diagnostics", "moments")
-    assert "too few" in moments.missing(draws_of(matched(8), n=8))
-    assert "N(0, I)" in moments.missing(replace(draws_of(matched()), prior_z=normal(10, 4)))
+    with pytest.raises(Missing, match="too few"):
+        moments.estimate(Evidence.of(draws_of(matched(8), n=8)))
+    with pytest.raises(Missing, match=r"N\(0, I\)"):
+        moments.estimate(Evidence.of(replace(draws_of(matched()), prior_z=normal(10, 4))))
 
 
 def test_pictures_have_a_null_panel():
     for draws in (draws_of(matched(), n=50), draws_of(matched(1), n=20)):
-        rows = choices.build("diagnostics", "latent_pictures").figure(draws, {}).get_axes()
+        rows = choices.build("diagnostics", "latent_pictures").figure(Evidence.of(draws), {}).get_axes()
         assert [rows[0].get_ylabel(), rows[4].get_ylabel()] == ["encodings", "prior (null)"]
 
 

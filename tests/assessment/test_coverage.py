@@ -11,6 +11,7 @@ from scipy import stats
 
 from vaescope import Draws, choices
 from vaescope.assessment.diagnostics.sliced_wasserstein import _directions
+from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.linear_gaussian import LinearGaussian
 
 from .gaussian import evidence, mixed
@@ -61,30 +62,31 @@ def truths_of_means(vae: LinearGaussian) -> dict[str, float]:
     }
 
 
-def sweep(vae: LinearGaussian, seed: int, n: int = 300) -> Draws:
+def sweep(vae: LinearGaussian, seed: int, n: int = 300) -> Evidence:
     """One sample of each text, with the controls and the baseline of the model's own log p(x)."""
     x_Nn = vae.sample_data(n, seed=seed)
     draws = Draws(**vae.sample_draws(n, seed=seed))
     prior = torch.randn(n, vae.latent_size, generator=torch.Generator().manual_seed(seed + 77), dtype=torch.float64)
-    return replace(
+    draws = replace(
         draws,
         log_p_x_z_shuffled=vae.log_conditional(x_Nn, draws.z.roll(1, 1))[0],
         shuffled_from=torch.arange(n).roll(1),
         log_p_x_z_prior=vae.log_conditional(x_Nn, prior[None])[0],
         metadata={"entropy": vae.entropy, "language_model_nll": {"per_text": (-vae.log_prob(x_Nn)).tolist()}},
     )
+    return Evidence.of(draws)
 
 
 CHEAP = ("rate", "distortion", "elbo", "log_likelihood", "inference_gap", "perplexity", "bits_per_byte", "moment_kl")
 CHEAP += ("radius", "latent_use", "conversion_efficiency")
 
 
-def misses(names, repetitions: int, draws_of_seed, truths: dict[str, float]) -> dict[str, float]:
+def misses(names, repetitions: int, evidence_of_seed, truths: dict[str, float]) -> dict[str, float]:
     """How often the truth is outside of the interval, as a share, for each estimate with a truth."""
     chosen, found = [choices.build("diagnostics", name) for name in names], dict.fromkeys(truths, 0)
     for seed in range(repetitions):
-        draws = draws_of_seed(seed)
-        for name, e in [item for diagnostic in chosen for item in diagnostic.estimate(draws).items()]:
+        known = evidence_of_seed(seed)
+        for name, e in [item for diagnostic in chosen for item in diagnostic.estimate(known).items()]:
             if name in truths:
                 found[name] += not e.low - 1e-9 <= truths[name] <= e.high + 1e-9
     return {name: count / repetitions for name, count in found.items()}
@@ -138,10 +140,6 @@ def test_intervals_of_drawn_texts():
     """Of the model's own data: the z of a drawn text is covered at 90%, and both sides have the same log p(x)."""
     vae = vae_of(False)
 
-    def draws_of_seed(seed: int) -> Draws:
-        draws, simulations = evidence(vae, 200, samples=2, seed=1000 * seed)
-        return replace(draws, simulations=simulations)
-
     truths = {"posterior_calibration": 0.9, "generated_likelihood": 0.0}
-    found = misses(truths, 400, draws_of_seed, truths)
+    found = misses(truths, 400, lambda seed: evidence(vae, 200, samples=2, seed=1000 * seed), truths)
     assert all(0.025 <= share <= 0.075 for share in found.values()), found

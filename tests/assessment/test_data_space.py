@@ -15,7 +15,9 @@ from torch import nn
 from vaescope import assess, choices
 from vaescope.assessment import text_statistics
 from vaescope.assessment.bleu import bleu, counts
-from vaescope.evidence.experiments import Panel, Tokens
+from vaescope.evidence.evidence import Evidence
+from vaescope.evidence.experiments import Experiments, Tokens
+from vaescope.evidence.facts import Facts
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.watch import watched_attention
 from vaescope.sweep.scoring import score
@@ -36,8 +38,7 @@ def everything():
 
 @pytest.fixture(scope="module")
 def assessment(everything):
-    _, _, draws, simulations, panel = everything
-    return assess(draws, simulations, panel)
+    return assess(everything[2])
 
 
 def test_identities_hold_of_a_model(assessment):
@@ -61,26 +62,26 @@ def test_all_that_has_evidence_runs_and_can_be_written(assessment, tmp_path):
 
 
 def test_draws_alone_skip_with_reasons():
-    draws, _ = evidence(LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0), n=60)
+    draws = evidence(LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0), n=60).draws
     skipped = assess(draws).skipped
-    assert skipped["posterior_calibration"] == "the draws have no 'simulations'"
-    assert skipped["latent_attention"] == "the draws have no 'panel.tokens'"
-    assert skipped["reconstruction"] == "the draws have no 'simulations.reconstructions'"
+    assert skipped["posterior_calibration"] == "no drawn texts: assess with suite=full"
+    assert skipped["latent_attention"] == "no token predictions: assess with suite=full"
+    assert skipped["reconstruction"] == "no drawn texts: assess with suite=full"
 
 
 def test_the_fast_suite_has_nothing_slow(everything):
-    _, _, draws, simulations, panel = everything
-    found = assess(draws, simulations, panel, suite="fast")
+    found = assess(everything[2], suite="fast")
     slow = {n for n in choices.names("diagnostics") if choices.load("diagnostics", n).suite == "full"}
     assert {"posterior_calibration", "text_statistics"} <= slow
     assert not slow & set(found.estimates)
     with pytest.raises(ValueError, match="did you mean 'fast'"):
-        assess(draws, suite="fats")
+        assess(everything[2], suite="fats")
 
 
 def test_simulations_depend_on_the_seed_and_not_on_batches(everything):
-    model, _, draws, simulations, _ = everything
-    again = simulate(model, Speller(), draws, count=66, group_tokens=40)
+    model, _, known = everything
+    draws, simulations = known.draws, known.simulations
+    again, _ = simulate(model, Speller(), draws, count=66, group_tokens=40)
     assert again.strings == simulations.strings
     assert again.resampled == simulations.resampled
     torch.testing.assert_close(again.log_p_x_z, simulations.log_p_x_z)
@@ -88,11 +89,11 @@ def test_simulations_depend_on_the_seed_and_not_on_batches(everything):
     # float64 differences of float32 log-probabilities, which other batches add up in another order
     weights, expected = again.draws.log_weights[:, ended], simulations.draws.log_weights[:, ended]
     torch.testing.assert_close(weights, expected, rtol=1e-5, atol=1e-5)
-    assert simulate(model, Speller(), draws, count=66, seed=1).strings != simulations.strings
+    assert simulate(model, Speller(), draws, count=66, seed=1)[0].strings != simulations.strings
 
 
 def test_a_sampler_that_drops_a_part_of_z_is_caught(everything):
-    model, _, draws, _, _ = everything
+    model, _, known = everything
 
     class Damaged(nn.Module):
         """Samples with the z of nothing and scores with z."""
@@ -109,16 +110,17 @@ def test_a_sampler_that_drops_a_part_of_z_is_caught(everything):
 
     with torch.no_grad():
         model.injections["embedding"].projection.weight.mul_(20)
-    drawn = simulate(Damaged(), Speller(), draws, count=66)
-    whole = simulate(model, Speller(), draws, count=66)
+    drawn, _ = simulate(Damaged(), Speller(), known.draws, count=66)
+    whole, _ = simulate(model, Speller(), known.draws, count=66)
     with torch.no_grad():
         model.injections["embedding"].projection.weight.div_(20)
-    assert verdicts(assess(draws, drawn, diagnostics=["rate"]))["identity_sampler"] == "FAIL"
-    assert verdicts(assess(draws, whole, diagnostics=["rate"]))["identity_sampler"] == "PASS"
+    assert verdicts(assess(replace(known, simulations=drawn), diagnostics=["rate"]))["identity_sampler"] == "FAIL"
+    assert verdicts(assess(replace(known, simulations=whole), diagnostics=["rate"]))["identity_sampler"] == "PASS"
 
 
 def test_controls_are_those_of_other_z(everything):
-    model, texts, draws, _, _ = everything
+    model, texts, known = everything
+    draws = known.draws
     own = score(model, texts, draws.z[:1], group_tokens=100)[0]
     torch.testing.assert_close(own, draws.log_p_x_z[0])
     assert not torch.equal(draws.log_p_x_z_shuffled, draws.log_p_x_z[0])
@@ -186,49 +188,55 @@ def test_statistics_of_known_texts():
 
 
 def test_texts_of_the_right_model_pass_and_short_ones_do_not():
-    draws, simulations = evidence(LinearGaussian.matched(latent_size=2, data_size=4, rate=3.0), n=200)
-    right = assess(draws, simulations, diagnostics=["text_statistics", "generated_likelihood"])
+    known = evidence(LinearGaussian.matched(latent_size=2, data_size=4, rate=3.0), n=200)
+    simulations, strings = known.simulations, known.facts.strings
+    right = assess(known, diagnostics=["text_statistics", "generated_likelihood"])
     assert verdicts(right)["text_surprisal"] == verdicts(right)["generated_likelihood"] == "PASS"
     assert right.estimates["text_statistics_distinct"].value == pytest.approx(1, abs=0.1)
-    same = assess(draws, replace(simulations, resampled=draws.strings), diagnostics=["text_statistics"])
+    same = assess(replace(known, simulations=replace(simulations, resampled=strings)), diagnostics=["text_statistics"])
     detail = same.estimates["text_statistics_surprisal"].detail
     assert detail["correlation"] == pytest.approx(1)
     assert abs(detail["correlation_shuffled"]) < 0.3
     short = replace(simulations, strings=[text.split()[0] for text in simulations.strings], control=simulations.strings)
-    wrong = assess(draws, short, diagnostics=["text_statistics"])
+    wrong = assess(replace(known, simulations=short), diagnostics=["text_statistics"])
     assert verdicts(wrong)["text_length"] == "FAIL"
     assert wrong.estimates["text_statistics_length"].value == pytest.approx(3)
     assert "a language model is 0.0 times" in next(f.message for f in wrong.findings if f.name == "text_length")
 
 
 def test_equal_samples_on_both_sides():
-    draws, simulations = evidence(LinearGaussian.matched(latent_size=2, data_size=4, rate=3.0), n=60, samples=16)
-    few = replace(
-        simulations.draws, **{n: getattr(simulations.draws, n)[:2] for n in ("log_p_x_z", "log_p_z", "log_q_z_x")}
-    )
-    found = assess(draws, replace(simulations, draws=replace(few, z=few.z[:2])), diagnostics=["generated_likelihood"])
+    known = evidence(LinearGaussian.matched(latent_size=2, data_size=4, rate=3.0), n=60, samples=16)
+    drawn = known.simulations.draws
+    few = replace(drawn, **{n: getattr(drawn, n)[:2] for n in ("z", "log_p_x_z", "log_p_z", "log_q_z_x")})
+    known = replace(known, simulations=replace(known.simulations, draws=few))
+    found = assess(known, diagnostics=["generated_likelihood"])
     assert found.estimates["generated_likelihood"].detail["samples"] == 2
 
 
 def test_reconstruction_of_a_copy_is_perfect_and_shuffled_is_not():
-    draws, simulations = evidence(LinearGaussian.matched(latent_size=2, data_size=5, rate=3.0), n=60)
-    found = assess(draws, replace(simulations, reconstructions=draws.strings), diagnostics=["reconstruction"]).estimates
+    known = evidence(LinearGaussian.matched(latent_size=2, data_size=5, rate=3.0), n=60)
+    copied = replace(known.simulations, reconstructions=known.facts.strings)
+    found = assess(replace(known, simulations=copied), diagnostics=["reconstruction"]).estimates
     assert found["reconstruction_bleu"].value == pytest.approx(1)
     assert found["reconstruction_exact"].value == 1
     assert found["reconstruction_bleu"].detail["shuffled"] < 0.5
 
 
+def labelled(draws, labels):
+    return Evidence(draws, facts=Facts(labels=labels))
+
+
 def test_a_probe_reads_what_z_holds_and_no_more():
-    draws, _ = evidence(LinearGaussian.matched(latent_size=2, data_size=4, rate=4.0), n=300)
+    draws = evidence(LinearGaussian.matched(latent_size=2, data_size=4, rate=4.0), n=300).draws
     told = ["up" if z > 0 else "down" for z in draws.posterior_mean[:, 0].tolist()]
-    found = assess(replace(draws, labels=told), diagnostics=["probe"])
+    found = assess(labelled(draws, told), diagnostics=["probe"])
     assert found.estimates["probe"].value > 0.95
     assert found.estimates["probe_information"].value == pytest.approx(math.log(2), abs=0.2)
     blind = [("up", "down")[i % 2] for i in range(300)]
-    found = assess(replace(draws, labels=blind), diagnostics=["probe"])
+    found = assess(labelled(draws, blind), diagnostics=["probe"])
     assert verdicts(found)["probe"] == "WARN"
     assert found.estimates["probe"].value == pytest.approx(0.5, abs=0.1)
-    assert "labels" in assess(replace(draws, labels=["one"] * 300), diagnostics=["probe"]).skipped["probe"]
+    assert "labels" in assess(labelled(draws, ["one"] * 300), diagnostics=["probe"]).skipped["probe"]
 
 
 def test_token_statistics_count_texts():
@@ -241,8 +249,9 @@ def test_token_statistics_count_texts():
         divergence=0.3 * ones,
         divergence_null=0 * ones,
     )
-    draws, _ = evidence(LinearGaussian.matched(latent_size=2, data_size=4, rate=3.0), n=30)
-    found = assess(draws, panel=Panel(tokens=tokens), diagnostics=["token_accuracy", "token_divergence"]).estimates
+    known = evidence(LinearGaussian.matched(latent_size=2, data_size=4, rate=3.0), n=30)
+    known = replace(known, experiments=Experiments(tokens=tokens))
+    found = assess(known, diagnostics=["token_accuracy", "token_divergence"]).estimates
     drop = found["token_accuracy_drop"]
     assert (drop.value, drop.se, drop.n) == (0.5, 0.0, 3)
     assert drop.detail["profile"][4] == 1.0
@@ -254,7 +263,7 @@ def test_a_probe_finds_no_more_in_z_than_its_rate():
     """Where codes collapse the posterior means still tell the label, by a hundredth of the posterior's width."""
     up_N = torch.arange(400) % 2
     draws = draws_at((0.01 * (2.0 * up_N - 1)).double()[:, None], 1.0)
-    found = assess(replace(draws, labels=[str(int(up)) for up in up_N]), diagnostics=["probe", "rate"]).estimates
+    found = assess(labelled(draws, [str(int(up)) for up in up_N]), diagnostics=["probe", "rate"]).estimates
     assert found["rate"].value < 1e-3
     assert found["probe_information"].low <= found["rate"].value
     assert found["probe"].value == pytest.approx(0.5, abs=0.1)

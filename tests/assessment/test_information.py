@@ -11,6 +11,7 @@ import torch
 from vaescope import Draws, UserError, assess, choices
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.gaussian import standard_log_density
+from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.linear_gaussian import LinearGaussian
 
 from .gaussian import draws_at
@@ -58,15 +59,22 @@ def test_moment_kl_is_that_of_the_gaussian(d, rate, wrong):
     vae = matched(d, rate)
     if wrong:
         vae = replace(vae, encoder_bias=vae.encoder_bias + 0.2, encoder_weight=1.2 * vae.encoder_weight)
-    values = [choices.build("diagnostics", "moment_kl").estimate(draws_of(vae, seed=s))["moment_kl"] for s in range(8)]
+    values = [
+        choices.build("diagnostics", "moment_kl").estimate(Evidence.of(draws_of(vae, seed=s)))["moment_kl"]
+        for s in range(8)
+    ]
     mean = sum(e.value for e in values) / 8
     assert mean == pytest.approx(vae.marginal_kl, abs=4 * values[0].se / math.sqrt(8) + 0.01)
 
 
 def test_bias_of_the_moment_kl_is_known_at_both_ends():
-    sharp = choices.build("diagnostics", "moment_kl").estimate(draws_of(matched(8, 60.0), n=1000))["moment_kl"]
+    sharp = choices.build("diagnostics", "moment_kl").estimate(Evidence.of(draws_of(matched(8, 60.0), n=1000)))[
+        "moment_kl"
+    ]
     assert sharp.detail["bias"] == pytest.approx(sharp.detail["bias_of_sharp_codes"], rel=0.3)
-    none = choices.build("diagnostics", "moment_kl").estimate(draws_of(matched(8, 1e-6), n=1000))["moment_kl"]
+    none = choices.build("diagnostics", "moment_kl").estimate(Evidence.of(draws_of(matched(8, 1e-6), n=1000)))[
+        "moment_kl"
+    ]
     assert abs(none.detail["bias"]) < 1e-6
 
 
@@ -144,8 +152,8 @@ def test_the_error_of_latent_use_counts_what_texts_share():
         x_Nn, draws = vae.sample_data(60, seed=seed), draws_of(vae, 60, seed=seed)
         given = replace(draws, log_p_x_z_shuffled=vae.log_conditional(x_Nn, draws.z.roll(1, 1))[0])
         circle = replace(given, shuffled_from=torch.arange(60).roll(1))
-        found.append(choices.build("diagnostics", "latent_use").estimate(circle)["latent_use"])
-        unknown = choices.build("diagnostics", "latent_use").estimate(given)["latent_use"].se
+        found.append(choices.build("diagnostics", "latent_use").estimate(Evidence.of(circle))["latent_use"])
+        unknown = choices.build("diagnostics", "latent_use").estimate(Evidence.of(given))["latent_use"].se
         plain.append(unknown / math.sqrt(2))
     spread = torch.tensor([e.value for e in found]).std().item()
     assert torch.tensor([e.se for e in found]).mean().item() == pytest.approx(spread, rel=0.1)
@@ -158,7 +166,7 @@ def test_the_error_of_latent_use_counts_what_texts_share():
 def test_a_malformed_baseline_is_refused(given):
     draws = replace(draws_of(matched(), n=20), metadata={"language_model_nll": given})
     with pytest.raises(UserError, match="language_model_nll"):
-        choices.build("diagnostics", "conversion_efficiency").estimate(draws)
+        assess(draws, diagnostics=["conversion_efficiency"])
 
 
 @pytest.mark.parametrize(
@@ -167,12 +175,12 @@ def test_a_malformed_baseline_is_refused(given):
 def test_multiplier_is_judged_as_a_slope(given, expected):
     diagnostic = choices.build("diagnostics", "multiplier")
     draws = replace(draws_of(matched(), n=20), metadata={"multipliers": {"rate>=": given}})
-    assert diagnostic.missing(draws) == ""
-    estimates = diagnostic.estimate(draws)
+    known = Evidence.of(draws)
+    estimates = diagnostic.estimate(known)
     assert estimates["multiplier"].detail["slope"] == pytest.approx(1 - estimates["multiplier"].value)
-    assert diagnostic.findings(estimates, draws, Thresholds())[0].verdict == expected
+    assert diagnostic.findings(estimates, known, Thresholds())[0].verdict == expected
 
 
 def test_multiplier_of_another_constraint_says_nothing():
     draws = replace(draws_of(matched(), n=20), metadata={"multipliers": {"elbo>=": 1.0}})
-    assert "rate>=" in choices.build("diagnostics", "multiplier").missing(draws)
+    assert "rate>=" in assess(draws, diagnostics=["multiplier"]).skipped["multiplier"]

@@ -70,5 +70,7 @@ def test_an_impossible_entropy_fails_and_so_do_texts_of_another_law():
 def test_nothing_known_is_nothing_said():
     draws = draws_of(LinearGaussian.matched(latent_size=2, data_size=4, rate=2.0), n=20)
     skipped = joint_of(replace(draws, log_q_x=None, metadata={})).skipped
-    assert skipped["joint_inconsistency"] == "the draws have neither 'log_q_x' nor 'entropy'"
+    assert skipped["joint_inconsistency"] == (
+        "no 'log_q_x' and no 'entropy': only where the distribution of the texts is known, as for the built-in corpora"
+    )
     assert torch.isfinite(draws.log_q_x).all()

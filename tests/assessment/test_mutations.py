@@ -46,11 +46,16 @@ def copied(vae: LinearGaussian) -> LinearGaussian:
 
 
 def estimates_of(vae: LinearGaussian) -> dict[str, Estimate]:
-    draws, simulations = evidence(vae, 400)
+    known = evidence(vae, 400)
+    draws = known.draws
     x_Nn = vae.sample_data(400, seed=0)
     other = vae.log_conditional(x_Nn, draws.z[:1].roll(1, 1))[0]
-    draws = replace(draws, log_p_x_z_shuffled=other, metadata={**draws.metadata, "entropy": vae.entropy})
-    return assess(draws, simulations, diagnostics=NAMES).estimates
+    known = replace(
+        known,
+        draws=replace(draws, log_p_x_z_shuffled=other),
+        facts=replace(known.facts, entropy=vae.entropy),
+    )
+    return assess(known, diagnostics=NAMES).estimates
 
 
 @pytest.fixture(scope="module")

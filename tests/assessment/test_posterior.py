@@ -11,7 +11,8 @@ from scipy import stats
 from vaescope import assess
 from vaescope.estimators import importance
 from vaescope.estimators.gaussian import log_density, standard_log_density
-from vaescope.evidence.experiments import Annealed, Inference, Panel
+from vaescope.evidence.evidence import Evidence
+from vaescope.evidence.experiments import Annealed, Experiments, Inference
 from vaescope.evidence.linear_gaussian import LinearGaussian
 
 from .gaussian import draws_of, evidence
@@ -26,8 +27,7 @@ def verdicts(assessment):
 
 
 def judge(vae, name, **options):
-    draws, simulations = evidence(vae, **options)
-    assessment = assess(draws, simulations, diagnostics=[name])
+    assessment = assess(evidence(vae, **options), diagnostics=[name])
     return assessment, verdicts(assessment)[name]
 
 
@@ -62,8 +62,8 @@ def test_an_encoder_that_ignores_x_is_caught_by_the_likelihood_and_by_the_pair()
     )
     rejected = judge(blind, "posterior_calibration")[0].estimates["posterior_calibration"].detail["rejected"]
     assert rejected == ["log p(x|z)"]
-    draws, simulations = evidence(blind, n=300)
-    found = assess(draws, simulations, diagnostics=["joint_classifier"])
+    known = evidence(blind, n=300)
+    found = assess(known, diagnostics=["joint_classifier"])
     assert verdicts(found)["joint_classifier"] == "FAIL"
     assert found.estimates["joint_classifier_z"].high < 0.05
 
@@ -71,10 +71,10 @@ def test_an_encoder_that_ignores_x_is_caught_by_the_likelihood_and_by_the_pair()
 def test_likelihoods_that_all_tie_have_uniform_ranks():
     """A decoder that ignores z says the same of all of them, which is no fault of calibration."""
     vae = matched()
-    draws, simulations = evidence(replace(vae, weight=0 * vae.weight), n=400)
-    assert (simulations.draws.log_p_x_z == simulations.log_p_x_z).all()
-    assert stats.kstest(simulations.likelihood_ranks.numpy(), "uniform").pvalue > 1e-3
-    found = assess(draws, simulations, diagnostics=["posterior_calibration"]).estimates
+    known = evidence(replace(vae, weight=0 * vae.weight), n=400)
+    assert (known.simulations.draws.log_p_x_z == known.simulations.log_p_x_z).all()
+    assert stats.kstest(known.simulations.likelihood_ranks.numpy(), "uniform").pvalue > 1e-3
+    found = assess(known, diagnostics=["posterior_calibration"]).estimates
     assert "log p(x|z)" not in found["posterior_calibration"].detail["rejected"]
 
 
@@ -87,32 +87,32 @@ def test_one_joint_is_one():
 
 def test_a_wrong_prior_is_told_by_z():
     vae = matched()
-    draws, simulations = evidence(replace(vae, encoder_bias=vae.encoder_bias + 1.0), n=300)
-    estimates = assess(draws, simulations, diagnostics=["joint_classifier"]).estimates
+    known = evidence(replace(vae, encoder_bias=vae.encoder_bias + 1.0), n=300)
+    estimates = assess(known, diagnostics=["joint_classifier"]).estimates
     assert estimates["joint_classifier_z"].low > 0.05
 
 
 def test_a_sampler_that_is_not_the_scorer_blocks_what_rests_on_it():
-    draws, simulations = evidence(matched())
-    wrong = replace(simulations, sampler_log_p=simulations.sampler_log_p + 0.1)
-    assessment = assess(draws, wrong)
+    known = evidence(matched())
+    wrong = replace(known.simulations, sampler_log_p=known.simulations.sampler_log_p + 0.1)
+    assessment = assess(replace(known, simulations=wrong))
     assert verdicts(assessment)["identity_sampler"] == "FAIL"
     for name in ("posterior_calibration", "joint_classifier"):
         assert assessment.skipped[name] == "blocked: identity_sampler failed"
-    assert verdicts(assess(draws, simulations, diagnostics=["rate"]))["identity_sampler"] == "PASS"
+    assert verdicts(assess(known, diagnostics=["rate"]))["identity_sampler"] == "PASS"
 
 
 def test_few_drawn_texts_do_not_prove_the_sampler():
-    draws, simulations = evidence(matched(), n=30)
-    assert verdicts(assess(draws, simulations, diagnostics=["rate"]))["identity_sampler"] == "UNRESOLVED"
+    known = evidence(matched(), n=30)
+    assert verdicts(assess(known, diagnostics=["rate"]))["identity_sampler"] == "UNRESOLVED"
 
 
 def test_the_null_collapse_is_zero_and_a_repetition_that_differs_fails():
-    draws, _ = evidence(matched(), n=100)
+    draws = evidence(matched(), n=100).draws
     assert verdicts(assess(draws, diagnostics=["rate"]))["identity_null"] == "PASS"
     for error, verdict in ((1e-5, "PASS"), (0.1, "FAIL")):
-        panel = Panel(repeated=torch.full((4,), error))
-        assert verdicts(assess(draws, panel=panel, diagnostics=["rate"]))["identity_repeated"] == verdict
+        repeated = Evidence(draws, experiments=Experiments(repeated=torch.full((4,), error)))
+        assert verdicts(assess(repeated, diagnostics=["rate"]))["identity_repeated"] == verdict
 
 
 def test_an_adapted_proposal_mends_a_narrow_encoder():
@@ -156,10 +156,10 @@ def test_the_tail_index_and_the_bias_are_those_of_the_closed_form(scale):
 
 def test_the_gap_is_split():
     vae = matched()
-    draws, _ = evidence(replace(vae, encoder_std=vae.encoder_std * 0.5), samples=256, n=200)
+    draws = evidence(replace(vae, encoder_std=vae.encoder_std * 0.5), samples=256, n=200).draws
     elbo = (-(draws.distortions + draws.rates))[:20]
-    panel = Panel(inference=Inference(amortised=elbo, optimised=elbo + 0.9, log_p=elbo + 1.0))
-    found = assess(draws, panel=panel, diagnostics=["inference_gap"])
+    inference = Inference(amortised=elbo, optimised=elbo + 0.9, log_p=elbo + 1.0)
+    found = assess(Evidence(draws, experiments=Experiments(inference=inference)), diagnostics=["inference_gap"])
     assert found.estimates["inference_gap_amortisation"].value == pytest.approx(0.9)
     assert found.estimates["inference_gap_approximation"].value == pytest.approx(0.1)
     step = next(f.next_step for f in found.findings if f.name == "inference_gap")
@@ -170,17 +170,17 @@ def test_the_gap_is_split():
     ("short", "width", "verdict"), [(0.0, 0.05, "PASS"), (1.0, 0.1, "WARN"), (0.0, 5.0, "UNRESOLVED")]
 )
 def test_the_sandwich_judges_the_bound(short, width, verdict):
-    draws, _ = evidence(matched(), n=50)
+    draws = evidence(matched(), n=50).draws
     lower = torch.linspace(-12.0, -10.0, 20)
     annealed = Annealed(lower=lower, upper=lower + width, importance=lower - short, accepted=0.7)
-    found = assess(draws, panel=Panel(annealed=annealed), diagnostics=["annealed_likelihood"])
+    found = assess(Evidence(draws, experiments=Experiments(annealed=annealed)), diagnostics=["annealed_likelihood"])
     assert verdicts(found)["annealed_likelihood"] == verdict
     assert found.estimates["annealed_likelihood"].detail["width"] == pytest.approx(width, abs=1e-5)
 
 
 def test_a_bound_below_the_elbo_breaks_an_identity():
     """Only the kept z can be checked against the stated densities; a mistake in those of the others is seen here."""
-    draws, _ = evidence(matched(), n=100)
+    draws = evidence(matched(), n=100).draws
     spoilt = draws.log_q_z_x.clone()
     spoilt[1:] += 0.5
     wrong = replace(draws, z=draws.z[:1], log_q_z_x=spoilt).validate()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from vaescope.corpora.tokenized import Tokenized
+from vaescope.evidence.evidence import Evidence
+from vaescope.evidence.facts import Facts
 from vaescope.model.build import tiny_model
-from vaescope.sweep.experiments import examine_panel
+from vaescope.sweep.experiments import experiment
 from vaescope.sweep.proposals import adapted
 from vaescope.sweep.simulate import simulate
 from vaescope.sweep.sweep import sweep
@@ -37,11 +37,11 @@ def random_texts(n: int = 80) -> Tokenized:
 
 
 def full_evidence(n: int = 80, **options):
-    """Draws, simulations and a panel of a new model, and the model with its texts."""
+    """All evidence of a new model, and the model with its texts."""
     model, _ = tiny_model(**options)
     texts = random_texts(n)
     draws = adapted(model, texts, sweep(model, texts, samples=8), texts=20)
-    draws = replace(draws, strings=texts.texts, labels=[("low", "high")[int(t[0]) % 2] for t in texts.texts])
-    simulations = simulate(model, Speller(), draws, count=66)
-    panel = examine_panel(model, Speller(), texts, draws, simulations, texts=6, annealing_steps=4)
-    return model, texts, draws, simulations, panel
+    facts = Facts(strings=texts.texts, labels=[("low", "high")[int(t[0]) % 2] for t in texts.texts])
+    drawn = simulate(model, Speller(), draws, count=66)
+    experiments = experiment(model, Speller(), texts, draws, drawn, texts=6, annealing_steps=4)
+    return model, texts, Evidence(draws, simulations=drawn[0], experiments=experiments, facts=facts)

@@ -126,7 +126,7 @@ def test_the_example_finds_the_topic_and_its_file_is_assessed(foreign):
     verdicts = {finding["name"]: finding["verdict"] for finding in written["findings"]}
     assert written["estimates"]["mutual_information"]["low"] > 0.3
     assert {verdicts[f"identity_{name}"] for name in ("rate", "bounds", "information")} == {"PASS"}
-    assert written["skipped"]["posterior_calibration"] == "the draws have no 'simulations'"
+    assert written["skipped"]["posterior_calibration"] == "no drawn texts: assess with suite=full"
     assert call("diagnose", foreign.parent).exit_code in (0, 1, 2)
 
 

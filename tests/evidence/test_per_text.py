@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
 from vaescope.assessment.assess import assess
 from vaescope.errors import UserError
 from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
+from vaescope.evidence.facts import Facts
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.evidence.per_text import PerText, paired_difference
+
+
+def known(draws, strings=tuple(f"text {n}" for n in range(200))):
+    return Evidence(draws, facts=Facts(strings=list(strings)))
 
 
 @pytest.fixture(scope="module")
 def draws():
     model = LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0)
     torch.manual_seed(0)
-    return replace(Draws(**model.sample_draws(200)), strings=[f"text {n}" for n in range(200)])
+    return Draws(**model.sample_draws(200))
 
 
 def test_means_are_the_estimates(draws):
@@ -29,7 +33,7 @@ def test_means_are_the_estimates(draws):
 
 
 def test_a_saved_assessment_has_them_beside_it(draws, tmp_path):
-    found = assess(draws, suite="fast")
+    found = assess(known(draws), suite="fast")
     found.save(tmp_path, name="assessment-test")
     again = PerText.load(tmp_path / "assessment-test-texts.safetensors")
     assert again.panel == found.per_text.panel != ""
@@ -38,7 +42,7 @@ def test_a_saved_assessment_has_them_beside_it(draws, tmp_path):
 
 
 def test_a_sample_is_one_of_each_posterior(draws):
-    texts = PerText.of(draws)
+    texts = PerText.of(Evidence.of(draws))
     noise_ND = (texts.sample(0) - texts.posterior_mean) / texts.posterior_std
     assert noise_ND.shape == (200, 2)
     assert noise_ND.mean().item() == pytest.approx(0, abs=4 / 20)
@@ -48,9 +52,9 @@ def test_a_sample_is_one_of_each_posterior(draws):
 
 
 def test_the_panel_is_that_of_the_texts_and_their_order(draws):
-    strings = draws.strings
-    assert PerText.of(replace(draws, strings=strings[::-1])).panel != PerText.of(draws).panel
-    assert PerText.of(replace(draws, strings=None)).panel == ""
+    here, there = known(draws), known(draws, [f"text {n}" for n in range(200)][::-1])
+    assert PerText.of(here).panel != PerText.of(there).panel
+    assert PerText.of(Evidence.of(draws)).panel == ""
 
 
 def test_pairing_takes_out_what_texts_have_in_common():

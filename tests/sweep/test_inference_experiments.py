@@ -11,7 +11,8 @@ from tests.assessment.gaussian import draws_of
 from torch import nn
 
 from vaescope import assess
-from vaescope.evidence.experiments import Panel
+from vaescope.evidence.evidence import Evidence
+from vaescope.evidence.experiments import Experiments
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.priors.standard import Standard
 from vaescope.sweep.inference_experiments import optimised
@@ -42,8 +43,9 @@ def split(vae: LinearGaussian, texts: int = 40):
     x_Nn = vae.sample_data(200, seed=3)
     draws = draws_of(vae, x_Nn, samples=64, seed=0)
     found = optimised(Scorer(vae, x_Nn), Points(), draws, texts=texts, seed=0)
-    panel = assess(draws, panel=Panel(inference=found), diagnostics=["inference_gap"]).estimates
-    return panel["inference_gap_amortisation"], panel["inference_gap_approximation"]
+    known = Evidence(draws, experiments=Experiments(inference=found))
+    parts = assess(known, diagnostics=["inference_gap"]).estimates
+    return parts["inference_gap_amortisation"], parts["inference_gap_approximation"]
 
 
 @pytest.mark.parametrize(("size", "rate"), [(3, 3.0), (16, 0.002)])

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vaescope.assessment.findings import Finding
+from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.draws import Draws
 
@@ -27,6 +28,16 @@ def prior_samples(draws: Draws, count: int, *, seed: int = 0) -> Tensor:
     if draws.prior_z is None:
         return torch.randn(count, draws.latent_size, generator=generator, dtype=torch.float64)
     return draws.prior_z.double()[torch.randperm(len(draws.prior_z), generator=generator)[:count]]
+
+
+def standard_prior(draws: Draws) -> None:
+    """Require the prior N(0, I).
+
+    Raises:
+        Missing: the prior is another one, known by its samples alone.
+    """
+    if draws.prior_z is not None:
+        raise Missing("closed form of the prior: this number is only known for N(0, I)")
 
 
 def judged(name: str, estimate: Estimate, message: str, *, passes: float, fails: float, next_step: str) -> Finding:

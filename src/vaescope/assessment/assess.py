@@ -6,7 +6,7 @@ import json
 import math
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from importlib import metadata as packages
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,11 @@ from vaescope.assessment.diagnostic import Diagnostic
 from vaescope.assessment.findings import Finding, worst_first
 from vaescope.assessment.identities import estimate_identities, evidence_identities
 from vaescope.assessment.thresholds import Thresholds
-from vaescope.errors import UserError, unknown
+from vaescope.errors import Missing, UserError, unknown
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.draws import Draws
-from vaescope.evidence.experiments import Panel
+from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.per_text import PerText
-from vaescope.evidence.simulations import Simulations
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,9 +108,7 @@ class Assessment:
 
 
 def assess(
-    draws: Draws,
-    simulations: Simulations | None = None,
-    panel: Panel | None = None,
+    evidence: Evidence | Draws,
     *,
     suite: str = "full",
     diagnostics: Iterable[str | Diagnostic] | None = None,
@@ -124,16 +121,15 @@ def assess(
     sampler is not the scorer, say, no number on drawn texts means anything.
 
     Args:
-        draws: one sweep of a model over N texts; enough for what concerns rate, information and q(z).
-        simulations: texts that the model made up, for what concerns p(x, z) and the data space.
-        panel: experiments with the model on few texts.
+        evidence: what is known of a model on N texts. The draws of a sweep alone are enough for what concerns rate,
+            information and q(z); what concerns p(x, z) and the texts themselves needs ``Evidence``.
         suite: ``full`` for all diagnostics, ``fast`` for those that are cheap enough for every validation.
         diagnostics: names, or diagnostics constructed with options, instead of a suite.
         also: more of them, in addition.
         thresholds: values to override in the table of conventions.
 
     Raises:
-        UserError: malformed draws, an unknown suite, diagnostic or threshold.
+        UserError: malformed evidence, an unknown suite, diagnostic or threshold.
 
     >>> from vaescope.evidence.linear_gaussian import LinearGaussian
     >>> model = LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0)
@@ -144,24 +140,41 @@ def assess(
     """
     table = Thresholds.override(thresholds)
     chosen = (_suite(suite) if diagnostics is None else dict(map(_named, diagnostics))) | dict(map(_named, also))
-    draws = replace(draws, simulations=simulations or draws.simulations, panel=panel or draws.panel).validate()
-    checked = evidence_identities(draws, table)
+    evidence = (Evidence.of(evidence) if isinstance(evidence, Draws) else evidence).validate()
+    checked = evidence_identities(evidence, table)
     failed = [finding.name for finding in checked if finding.verdict == "FAIL"]
-    skipped = {name: reason for name, d in chosen.items() if (reason := _blocked(d, failed) or d.missing(draws))}
-    ran = {name: diagnostic for name, diagnostic in chosen.items() if name not in skipped}
-    estimates: dict[str, Estimate] = {}
-    for diagnostic in ran.values():
-        estimates |= diagnostic.estimate(draws)
-        skipped |= diagnostic.partly_missing(draws)
-    checked += estimate_identities(draws, estimates, table)
+    ran, estimates, skipped = _run({name: d.under(table) for name, d in chosen.items()}, evidence, failed)
+    checked += estimate_identities(evidence, estimates, table)
     return Assessment(
         estimates=estimates,
-        findings=worst_first(_judge(ran, estimates, draws, table) + checked),
+        findings=worst_first(_judge(ran, estimates, evidence, table) + checked),
         skipped=skipped,
-        metadata={**_metadata(draws, table), "suite": suite},
-        figures={n: f for n, d in ran.items() if (f := d.figure(draws, estimates)) is not None},
-        per_text=PerText.of(draws),
+        metadata={**_metadata(evidence.draws, table), "suite": suite},
+        figures={n: f for n, d in ran.items() if (f := d.figure(evidence, estimates)) is not None},
+        per_text=PerText.of(evidence),
     )
+
+
+def _run(
+    chosen: dict[str, Diagnostic], evidence: Evidence, failed: list[str]
+) -> tuple[dict[str, Diagnostic], dict[str, Estimate], dict[str, str]]:
+    """Run diagnostics; return those that had what they need, the estimates, and why other names are absent."""
+    ran: dict[str, Diagnostic] = {}
+    estimates: dict[str, Estimate] = {}
+    skipped: dict[str, str] = {}
+    for name, diagnostic in chosen.items():
+        if blocking := [identity for identity in diagnostic.blocked_by if identity in failed]:
+            skipped[name] = f"blocked: {', '.join(blocking)} failed"
+            continue
+        try:
+            results = diagnostic.estimate(evidence)
+        except Missing as reason:
+            skipped[name] = str(reason)
+            continue
+        ran[name] = diagnostic
+        skipped |= {key: str(result) for key, result in results.items() if isinstance(result, Missing)}
+        estimates |= {key: result for key, result in results.items() if isinstance(result, Estimate)}
+    return ran, estimates, skipped
 
 
 def check_suite(suite: str) -> None:
@@ -180,11 +193,6 @@ def _suite(suite: str) -> dict[str, Diagnostic]:
     return {name: diagnostic for name, diagnostic in built.items() if suite == "full" or diagnostic.suite == "fast"}
 
 
-def _blocked(diagnostic: Diagnostic, failed: list[str]) -> str:
-    blocking = [name for name in diagnostic.blocked_by if name in failed]
-    return f"blocked: {', '.join(blocking)} failed" if blocking else ""
-
-
 def _named(item: str | Diagnostic) -> tuple[str, Diagnostic]:
     if isinstance(item, str):
         return item, choices.build("diagnostics", item)
@@ -194,9 +202,9 @@ def _named(item: str | Diagnostic) -> tuple[str, Diagnostic]:
 
 
 def _judge(
-    ran: dict[str, Diagnostic], estimates: dict[str, Estimate], draws: Draws, table: Thresholds
+    ran: dict[str, Diagnostic], estimates: dict[str, Estimate], evidence: Evidence, table: Thresholds
 ) -> list[Finding]:
-    judged = {name: diagnostic.findings(estimates, draws, table) for name, diagnostic in ran.items()}
+    judged = {name: diagnostic.findings(estimates, evidence, table) for name, diagnostic in ran.items()}
     everything = [finding for findings in judged.values() for finding in findings]
     if _collapsed(everything):
         everything = [

@@ -1,62 +1,53 @@
-"""Diagnostic: what every diagnostic is: a statistic, its judgement and its picture, all of Draws alone."""
+"""Diagnostic: base class of diagnostics: a statistic, its judgement and its figure, all from the evidence alone."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Estimates = dict[str, Estimate]
+Results = Mapping[str, Estimate | Missing]
+"""Estimates by name, or why a single one is absent."""
 
 
 class Diagnostic:
-    """A pure function of Draws. A choice is a file of ``diagnostics/`` whose class has its options as keywords.
+    """A pure function of the evidence. A choice is a file of ``diagnostics/`` whose class has its options as keywords.
 
     Attributes:
-        requires: optional evidence of Draws that it cannot do without: names of tensors, of entries of the metadata,
-            or of parts of other evidence (``panel.attention``).
         blocked_by: identities without which its numbers mean nothing.
-        consistency: whether its findings ask if distributions agree, which a collapsed model does for nothing.
+        consistency: whether its findings ask if distributions agree, which holds trivially for a collapsed model.
         suite: ``fast`` (cheap enough for every validation) or ``full`` (a few seconds each).
     """
 
-    requires: tuple[str, ...] = ()
     blocked_by: tuple[str, ...] = ()
     consistency: bool = False
     suite: str = "fast"
 
-    def estimate(self, draws: Draws) -> Estimates:
-        """Return the numbers, by name."""
+    def under(self, thresholds: Thresholds) -> Diagnostic:
+        """Return the diagnostic as the table of conventions defines it; the number of most depends on none."""
+        return self
+
+    def estimate(self, evidence: Evidence) -> Results:
+        """Return the numbers by name, or why a single one is absent.
+
+        Raises:
+            Missing: the evidence lacks what all of them need (``evidence.need``).
+        """
         raise NotImplementedError
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Return judgements from the numbers of all diagnostics that ran."""
         return []
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure | None:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure | None:
         """Return a picture, or None."""
         return None
-
-    def partly_missing(self, draws: Draws) -> dict[str, str]:
-        """Return why single estimates of a diagnostic that runs are absent, by name."""
-        return {}
-
-    def missing(self, draws: Draws) -> str:
-        """Return why the diagnostic cannot run on these draws, or an empty string."""
-        for name in self.requires:
-            if not _has(draws, name):
-                return f"the draws have no '{name}'"
-        return ""
-
-
-def _has(draws: Draws, name: str) -> bool:
-    evidence: Any = draws
-    for part in name.split("."):
-        evidence = getattr(evidence, part, None)
-    return evidence is not None or name in draws.metadata

@@ -13,7 +13,9 @@ from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import mean_of
 from vaescope.estimators.importance import log_mean_exp
+from vaescope.evidence.aggregate import Aggregate
 from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 IDENTITY_RULE = "an identity: FAIL means that the draws or the program are wrong"
 SAMPLER_TEXTS = 64
@@ -22,32 +24,33 @@ NULL_TEXTS = 500
 """Texts of the check with the prior in place of q(z|x)."""
 
 
-def evidence_identities(draws: Draws, thresholds: Thresholds) -> list[Finding]:
+def evidence_identities(evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
     """Check the evidence before anything is estimated from it; what fails blocks the diagnostics that name it."""
+    draws = evidence.draws
     checks = [
-        _sampler(draws, thresholds),
-        _repeated(draws, thresholds),
+        _sampler(evidence, thresholds),
+        _repeated(evidence, thresholds),
         _rate_by_samples(draws, thresholds),
         _bound_order(draws, thresholds),
-        _entropy(draws, thresholds),
-        _null_collapse(draws, thresholds),
+        _entropy(evidence, thresholds),
+        _null_collapse(draws),
     ]
     return [check for check in checks if check is not None]
 
 
-def estimate_identities(draws: Draws, estimates: Estimates, thresholds: Thresholds) -> list[Finding]:
+def estimate_identities(evidence: Evidence, estimates: Estimates, thresholds: Thresholds) -> list[Finding]:
     """Check what the estimates at hand say of one another, each as a finding that only says PASS or FAIL."""
     checks = []
     if "mutual_information" in estimates:
-        checks.append(_ceiling(draws, estimates, thresholds))
+        checks.append(_ceiling(evidence.draws, estimates, thresholds))
     if {"rate", "mutual_information", "marginal_kl"} <= set(estimates):
         checks.append(_decomposition(estimates))
     return checks
 
 
-def _sampler(draws: Draws, thresholds: Thresholds) -> Finding | None:
+def _sampler(evidence: Evidence, thresholds: Thresholds) -> Finding | None:
     """The sampler draws from the model that the scorer scores: their log-probabilities of a text are equal."""
-    simulations = draws.simulations
+    simulations = evidence.simulations
     if simulations is None:
         return None
     error = simulations.sampler_error.max().item()
@@ -60,24 +63,24 @@ def _sampler(draws: Draws, thresholds: Thresholds) -> Finding | None:
     return _finding("identity_sampler", error <= thresholds.sampler_error, message, step)
 
 
-def _repeated(draws: Draws, thresholds: Thresholds) -> Finding | None:
+def _repeated(evidence: Evidence, thresholds: Thresholds) -> Finding | None:
     """The same texts and z have the same likelihood, whatever else is in the batch."""
-    if draws.panel is None or draws.panel.repeated is None:
+    if (repeated_P := evidence.experiments.repeated) is None:
         return None
-    error = draws.panel.repeated.max().item()
+    error = repeated_P.max().item()
     message = f"log p(x|z) scored again, one text at a time, differs by at most {error:.2g} nats/token"
     step = "the model is not in evaluation mode, or reads its padding"
     return _finding("identity_repeated", error <= thresholds.sampler_error, message, step)
 
 
-def _null_collapse(draws: Draws, thresholds: Thresholds) -> Finding | None:
+def _null_collapse(draws: Draws) -> Finding | None:
     """With the prior in place of q(z|x), information, marginal KL and total correlation of the same N are 0."""
     if draws.prior_z is not None:
         return None
     count = min(draws.texts, NULL_TEXTS)
     normal_ND = torch.randn(count, draws.latent_size, generator=torch.Generator().manual_seed(0))
     zeros_ND = torch.zeros_like(normal_ND)
-    null = replace(draws, posterior_mean=zeros_ND, posterior_std=zeros_ND + 1, z=normal_ND[None]).aggregate
+    null = Aggregate(replace(draws, posterior_mean=zeros_ND, posterior_std=zeros_ND + 1, z=normal_ND[None]))
     values = [
         jackknife.value(null.information),
         jackknife.value(null.rate - null.information),
@@ -114,14 +117,15 @@ def _bound_order(draws: Draws, thresholds: Thresholds) -> Finding:
     return _finding("identity_bounds", holds, message, "the densities of the samples are not those of q(z|x) and p(z)")
 
 
-def _entropy(draws: Draws, thresholds: Thresholds) -> Finding | None:
-    """The texts are drawn from the law whose entropy is given: the mean of -log q(x) is H(X)."""
-    if draws.log_q_x is None or "entropy" not in draws.metadata:
+def _entropy(evidence: Evidence, thresholds: Thresholds) -> Finding | None:
+    """The texts are drawn from the distribution whose entropy is given: the mean of -log q(x) is H(X)."""
+    entropy, log_q_x = evidence.facts.entropy, evidence.draws.log_q_x
+    if log_q_x is None or entropy is None:
         return None
-    entropy, found = float(draws.metadata["entropy"]), mean_of(-draws.log_q_x, unit="nats/text")
+    found = mean_of(-log_q_x, unit="nats/text")
     message = f"mean -log q(x) = {found.value:.3f} ± {found.se:.2g} nats, H(X) = {entropy:.3f}"
     holds = abs(found.value - entropy) <= thresholds.identity_sigmas * found.se + 1e-6 * abs(entropy)
-    return _finding("identity_entropy", holds, message, "the texts are not drawn from the law whose entropy this is")
+    return _finding("identity_entropy", holds, message, "the texts are not drawn from the distribution of this entropy")
 
 
 def _ceiling(draws: Draws, estimates: Estimates, thresholds: Thresholds) -> Finding:

@@ -7,17 +7,14 @@ has its standard error.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from vaescope.estimators import aggregate, gaussian, jackknife
 from vaescope.estimators.estimate import Estimate
+from vaescope.evidence.draws import Draws
 from vaescope.evidence.fitted_marginals import FittedMarginals
-
-if TYPE_CHECKING:
-    from vaescope.evidence.draws import Draws
 
 MARGINAL_EVALUATIONS = 400_000_000
 """Densities of one dimension that ``Marginals`` may evaluate; it takes fewer texts as queries to stay below."""

@@ -1,30 +1,27 @@
-"""Draws: one sweep of a model over a split, the whole interface of the assessment."""
+"""Draws: the tensors of one sweep of a model over a split, and their file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from vaescope.estimators import gaussian
-from vaescope.evidence import draws_check, draws_file
-
-if TYPE_CHECKING:
-    from vaescope.evidence.aggregate import Aggregate
-    from vaescope.evidence.experiments import Panel
-    from vaescope.evidence.simulations import Simulations
+from vaescope.evidence import file
+from vaescope.evidence.check import check
+from vaescope.evidence.facts import Facts
 
 
 @dataclass(frozen=True)
 class Draws:
     """What a latent variable model says about N texts by S samples of q(z|x) each.
 
-    Diagnostics are pure functions of this, so whatever fills it (a vaescope run, another framework's VAE, a file)
-    can be assessed. All densities are in nats per text.
+    Whatever fills it (a vaescope run, another framework's VAE, a file) can be assessed. All densities are in nats per
+    text.
 
     Attributes:
         posterior_mean: mean of the diagonal Gaussian q(z|x), ``[N, D]``.
@@ -39,19 +36,14 @@ class Draws:
         bytes: UTF-8 bytes of each text, ``[N]``, or None.
         prior_z: samples of p(z), ``[M, D]``, or None for the standard Gaussian N(0, I).
         log_p_x_z_shuffled: log p(x|z) with z drawn from the posterior of another text, ``[N]``, or None.
-        shuffled_from: which text that z is of, a permutation with no text in its place, ``[N]``, int64, or None.
+        shuffled_from: the text whose z that is, a permutation that moves every text, ``[N]``, int64, or None.
         log_p_x_z_prior: log p(x|z) with z drawn from p(z), ``[N]``, or None.
         log_weights_adapted: importance weights of samples of a proposal adapted to each of the first P texts,
             ``[S, P]``, or None.
-        log_q_x: log-probability of each text under the law that it was drawn from, ``[N]``, where that is known (the
-            built-in corpora), or None.
-        strings: the texts themselves, N of them, or None.
-        labels: one label per text, or None; the best accuracy that any reader of the text can have is the metadata
-            ``label_ceiling`` where it is known.
-        simulations: texts that the model makes up, or None; not part of the file.
-        panel: what needs the model itself, on few texts, or None; not part of the file.
-        metadata: where it comes from (split, run, seed, versions) and, for a corpus of known truth, ``entropy``,
-            the exact H(X) in nats per text.
+        log_q_x: log-probability of each text under the distribution that it was drawn from, ``[N]``, where that is
+            known (the built-in corpora), or None.
+        metadata: where the draws come from (split, run, seed, versions), and facts under the names of ``Facts``
+            (``entropy``, ``label_ceiling``, ``multipliers``, ``language_model_nll``).
     """
 
     posterior_mean: Tensor
@@ -69,10 +61,6 @@ class Draws:
     log_p_x_z_prior: Tensor | None = None
     log_weights_adapted: Tensor | None = None
     log_q_x: Tensor | None = None
-    strings: list[str] | None = None
-    labels: list[str] | None = None
-    simulations: Simulations | None = None
-    panel: Panel | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -119,13 +107,6 @@ class Draws:
         """Importance weights log p(x|z) + log p(z) - log q(z|x), ``[S, N]``, float64."""
         return self.log_p_x_z.double() + self.log_p_z.double() - self.log_q_z_x.double()
 
-    @cached_property
-    def aggregate(self) -> Aggregate:
-        """The aggregate posterior at the first sample of each text; computed once, when first used."""
-        from vaescope.evidence.aggregate import Aggregate
-
-        return Aggregate(self)
-
     def validate(self) -> Draws:
         """Return the draws if they are complete and consistent.
 
@@ -134,12 +115,13 @@ class Draws:
                 fewer than 2 texts or 1 sample, or densities that are not those of the stated q(z|x) and p(z). The
                 message names the tensor, what was expected and what was found.
         """
-        draws_check.check(self)
+        check(self.tensors())
+        Facts.of(self.metadata)
         return self
 
     def save(self, path: Path | str) -> None:
         """Write a safetensors file: the tensors by name; metadata ``prior`` and the entries of ``metadata`` as JSON."""
-        draws_file.write(Path(path), self.tensors(), self.metadata)
+        file.write(Path(path), self.tensors(), self.metadata)
 
     @classmethod
     def load(cls, path: Path | str) -> Draws:
@@ -148,5 +130,5 @@ class Draws:
         Raises:
             UserError: no such file, not a complete safetensors file, or whatever ``validate`` refuses.
         """
-        tensors, metadata = draws_file.read(Path(path))
+        tensors, metadata = file.read(Path(path))
         return cls(**tensors, metadata=metadata).validate()

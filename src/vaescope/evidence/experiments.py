@@ -1,4 +1,4 @@
-"""Panel: what needs the model itself and not only its densities, on few texts."""
+"""Experiments: what needs the model itself and not only its densities, on the few texts of a panel."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class Interpolation:
 
 
 @dataclass(frozen=True)
-class Panel:
-    """Experiments with the model; what was not made is None.
+class Experiments:
+    """Experiments with the model; one that was not made is None.
 
     Attributes:
         tokens: predictions token by token.

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from vaescope.estimators import gaussian, mixture
-
-if TYPE_CHECKING:
-    from vaescope.evidence.draws import Draws
+from vaescope.evidence.draws import Draws
 
 
 class FittedMarginals:

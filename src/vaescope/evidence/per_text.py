@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vaescope.errors import UserError
 from vaescope.estimators import importance
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class PerText:
     panel: str = ""
 
     @classmethod
-    def of(cls, draws: Draws) -> PerText:
+    def of(cls, evidence: Evidence) -> PerText:
         """Take from a sweep what belongs to each text."""
-        strings = draws.strings
+        draws, strings = evidence.draws, evidence.facts.strings
         return cls(
             rate=draws.rates,
             distortion=draws.distortions,

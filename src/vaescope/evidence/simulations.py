@@ -1,17 +1,14 @@
-"""Simulations: texts that a model makes up, z ~ p(z) and x ~ p(x|z), with all that is said about them."""
+"""Simulations: texts drawn from a model, z ~ p(z) and x ~ p(x|z), and what the model says about them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from vaescope.corpora.tokenized import Tokenized
-    from vaescope.evidence.draws import Draws
+from vaescope.evidence.draws import Draws
 
 
 @dataclass(frozen=True)
@@ -25,7 +22,6 @@ class Simulations:
         finished: whether the text ended within the length limit and holds no BOS or padding token, ``[M]``.
         draws: a sweep over the M drawn texts: q(z|x) and S importance weights of each.
         strings: the M drawn texts.
-        tokenized: the token ids of the drawn texts, or None.
         seeds: positions of the data's texts below, ``[R]``.
         resampled: a text from p(x|z), z ~ q(z|x), for each seed, R of them.
         reconstructions: the greedy text at the posterior mean of each seed, R of them.
@@ -38,7 +34,6 @@ class Simulations:
     finished: Tensor
     draws: Draws
     strings: list[str]
-    tokenized: Tokenized | None = None
     seeds: Tensor | None = None
     resampled: list[str] | None = None
     reconstructions: list[str] | None = None

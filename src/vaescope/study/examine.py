@@ -18,11 +18,13 @@ from vaescope.corpora.corpus import Corpus, read_corpus
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.errors import UserError
 from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
+from vaescope.evidence.facts import Baseline
 from vaescope.model.vae import TransformerVAE
 from vaescope.runs.run_folder import RunFolder
 from vaescope.study.evidence import baseline_nll, known_causes, read_labels, tokenized_split
 from vaescope.study.training_record import last_multipliers, training_findings
-from vaescope.sweep.experiments import examine_panel
+from vaescope.sweep.experiments import experiment
 from vaescope.sweep.proposals import adapted
 from vaescope.sweep.scoring import Progress
 from vaescope.sweep.simulate import control_texts, simulate
@@ -110,23 +112,21 @@ class Examined:
             seed=self.config.seed,
             progress=progress,
         )
-        draws = self._described(draws, tokenized, split, labels)
+        evidence = self._described(draws, tokenized, split, labels)
         # the settings that the numbers were made with, which are not always those that the run was trained with
-        draws.metadata["config"]["assessment"] = settings.model_dump(mode="json")
+        evidence.draws.metadata["config"]["assessment"] = settings.model_dump(mode="json")
         if control is not None:
             nll = baseline_nll(control.model, control.tokenized(split), draws.texts, group_tokens=settings.group_tokens)
-            draws.metadata["language_model_nll"] = {"per_text": nll}
-            draws.metadata["control"] = str(control.folder.path)
+            evidence = replace(evidence, facts=replace(evidence.facts, language_model_nll=Baseline(per_text=nll)))
+            evidence.draws.metadata["control"] = str(control.folder.path)
         if settings.suite == "full":
-            draws = self._with_experiments(draws, tokenized, control, progress)
-        found = assess(draws, suite=settings.suite, also=settings.diagnostics, thresholds=settings.thresholds)
-        # one number per text is evidence and no result
-        metadata = {name: value for name, value in found.metadata.items() if name != "language_model_nll"}
+            evidence = self._with_experiments(evidence, tokenized, control, progress)
+        found = assess(evidence, suite=settings.suite, also=settings.diagnostics, thresholds=settings.thresholds)
         findings = worst_first([*found.findings, *training_findings(self.folder, self.checkpoint)])
-        return replace(found, findings=findings, metadata=metadata)
+        return replace(found, findings=findings)
 
-    def _described(self, draws: Draws, tokenized: Tokenized, split: str, labels: Path | None) -> Draws:
-        """Add the strings, the labels, and what is known of the corpus and of the training.
+    def _described(self, draws: Draws, tokenized: Tokenized, split: str, labels: Path | None) -> Evidence:
+        """Return the evidence of a sweep with what is known of its texts and of the training.
 
         The exact entropy H(X) of a built-in corpus and the log-probability of each text are passed on where every text
         was read whole, since they are those of whole texts.
@@ -147,39 +147,39 @@ class Examined:
             log_q_x = self.corpus.known.log_prob(tokenized.texts[: draws.texts])
             if names is None and (causes := known_causes(self.corpus, self.config, split)) is not None:
                 names, source["label_ceiling"] = causes
-        return replace(
-            draws,
+        known = Evidence.of(replace(draws, log_q_x=log_q_x, metadata=draws.metadata | source))
+        facts = replace(
+            known.facts,
             strings=tokenized.texts[: draws.texts],
             labels=None if names is None else names[: draws.texts],
-            log_q_x=log_q_x,
-            metadata=draws.metadata | source,
         )
+        return replace(known, facts=facts)
 
     def _with_experiments(
-        self, draws: Draws, tokenized: Tokenized, control: Examined | None, progress: Progress | None
-    ) -> Draws:
+        self, evidence: Evidence, tokenized: Tokenized, control: Examined | None, progress: Progress | None
+    ) -> Evidence:
         """Add adapted proposals, texts that the model makes up, and experiments on few texts."""
         settings, seed = self.config.assessment, self.config.seed
-        count, tokens = settings.simulations, settings.group_tokens
+        count, tokens, draws = settings.simulations, settings.group_tokens, evidence.draws
         if not self.model.config.is_language_model:
             draws = adapted(self.model, tokenized, draws, texts=settings.adapted_texts, group_tokens=tokens)
-        simulations = simulate(
+        simulations, texts = simulate(
             self.model, self.tokenizer, draws, count=count, group_tokens=tokens, seed=seed, progress=progress
         )
         if control is not None:
             drawn = control_texts(control.model, control.tokenizer, count=count, seed=seed)
             simulations = replace(simulations, control=drawn)
-        panel = examine_panel(
+        experiments = experiment(
             self.model,
             self.tokenizer,
             tokenized,
             draws,
-            simulations,
+            (simulations, texts),
             texts=settings.panel_texts,
             annealing_steps=settings.annealing_steps,
             seed=seed,
         )
-        return replace(draws, simulations=simulations, panel=panel)
+        return replace(evidence, draws=draws, simulations=simulations, experiments=experiments)
 
     def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
         """Return n texts that the model makes up: z ~ p(z), x ~ p(x|z)."""

@@ -1,4 +1,4 @@
-"""examine_panel: all experiments with a model on few texts."""
+"""experiment: all experiments with a model on the few texts of a panel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.estimators.importance import log_mean_exp
 from vaescope.evidence.draws import Draws
-from vaescope.evidence.experiments import Interpolation, Panel
+from vaescope.evidence.experiments import Experiments, Interpolation
 from vaescope.evidence.simulations import Simulations
 from vaescope.model.vae import TransformerVAE
 from vaescope.sweep.inference_experiments import annealed, optimised
@@ -22,27 +22,27 @@ PATH_STEPS = 5
 PATH_SAMPLES = 16
 
 
-def examine_panel(
+def experiment(
     model: TransformerVAE,
     tokenizer: Any,
     tokenized: Tokenized,
     draws: Draws,
-    simulations: Simulations | None = None,
+    drawn: tuple[Simulations, Tokenized] | None = None,
     *,
     texts: int,
     annealing_steps: int = 0,
     seed: int = 0,
-) -> Panel:
-    """Return the experiments on the first ``texts`` texts; annealing only where its steps are given and texts drawn."""
+) -> Experiments:
+    """Return the experiments on the first ``texts`` texts; annealing needs steps and texts drawn from the model."""
     tokens, attention = tokens_and_attention(model, tokenized, draws, texts=texts, seed=seed)
-    anneal = annealing_steps > 0 and simulations is not None and bool(simulations.finished.any())
+    anneal = annealing_steps > 0 and drawn is not None and bool(drawn[0].finished.any())
     language_model = model.config.is_language_model
-    return Panel(
+    return Experiments(
         tokens=tokens,
         attention=attention,
         inference=None if language_model else optimised(model, tokenized, draws, texts=texts, seed=seed),
-        annealed=annealed(model, simulations, texts=texts, steps=annealing_steps, seed=seed)
-        if anneal and simulations is not None
+        annealed=annealed(model, *drawn, texts=texts, steps=annealing_steps, seed=seed)
+        if anneal and drawn is not None
         else None,
         interpolation=None if language_model else _interpolation(model, tokenizer, tokenized, draws, texts, seed),
         repeated=_repeated(model, tokenized, draws, texts),

@@ -33,12 +33,13 @@ def optimised(model: TransformerVAE, tokenized: Tokenized, draws: Draws, *, text
     return Inference(amortised=own_SP.mean(0).cpu(), optimised=best_SP.mean(0).cpu(), log_p=log_mean_exp(best_SP).cpu())
 
 
-def annealed(model: TransformerVAE, simulations: Simulations, *, texts: int, steps: int, seed: int) -> Annealed:
+def annealed(
+    model: TransformerVAE, simulations: Simulations, tokenized: Tokenized, *, texts: int, steps: int, seed: int
+) -> Annealed:
     """Return bounds on log p(x) of the first drawn texts that ended, from below and from above."""
-    assert simulations.tokenized is not None
     index_P = simulations.finished.nonzero().squeeze(1)[:texts]
     device = device_of(model)
-    batch = simulations.tokenized.batch(index_P).to(device)
+    batch = tokenized.batch(index_P).to(device)
     generator = torch.Generator().manual_seed(seed + 9)
     chains = annealing.Chains(
         log_prior=model.prior.log_prob,

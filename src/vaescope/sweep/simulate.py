@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -28,8 +27,8 @@ def simulate(
     group_tokens: int = 8_192,
     seed: int = 0,
     progress: Progress | None = None,
-) -> Simulations:
-    """Draw ``count`` texts from p(x, z) and as many from p(x|z), z ~ q(z|x) of the data's texts.
+) -> tuple[Simulations, Tokenized]:
+    """Draw ``count`` texts from p(x, z) and as many from p(x|z), z ~ q(z|x); return what is known of them, and tokens.
 
     The drawn tokens are scored and encoded as they are, never as the strings that they spell: a string may have
     another tokenisation. They get as many posterior samples as the texts of ``draws``, so that the two sides compare.
@@ -51,18 +50,18 @@ def simulate(
     seeds = torch.arange(min(count, draws.texts))
     resampled = draw(model, draws.z[0][seeds], seed + 4, None)
     greedy = draw(model, draws.posterior_mean[seeds], seed, None, temperature=0.0)
-    return Simulations(
+    found = Simulations(
         z=z_MD,
         sampler_log_p=torch.cat([part["log_prob"] for part in drawn]),
         log_p_x_z=score(model, texts, z_MD[None], group_tokens=group_tokens)[0],
         finished=torch.cat([part["finished"] & _plain(part, model) for part in drawn]),
-        draws=replace(swept, strings=texts.texts),
+        draws=swept,
         strings=texts.texts,
-        tokenized=texts,
         seeds=seeds,
         resampled=_strings(resampled, tokenizer),
         reconstructions=_strings(greedy, tokenizer),
     )
+    return found, texts
 
 
 def control_texts(model: TransformerVAE, tokenizer: Any, *, count: int, seed: int = 0) -> list[str]:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.estimate import Estimate
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,14 +23,21 @@ class ActiveUnits(Diagnostic):
     """A count with a bootstrap error over texts, and the variance and rate of each unit.
 
     The cut is a convention (Burda, Grosse, Salakhutdinov 2016) and has a meaning only because the prior has unit
-    variance; a unit can be active at a negligible rate, so the detail has both.
+    variance; a unit can be active at a negligible rate, so the detail has both. The cut is the threshold
+    ``active_variance`` unless it is given.
     """
 
-    def __init__(self, *, cut: float = 0.01) -> None:
-        self.cut = cut
+    def __init__(self, *, cut: float | None = None) -> None:
+        self.given = cut
+        self.cut = Thresholds.active_variance if cut is None else cut
 
-    def estimate(self, draws: Draws) -> Estimates:
+    @override
+    def under(self, thresholds: Thresholds) -> ActiveUnits:
+        return ActiveUnits(cut=thresholds.active_variance) if self.given is None else self
+
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``active_units``."""
+        draws = evidence.draws
         mean_ND = draws.posterior_mean.double()
         variance_D = mean_ND.var(0)
         resampled = (_resampled_variances(mean_ND) > self.cut).sum(1).double()
@@ -48,8 +57,9 @@ class ActiveUnits(Diagnostic):
         )
         return {"active_units": estimate}
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Variance of the posterior means of each unit, the cut dashed."""
+        draws = evidence.draws
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(5, 3), layout="constrained")

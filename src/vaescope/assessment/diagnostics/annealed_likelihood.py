@@ -6,7 +6,7 @@ from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.estimate import Estimate, mean_of
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence, need
 
 
 class AnnealedLikelihood(Diagnostic):
@@ -15,15 +15,12 @@ class AnnealedLikelihood(Diagnostic):
     Grosse et al. 2015, arXiv:1511.02543; Wu et al. 2017, arXiv:1611.04273.
     """
 
-    requires = ("panel.annealed",)
     blocked_by = ("identity_sampler",)
     suite = "full"
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``annealed_likelihood``, an interval, and how far the importance-weighted bound is below it."""
-        assert draws.panel is not None
-        assert draws.panel.annealed is not None
-        found = draws.panel.annealed
+        found = need(evidence.experiments.annealed, "annealed bounds", "assess with assessment.annealing_steps=STEPS")
         lower, upper = (mean_of(bound_P, unit="nats/text") for bound_P in (found.lower, found.upper))
         width = mean_of(found.upper - found.lower, unit="nats/text", kind="upper")
         short = mean_of(found.lower - found.importance, unit="nats/text", kind="lower")
@@ -39,7 +36,7 @@ class AnnealedLikelihood(Diagnostic):
         )
         return {"annealed_likelihood": estimate, "annealed_likelihood_shortfall": short}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the importance-weighted bound by the annealed one."""
         detail, short = estimates["annealed_likelihood"].detail or {}, estimates["annealed_likelihood_shortfall"]
         message = (

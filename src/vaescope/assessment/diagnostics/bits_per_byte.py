@@ -7,7 +7,7 @@ import math
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.ratio import ratio
 from vaescope.estimators.importance import log_mean_exp
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence, need
 
 
 class BitsPerByte(Diagnostic):
@@ -16,10 +16,9 @@ class BitsPerByte(Diagnostic):
     The end of each text is predicted, so its cost is included, but it is no byte.
     """
 
-    requires = ("bytes",)
-
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``bits_per_byte``."""
-        assert draws.bytes is not None
+        draws = evidence.draws
+        bytes_N = need(draws.bytes, "'bytes'", "give the UTF-8 bytes of each text")
         bits_N = -log_mean_exp(draws.log_weights) / math.log(2)
-        return {"bits_per_byte": ratio(bits_N, draws.bytes, unit="bits/byte", kind="upper")}
+        return {"bits_per_byte": ratio(bits_N, bytes_N, unit="bits/byte", kind="upper")}

@@ -8,9 +8,10 @@ from vaescope.assessment.against_prior import encodings, prior_samples
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.errors import Missing
 from vaescope.estimators.classifier import CLASSIFIERS, two_sample
 from vaescope.estimators.estimate import mean_of
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 MOST, FEWEST = 2000, 20
 
@@ -25,12 +26,11 @@ class ClassifierTwoSample(Diagnostic):
     consistency = True
     suite = "full"
 
-    def missing(self, draws: Draws) -> str:
-        """Say so for too few texts."""
-        return "" if draws.texts >= FEWEST else f"{draws.texts} texts are too few to train a classifier"
-
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``classifier_two_sample_boosting`` and ``classifier_two_sample_logistic``."""
+        draws = evidence.draws
+        if draws.texts < FEWEST:
+            raise Missing(f"{draws.texts} texts are too few to train a classifier: assess at least {FEWEST}")
         z_ND = encodings(draws, most=MOST)
         prior_ND = prior_samples(draws, len(z_ND))
         z_ND = z_ND[: len(prior_ND)]
@@ -42,7 +42,7 @@ class ClassifierTwoSample(Diagnostic):
             estimates[f"classifier_two_sample_{name}"] = replace(gain, n=len(z_ND))
         return estimates
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the better of the two classifiers by its gain."""
         gains = {name: estimates[f"classifier_two_sample_{name}"] for name in CLASSIFIERS}
         passes, fails = thresholds.classifier_pass, thresholds.classifier_fail

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from vaescope.assessment.against_prior import standard_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators import jackknife
 from vaescope.estimators.gaussian import standard_log_density
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 
 class DimensionKl(Diagnostic):
@@ -14,15 +15,13 @@ class DimensionKl(Diagnostic):
     Only for the prior N(0, I), which is a product over units.
     """
 
-    def missing(self, draws: Draws) -> str:
-        """Say so where the prior is not a product."""
-        return "" if draws.prior_z is None else "the prior is no product over units with known densities"
-
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``dimension_kl``."""
-        marginals = draws.aggregate.marginals
+        draws = evidence.draws
+        standard_prior(draws)
+        marginals = evidence.aggregate.marginals
         prior_M = standard_log_density(draws.z[0][marginals.index].double()).sum(1)
-        prior = jackknife.means(prior_M, draws.aggregate.blocks, index_N=marginals.index)
+        prior = jackknife.means(prior_M, evidence.aggregate.blocks, index_N=marginals.index)
         index_code, others = marginals.upper - prior, marginals.lower - prior
         low = jackknife.lower_end(others) if others.isfinite().all() else 0.0
         return {"dimension_kl": marginals.interval(index_code, low=low, high=jackknife.upper_end(index_code))}

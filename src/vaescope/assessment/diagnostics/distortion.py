@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators.estimate import mean_of
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 
 class Distortion(Diagnostic):
     """D by all S samples of each text; the error counts texts and samples, since texts are independent."""
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``distortion``."""
+        draws = evidence.draws
         return {"distortion": mean_of(draws.distortions, unit="nats/text")}

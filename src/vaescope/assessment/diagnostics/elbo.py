@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators.estimate import mean_of
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 
 class Elbo(Diagnostic):
     """The bound per text, with the closed-form rate where there is one."""
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``elbo``."""
+        draws = evidence.draws
         return {"elbo": mean_of(-(draws.distortions + draws.rates), unit="nats/text", kind="lower")}

@@ -14,7 +14,7 @@ from vaescope.assessment.text_statistics import null_quantile
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.estimators.importance import log_mean_exp
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence, need
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,18 +28,17 @@ class GeneratedLikelihood(Diagnostic):
     95% quantile between halves of the data.
     """
 
-    requires = ("simulations",)
     blocked_by = ("identity_sampler",)
     suite = "full"
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``generated_likelihood``: the difference of the means."""
-        observed_N, generated_M = _bounds(draws)
+        observed_N, generated_M, samples = _bounds(evidence)
         means = [mean_of(bound, unit="nats/text") for bound in (observed_N, generated_M)]
         detail = {
             "observed": means[0].value,
             "generated": means[1].value,
-            "samples": _samples(draws),
+            "samples": samples,
             "wasserstein": float(stats.wasserstein_distance(observed_N.numpy(), generated_M.numpy())),
             "wasserstein_null_p95": null_quantile(observed_N.numpy(), len(generated_M)),
         }
@@ -53,7 +52,7 @@ class GeneratedLikelihood(Diagnostic):
         )
         return {"generated_likelihood": estimate}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the distance of the two distributions by that of halves of the data."""
         estimate = estimates["generated_likelihood"]
         detail = estimate.detail or {}
@@ -68,25 +67,21 @@ class GeneratedLikelihood(Diagnostic):
             return [Finding("generated_likelihood", "PASS", message, rule)]
         return [Finding("generated_likelihood", "FAIL" if multiple >= bad else "WARN", message, rule, step)]
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Histograms of the log-likelihoods of data and of drawn texts."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(5, 3), layout="constrained")
         axes = figure.subplots()
-        for bound, label in zip(_bounds(draws), ("data", "drawn"), strict=True):
+        for bound, label in zip(_bounds(evidence)[:2], ("data", "drawn"), strict=True):
             axes.hist(bound.numpy(), bins=40, density=True, histtype="step", label=label)
         axes.set(xlabel="bound on log p(x) of a text (nats)", ylabel="density")
         axes.legend(frameon=False)
         return figure
 
 
-def _samples(draws: Draws) -> int:
-    assert draws.simulations is not None
-    return min(draws.samples, draws.simulations.draws.samples)
-
-
-def _bounds(draws: Draws) -> tuple[Tensor, Tensor]:
-    assert draws.simulations is not None
-    count = _samples(draws)
-    return log_mean_exp(draws.log_weights[:count]), log_mean_exp(draws.simulations.draws.log_weights[:count])
+def _bounds(evidence: Evidence) -> tuple[Tensor, Tensor, int]:
+    """The bounds of the texts of the data and of the model, and the samples S behind both."""
+    draws, drawn = evidence.draws, need(evidence.simulations, "drawn texts", "assess with suite=full").draws
+    count = min(draws.samples, drawn.samples)
+    return log_mean_exp(draws.log_weights[:count]), log_mean_exp(drawn.log_weights[:count]), count

@@ -14,7 +14,7 @@ from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import aggregate
 from vaescope.estimators.estimate import Estimate
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,9 +32,9 @@ class Holes(Diagnostic):
 
     consistency = True
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``holes`` and ``holes_nats``."""
-        surprise_N, surprise_M = (values[values.isfinite()] for values in _surprises(draws))
+        surprise_N, surprise_M = (values[values.isfinite()] for values in _surprises(evidence))
         n, m = len(surprise_N), len(surprise_M)
         # the quantile is itself uncertain by the error of its level
         level_se = math.sqrt(LEVEL * (1 - LEVEL) / n)
@@ -49,7 +49,7 @@ class Holes(Diagnostic):
         error = math.sqrt((surprise_M.var() / m + surprise_N.var() / n).item())
         return {"holes": holes, "holes_nats": Estimate(difference, error, "nats", "consistent", m)}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the share."""
         holes = estimates["holes"]
         message = f"{holes.value:.1%} of the prior lies where fewer texts are encoded than at 99% of the encodings "
@@ -57,11 +57,11 @@ class Holes(Diagnostic):
         limits = {"passes": thresholds.holes_pass, "fails": thresholds.holes_fail}
         return [judged("holes", holes, message, **limits, next_step="sample from a prior refitted to the encodings")]
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Histograms of -log q_N(z) at encodings and at prior samples."""
         from matplotlib.figure import Figure
 
-        surprise_N, surprise_M = (values[values.isfinite()] for values in _surprises(draws))
+        surprise_N, surprise_M = (values[values.isfinite()] for values in _surprises(evidence))
         cut = surprise_N.quantile(1 - LEVEL).item()
         figure = Figure(figsize=(5, 3), layout="constrained")
         axes = figure.subplots()
@@ -73,8 +73,9 @@ class Holes(Diagnostic):
         return figure
 
 
-def _surprises(draws: Draws) -> tuple[Tensor, Tensor]:
+def _surprises(evidence: Evidence) -> tuple[Tensor, Tensor]:
     """-log q_N at each encoding, its own posterior left out, ``[N]``; and at prior samples, ``[M]``."""
-    encoded_N = draws.aggregate.others.logsumexp(1) - math.log(draws.texts - 1)
+    draws = evidence.draws
+    encoded_N = evidence.aggregate.others.logsumexp(1) - math.log(draws.texts - 1)
     prior_MD = prior_samples(draws, min(MOST, draws.texts))
     return -encoded_N, -aggregate.log_aggregate(prior_MD, draws.posterior_mean, draws.posterior_std)

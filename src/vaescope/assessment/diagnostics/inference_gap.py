@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.diagnostic import Diagnostic, Estimates, Results
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.errors import Missing
 from vaescope.estimators import importance
 from vaescope.estimators.estimate import mean_of
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
+
+PARTS = ("inference_gap_amortisation", "inference_gap_approximation")
 
 
 class InferenceGap(Diagnostic):
@@ -19,27 +22,22 @@ class InferenceGap(Diagnostic):
 
     consistency = True
 
-    def partly_missing(self, draws: Draws) -> dict[str, str]:
-        """Say so where no Gaussian was optimised text by text."""
-        if draws.panel is not None and draws.panel.inference is not None:
-            return {}
-        return {"inference_gap_amortisation": "the draws have no 'panel.inference'"}
-
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Results:
         """Return ``inference_gap``, and with a panel its two parts."""
+        draws = evidence.draws
         gap_N = importance.log_mean_exp(draws.log_weights) + draws.distortions + draws.rates
-        estimates = {"inference_gap": mean_of(gap_N, unit="nats/text", kind="lower")}
-        if draws.panel is not None and (found := draws.panel.inference) is not None:
-            estimates["inference_gap_amortisation"] = mean_of(
-                found.optimised - found.amortised, unit="nats/text", kind="lower"
-            )
-            estimates["inference_gap_approximation"] = mean_of(
-                found.log_p - found.optimised, unit="nats/text", kind="consistent"
-            )
-        return estimates
+        gap = {"inference_gap": mean_of(gap_N, unit="nats/text", kind="lower")}
+        if (found := evidence.experiments.inference) is None:
+            return gap | {
+                name: Missing("no Gaussian optimised for each text: assess with suite=full") for name in PARTS
+            }
+        own = mean_of(found.optimised - found.amortised, unit="nats/text", kind="lower")
+        family = mean_of(found.log_p - found.optimised, unit="nats/text", kind="consistent")
+        return gap | dict(zip(PARTS, (own, family), strict=True))
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the gap against the rate."""
+        draws = evidence.draws
         gap, rate = estimates["inference_gap"], draws.rates.mean().item()
         passes = max(thresholds.inference_gap_pass, thresholds.inference_gap_pass_share * rate)
         fails = max(thresholds.inference_gap_fail, thresholds.inference_gap_fail_share * rate)

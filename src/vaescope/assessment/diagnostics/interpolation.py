@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators.estimate import mean_of
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence, need
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,15 +19,12 @@ class Interpolation(Diagnostic):
     profile, and that of -log p(x_a|z_t) of the first text, which rises as its z is left.
     """
 
-    requires = ("panel.interpolation",)
     blocked_by = ("identity_sampler",)
     suite = "full"
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``interpolation``."""
-        assert draws.panel is not None
-        assert draws.panel.interpolation is not None
-        found = draws.panel.interpolation
+        found = need(evidence.experiments.interpolation, "paths between texts", "assess with suite=full")
         ends_P = (found.decoded[:, 0] + found.decoded[:, -1]) / 2
         middle_P = found.decoded[:, found.decoded.shape[1] // 2]
         detail = {
@@ -37,7 +34,7 @@ class Interpolation(Diagnostic):
         }
         return {"interpolation": mean_of(middle_P - ends_P, unit="nats/token", kind="consistent", detail=detail)}
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Both profiles along the path."""
         from matplotlib.figure import Figure
 

@@ -10,12 +10,14 @@ import torch
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.draws import Draws
-from vaescope.evidence.simulations import Simulations
+from vaescope.evidence.evidence import Evidence, need
 
 FOLDS = 4
 BUCKETS = 64
+FEWEST = 50
 
 
 class JointClassifier(Diagnostic):
@@ -26,22 +28,13 @@ class JointClassifier(Diagnostic):
     words, the length and the encoder's mean; of the pair also the standardised residual of z. Lopez-Paz and Oquab 2017.
     """
 
-    requires = ("simulations",)
     blocked_by = ("identity_sampler",)
     suite = "full"
     consistency = True
 
-    def missing(self, draws: Draws) -> str:
-        """Say so where there are too few texts to learn from."""
-        reason = super().missing(draws)
-        if not reason and draws.simulations is not None and _count(draws, draws.simulations) < 50:
-            return "fewer than 50 texts on a side are too few for a classifier"
-        return reason
-
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``joint_classifier`` (both beyond the larger of x and z) and the three gains."""
-        assert draws.simulations is not None
-        gains = _gains(draws, draws.simulations)
+        gains = _gains(evidence)
         estimates = {
             f"joint_classifier_{name}": mean_of(gain_N, unit="nats", kind="lower") for name, gain_N in gains.items()
         }
@@ -49,7 +42,7 @@ class JointClassifier(Diagnostic):
         beyond: Estimate = mean_of(gains["xz"] - gains[better], unit="nats", kind="lower", detail={"beyond": better})
         return {"joint_classifier": beyond, **estimates}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the three gains."""
         x, z, xz = (estimates[f"joint_classifier_{name}"] for name in ("x", "z", "xz"))
         beyond, good, bad = estimates["joint_classifier"], thresholds.joint_gain_pass, thresholds.joint_gain_fail
@@ -69,16 +62,16 @@ class JointClassifier(Diagnostic):
         return [Finding("joint_classifier", "UNRESOLVED", message, rule, "draw more texts")]
 
 
-def _count(draws: Draws, simulations: Simulations) -> int:
-    return min(int(simulations.finished.sum()), draws.texts)
-
-
-def _gains(draws: Draws, simulations: Simulations) -> dict[str, torch.Tensor]:
+def _gains(evidence: Evidence) -> dict[str, torch.Tensor]:
     """log 2 + log-probability of the right side for each pair, held out, ``[2 n]``."""
-    count = _count(draws, simulations)
+    draws, simulations = evidence.draws, need(evidence.simulations, "drawn texts", "assess with suite=full")
+    count = min(int(simulations.finished.sum()), draws.texts)
+    if count < FEWEST:
+        raise Missing(f"{count} texts on a side are too few for a classifier: assess at least {FEWEST}")
     kept = simulations.finished.nonzero().squeeze(1)[:count]
-    model = _features(simulations.draws, simulations.z, simulations.log_p_x_z, kept)
-    data = _features(draws, draws.z[0], draws.log_p_x_z[0], torch.arange(count))
+    strings = (None, None) if evidence.facts.strings is None else (simulations.strings, evidence.facts.strings)
+    model = _features(simulations.draws, strings[0], simulations.z, simulations.log_p_x_z, kept)
+    data = _features(draws, strings[1], draws.z[0], draws.log_p_x_z[0], torch.arange(count))
     x, z, both = (np.concatenate(pair) for pair in zip(model, data, strict=True))
     sides = np.repeat([1, 0], count)
     inputs = {"x": x, "z": z, "xz": np.concatenate([x, z, both], 1)}
@@ -86,14 +79,14 @@ def _gains(draws: Draws, simulations: Simulations) -> dict[str, torch.Tensor]:
 
 
 def _features(
-    draws: Draws, z_ND: torch.Tensor, log_p_N: torch.Tensor, index: torch.Tensor
+    draws: Draws, strings: list[str] | None, z_ND: torch.Tensor, log_p_N: torch.Tensor, index: torch.Tensor
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     mean, std = draws.posterior_mean[index].double().numpy(), draws.posterior_std[index].double().numpy()
     z, tokens = z_ND[index].double().numpy(), draws.tokens[index].double().numpy()[:, None]
     residual = (z - mean) / std
     x = [mean, mean**2, tokens, np.log(tokens)]
-    if draws.strings is not None:
-        x.append(_hashed([draws.strings[i] for i in index.tolist()]))
+    if strings is not None:
+        x.append(_hashed([strings[i] for i in index.tolist()]))
     fit = log_p_N[index].double().numpy()[:, None] / tokens
     both = [residual, residual**2, (residual**2).sum(1, keepdims=True), z * mean, fit]
     return np.concatenate(x, 1), np.concatenate([z, z**2, (z**2).sum(1, keepdims=True)], 1), np.concatenate(both, 1)

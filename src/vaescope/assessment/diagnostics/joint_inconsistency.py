@@ -7,12 +7,12 @@ from dataclasses import replace
 from torch import Tensor
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.diagnostics.marginal_kl import MarginalKl
+from vaescope.assessment.diagnostics.marginal_kl import marginal_kl
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.estimate import mean_of
 from vaescope.estimators.importance import log_mean_exp
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence, need
 
 
 class JointInconsistency(Diagnostic):
@@ -23,26 +23,22 @@ class JointInconsistency(Diagnostic):
     takes the place of -H: the mean is the same and what texts differ by, however likely they are, leaves the error.
     """
 
-    def missing(self, draws: Draws) -> str:
-        """Say so where nothing is known of the law of the texts."""
-        known = draws.log_q_x is not None or "entropy" in draws.metadata
-        return "" if known else "the draws have neither 'log_q_x' nor 'entropy'"
-
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``joint_inconsistency`` with its split by z, and ``joint_inconsistency_data``, of the split by x."""
-        log_q_x = _log_q_x(draws)
+        draws = evidence.draws
+        log_q_x = _log_q_x(evidence)
         joint = mean_of(draws.rates + draws.distortions + log_q_x, unit="nats/text")
         data = mean_of(log_q_x - log_mean_exp(draws.log_weights), unit="nats/text", kind="upper")
-        prior = MarginalKl().estimate(draws)["marginal_kl"]
+        prior = marginal_kl(evidence)
         detail = {
-            "entropy": draws.metadata.get("entropy"),
+            "entropy": evidence.facts.entropy,
             "paired": draws.log_q_x is not None,
             "prior_mismatch": [prior.low, prior.high],
             "decoder_mismatch": [max(0.0, joint.low - prior.high), max(0.0, joint.high - prior.low)],
         }
         return {"joint_inconsistency": replace(joint, detail=detail), "joint_inconsistency_data": data}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Check the information inequality R + D >= H and put both splits into words."""
         joint, data = estimates["joint_inconsistency"], estimates["joint_inconsistency_data"]
         detail = joint.detail or {}
@@ -60,6 +56,9 @@ class JointInconsistency(Diagnostic):
         return [Finding("joint_inconsistency", "PASS", message, rule)]
 
 
-def _log_q_x(draws: Draws) -> Tensor | float:
+def _log_q_x(evidence: Evidence) -> Tensor | float:
     """log q(x) of each text, or its mean, -H(X)."""
-    return -float(draws.metadata["entropy"]) if draws.log_q_x is None else draws.log_q_x.double()
+    if (known_N := evidence.draws.log_q_x) is not None:
+        return known_N.double()
+    remedy = "only where the distribution of the texts is known, as for the built-in corpora"
+    return -need(evidence.facts.entropy, "'log_q_x' and no 'entropy'", remedy)

@@ -13,7 +13,7 @@ from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import goodness
 from vaescope.estimators.estimate import Estimate
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,8 +28,9 @@ class KolmogorovSmirnov(Diagnostic):
 
     consistency = True
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``kolmogorov_smirnov``."""
+        draws = evidence.draws
         z_ND = encodings(draws)
         reference = [None] * draws.latent_size if draws.prior_z is None else list(draws.prior_z.mT)
         pairs = [goodness.kolmogorov_smirnov(z_N, other) for z_N, other in zip(z_ND.mT, reference, strict=True)]
@@ -58,8 +59,9 @@ class KolmogorovSmirnov(Diagnostic):
         )
         return {"kolmogorov_smirnov": estimate}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the unit that is farthest from the prior."""
+        draws = evidence.draws
         estimate = estimates["kolmogorov_smirnov"]
         detail = estimate.detail or {}
         rejected, worst = (
@@ -71,8 +73,9 @@ class KolmogorovSmirnov(Diagnostic):
         limits = {"passes": thresholds.margin_distance_pass, "fails": thresholds.margin_distance_fail}
         return [judged("kolmogorov_smirnov", estimate, message, **limits, next_step="look at latent_pictures")]
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Distance of each unit; above the dashed line it is detectable at 5% for that unit alone."""
+        draws = evidence.draws
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(5, 3), layout="constrained")

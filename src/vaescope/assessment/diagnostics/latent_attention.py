@@ -10,7 +10,7 @@ from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.positions import profile, token_mean
 from vaescope.assessment.thresholds import Thresholds
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence, need
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,21 +22,19 @@ class LatentAttention(Diagnostic):
     Attention is not use: a slot can be attended to and carry nothing (its rate says so).
     """
 
-    requires = ("panel.tokens", "panel.attention")
     suite = "full"
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``latent_attention`` with its profile by layer."""
-        assert draws.panel is not None
-        tokens, attention_LT = draws.panel.tokens, draws.panel.attention
-        assert tokens is not None
-        assert attention_LT is not None
+        tokens = need(evidence.experiments.tokens, "token predictions", "assess with suite=full")
+        remedy = "only injections with slots of their own (embedding, memory) have any"
+        attention_LT = need(evidence.experiments.attention, "attention on latent slots", remedy)
         estimate = token_mean(attention_LT.double().mean(0), tokens.text, unit="share")
         detail = estimate.detail or {}
         detail["profiles"] = [profile(mass_T, tokens.position) for mass_T in attention_LT]
         return {"latent_attention": estimate}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Say whether the decoder looks at z at all."""
         estimate, limit = estimates["latent_attention"], thresholds.attention_pass
         message = f"{estimate.value:.1%} of the decoder's attention falls on z"
@@ -45,7 +43,7 @@ class LatentAttention(Diagnostic):
             return [Finding("latent_attention", "PASS", message, rule)]
         return [Finding("latent_attention", "WARN", message, rule, "add the injection embedding, or start z sooner")]
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """The share by layer (rows) and position in the text (columns)."""
         from matplotlib.figure import Figure
 

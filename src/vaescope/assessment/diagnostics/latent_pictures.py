@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vaescope.assessment.against_prior import encodings, prior_samples
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,12 +26,13 @@ class LatentPictures(Diagnostic):
     The units are those whose posterior means vary most. Structure that the lower row shows too is chance.
     """
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return no number: it is a picture."""
         return {}
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Draw both rows with the same axes and the same projection."""
+        draws = evidence.draws
         from matplotlib.figure import Figure
 
         z_ND = encodings(draws, most=MOST)

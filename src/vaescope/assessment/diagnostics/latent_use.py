@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.diagnostic import Diagnostic, Estimates, Results
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence, need
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,23 +26,17 @@ class LatentUse(Diagnostic):
     counts the covariance of such terms; where ``shuffled_from`` is not known, the most that it can be.
     """
 
-    requires = ("log_p_x_z_shuffled",)
-
-    def partly_missing(self, draws: Draws) -> dict[str, str]:
-        """Say so where no z of the prior were scored."""
-        return {"latent_use_prior": "the draws have no 'log_p_x_z_prior'"} if draws.log_p_x_z_prior is None else {}
-
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Results:
         """Return ``latent_use`` and, where they were scored, ``latent_use_prior``."""
-        assert draws.log_p_x_z_shuffled is not None
-        loss_N = -draws.log_p_x_z_shuffled.double() - draws.distortions
-        estimates = {"latent_use": _mean_of_circle(loss_N, draws.shuffled_from)}
-        if draws.log_p_x_z_prior is not None:
-            loss_N = -draws.log_p_x_z_prior.double() - draws.distortions
-            estimates["latent_use_prior"] = mean_of(loss_N, unit="nats/text")
-        return estimates
+        draws = evidence.draws
+        use = _mean_of_circle(_losses(draws), draws.shuffled_from)
+        if draws.log_p_x_z_prior is None:
+            reason = Missing("no 'log_p_x_z_prior': score each text with a z of the prior")
+            return {"latent_use": use, "latent_use_prior": reason}
+        prior_N = -draws.log_p_x_z_prior.double() - draws.distortions
+        return {"latent_use": use, "latent_use_prior": mean_of(prior_N, unit="nats/text")}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge whether the decoder reads z; whether the code carries anything is judged with the rate."""
         use, information = estimates["latent_use"], estimates.get("mutual_information")
         limit = thresholds.latent_use
@@ -55,17 +51,23 @@ class LatentUse(Diagnostic):
             message += ": the decoder ignores a z that says which text it is"
         return [Finding("decoder_use", "WARN", message, rule, step)]
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Histogram of what the z of another text costs; the line is the mean."""
+        draws = evidence.draws
         from matplotlib.figure import Figure
 
-        assert draws.log_p_x_z_shuffled is not None
         figure = Figure(figsize=(5, 3), layout="constrained")
         axes = figure.subplots()
-        axes.hist((-draws.log_p_x_z_shuffled.double() - draws.distortions).numpy(), bins=50, color="tab:blue")
+        axes.hist(_losses(draws).numpy(), bins=50, color="tab:blue")
         axes.axvline(estimates["latent_use"].value, color="black")
         axes.set(xlabel="D_shuffled - D of a text (nats)", ylabel="texts")
         return figure
+
+
+def _losses(draws: Draws) -> Tensor:
+    """What the z of another text costs each text, nats, ``[N]``."""
+    remedy = "score each text with the z of another one"
+    return -need(draws.log_p_x_z_shuffled, "'log_p_x_z_shuffled'", remedy).double() - draws.distortions
 
 
 def _mean_of_circle(values_N: Tensor, from_N: Tensor | None) -> Estimate:

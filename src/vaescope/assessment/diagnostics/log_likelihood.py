@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.diagnostic import Diagnostic, Estimates, Results
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.errors import Missing
 from vaescope.estimators import importance
 from vaescope.estimators.estimate import Estimate, mean_of
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,22 +30,21 @@ class LogLikelihood(Diagnostic):
     bound where the encoder is far from the posterior. Its gain is paired on those texts.
     """
 
-    def partly_missing(self, draws: Draws) -> dict[str, str]:
-        """Say so where no adapted proposal was drawn from."""
-        missing = draws.log_weights_adapted is None
-        return {"log_likelihood_adapted": "no 'log_weights_adapted'"} if missing else {}
-
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Results:
         """Return ``log_likelihood`` with effective sample sizes, Pareto k and the bound as S doubles."""
-        estimates = {"log_likelihood": _bound(draws.log_weights)}
-        if (adapted_SP := draws.log_weights_adapted) is not None:
-            own_P = importance.log_mean_exp(draws.log_weights[:, : adapted_SP.shape[1]])
-            gain = mean_of(importance.log_mean_exp(adapted_SP) - own_P, unit="nats/text")
-            estimates["log_likelihood_adapted"] = _bound(adapted_SP, {"gain": gain.value, "gain_se": gain.se})
-        return estimates
+        draws = evidence.draws
+        bound = _bound(draws.log_weights)
+        if (adapted_SP := draws.log_weights_adapted) is None:
+            reason = Missing("no 'log_weights_adapted': assess with suite=full")
+            return {"log_likelihood": bound, "log_likelihood_adapted": reason}
+        own_P = importance.log_mean_exp(draws.log_weights[:, : adapted_SP.shape[1]])
+        gain = mean_of(importance.log_mean_exp(adapted_SP) - own_P, unit="nats/text")
+        adapted = _bound(adapted_SP, {"gain": gain.value, "gain_se": gain.se})
+        return {"log_likelihood": bound, "log_likelihood_adapted": adapted}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge whether the bound is tight enough to be called the log-likelihood."""
+        draws = evidence.draws
         estimate = estimates["log_likelihood"]
         detail = estimate.detail or {}
         share, gain = detail["unreliable_share"], detail["doubling_gain"]
@@ -71,7 +71,7 @@ class LogLikelihood(Diagnostic):
             return [Finding("log_likelihood", "WARN", message, rule, "take more samples per text")]
         return [Finding("log_likelihood", "PASS", message, rule)]
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """The bound as the number of samples doubles: still rising is not converged."""
         from matplotlib.figure import Figure
 

@@ -9,7 +9,35 @@ from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
+
+
+def marginal_kl(evidence: Evidence) -> Estimate:
+    """The mismatch of q(z) and p(z) as an interval of the population; see ``MarginalKl``."""
+    aggregate = evidence.aggregate
+    lowers = {
+        "rate_minus_gaussian_marginal": aggregate.rate - aggregate.information_gaussian,
+        "rate_minus_mixture_marginal": aggregate.rate - aggregate.information_mixture,
+        "rate_minus_leave_one_out": aggregate.rate - aggregate.information_others,
+    }
+    lowers = {name: bound for name, bound in lowers.items() if bound.isfinite().all()}
+    ends = [jackknife.lower_end(bound, candidates=len(lowers)) for bound in lowers.values()]
+    index_code = aggregate.rate - aggregate.information
+    value, high = jackknife.value(index_code), jackknife.upper_end(index_code)
+    return Estimate(
+        value=value,
+        se=jackknife.standard_error(index_code),
+        unit="nats/text",
+        kind="interval",
+        n=evidence.draws.texts,
+        low=min(max(0.0, *ends), high),
+        high=high,
+        detail={
+            "index_code": value,
+            "index_code_floor": jackknife.value(aggregate.rate) - math.log(evidence.draws.texts),
+            **{name: jackknife.value(bound) for name, bound in lowers.items()},
+        },
+    )
 
 
 class MarginalKl(Diagnostic):
@@ -21,36 +49,13 @@ class MarginalKl(Diagnostic):
 
     consistency = True
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``marginal_kl``."""
-        aggregate = draws.aggregate
-        lowers = {
-            "rate_minus_gaussian_marginal": aggregate.rate - aggregate.information_gaussian,
-            "rate_minus_mixture_marginal": aggregate.rate - aggregate.information_mixture,
-            "rate_minus_leave_one_out": aggregate.rate - aggregate.information_others,
-        }
-        lowers = {name: bound for name, bound in lowers.items() if bound.isfinite().all()}
-        ends = [jackknife.lower_end(bound, candidates=len(lowers)) for bound in lowers.values()]
-        index_code = aggregate.rate - aggregate.information
-        value, high = jackknife.value(index_code), jackknife.upper_end(index_code)
-        estimate = Estimate(
-            value=value,
-            se=jackknife.standard_error(index_code),
-            unit="nats/text",
-            kind="interval",
-            n=draws.texts,
-            low=min(max(0.0, *ends), high),
-            high=high,
-            detail={
-                "index_code": value,
-                "index_code_floor": jackknife.value(aggregate.rate) - math.log(draws.texts),
-                **{name: jackknife.value(bound) for name, bound in lowers.items()},
-            },
-        )
-        return {"marginal_kl": estimate}
+        return {"marginal_kl": marginal_kl(evidence)}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the mismatch of the aggregate posterior and the prior by the ends of the interval."""
+        draws = evidence.draws
         estimate, rate = estimates["marginal_kl"], draws.rates.mean().item()
         passes = max(thresholds.marginal_kl_pass, thresholds.marginal_kl_pass_share * rate)
         fails = max(thresholds.marginal_kl_fail, thresholds.marginal_kl_fail_share * rate)
@@ -61,7 +66,7 @@ class MarginalKl(Diagnostic):
         if estimate.low >= fails:
             step = "refit the prior (mixture, vamp, flow), or constrain the mmd"
             return [Finding("marginal_kl", "FAIL", message, rule, step)]
-        pinned = math.log(draws.texts) - jackknife.value(draws.aggregate.information) < thresholds.saturation
+        pinned = math.log(draws.texts) - jackknife.value(evidence.aggregate.information) < thresholds.saturation
         if pinned or estimate.high - estimate.low > 0.5 * estimate.high:
             step = f"more texts than {draws.texts} would narrow the upper end"
             return [Finding("marginal_kl", "UNRESOLVED", message, rule, step)]

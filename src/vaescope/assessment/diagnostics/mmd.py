@@ -8,7 +8,7 @@ from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import mmd
 from vaescope.estimators.estimate import Estimate
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 MOST, PERMUTED = 1000, 500
 
@@ -24,8 +24,9 @@ class Mmd(Diagnostic):
     consistency = True
     suite = "full"
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``mmd``."""
+        draws = evidence.draws
         z_ND = encodings(draws, most=MOST)
         prior_ND = prior_samples(draws, len(z_ND))
         z_ND = z_ND[: len(prior_ND)]
@@ -51,7 +52,7 @@ class Mmd(Diagnostic):
         )
         return {"mmd": estimate}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the effect; the p-value only says whether it is detectable."""
         estimate = estimates["mmd"]
         message = f"MMD^2 is {estimate.value:.3g} [{estimate.low:.3g}, {estimate.high:.3g}] of the prior's kernel mean"

@@ -7,14 +7,33 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from vaescope.assessment.against_prior import standard_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate
 from vaescope.estimators.gaussian import moments_kl
 from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def moment_kl(draws: Draws) -> Estimate:
+    """The mismatch of mean and covariance of q(z) and N(0, I); see ``MomentKl``."""
+    standard_prior(draws)
+    mean_D, covariance_DD = moments(draws)
+    replicates = _replicates(draws)
+    bias = jackknife.bias(replicates)
+    value, se = jackknife.value(replicates) - bias, jackknife.standard_error(replicates)
+    variance_D = covariance_DD.diagonal()
+    detail = {
+        "bias": bias,
+        "bias_of_sharp_codes": draws.latent_size * (draws.latent_size + 3) / (4 * draws.texts),
+        "gaussian_total_correlation": 0.5 * (variance_D.log().sum() - torch.logdet(covariance_DD)).item(),
+        "per_unit": (0.5 * (variance_D + mean_D.square() - 1 - variance_D.log())).tolist(),
+    }
+    return Estimate(value=value, se=se, unit="nats/text", kind="consistent", n=draws.texts, detail=detail)
 
 
 class MomentKl(Diagnostic):
@@ -25,28 +44,13 @@ class MomentKl(Diagnostic):
 
     consistency = True
 
-    def missing(self, draws: Draws) -> str:
-        """Say so where the prior is not N(0, I)."""
-        return "" if draws.prior_z is None else "the prior is not N(0, I)"
-
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``moment_kl`` with the Gaussian total correlation and the part of each unit."""
-        mean_D, covariance_DD = moments(draws)
-        replicates = _replicates(draws)
-        bias = jackknife.bias(replicates)
-        value, se = jackknife.value(replicates) - bias, jackknife.standard_error(replicates)
-        variance_D = covariance_DD.diagonal()
-        detail = {
-            "bias": bias,
-            "bias_of_sharp_codes": draws.latent_size * (draws.latent_size + 3) / (4 * draws.texts),
-            "gaussian_total_correlation": 0.5 * (variance_D.log().sum() - torch.logdet(covariance_DD)).item(),
-            "per_unit": (0.5 * (variance_D + mean_D.square() - 1 - variance_D.log())).tolist(),
-        }
-        estimate = Estimate(value=value, se=se, unit="nats/text", kind="consistent", n=draws.texts, detail=detail)
-        return {"moment_kl": estimate}
+        return {"moment_kl": moment_kl(evidence.draws)}
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """The part of each unit, by mean and variance alone."""
+        draws = evidence.draws
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(5, 3), layout="constrained")

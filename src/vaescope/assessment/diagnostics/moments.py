@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaescope.assessment.against_prior import encodings, judged
+from vaescope.assessment.against_prior import encodings, judged, standard_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.diagnostics.moment_kl import MomentKl
+from vaescope.assessment.diagnostics.moment_kl import moment_kl
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.errors import Missing
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,15 +36,13 @@ class Moments(Diagnostic):
 
     consistency = True
 
-    def missing(self, draws: Draws) -> str:
-        """Say so where the prior is not N(0, I), or texts are fewer than units."""
-        if draws.prior_z is not None:
-            return "the prior is not N(0, I)"
-        enough = draws.texts > draws.latent_size
-        return "" if enough else f"{draws.texts} texts are too few for a covariance of {draws.latent_size} units"
-
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``moments_mean``, ``moments_largest`` and ``moments_smallest``."""
+        draws = evidence.draws
+        standard_prior(draws)
+        if draws.texts <= draws.latent_size:
+            few = f"{draws.texts} texts are too few for a covariance of {draws.latent_size} units"
+            raise Missing(f"{few}: assess more texts")
         null_NF = null_moments(draws.texts, draws.latent_size)
         observed_F, replicates_RF = _moments(encodings(draws)), _replicates(encodings(draws))
         estimates = {}
@@ -61,9 +60,10 @@ class Moments(Diagnostic):
             )
         return estimates
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the mismatch of the moments in nats, and say what it consists of."""
-        kl = estimates.get("moment_kl") or MomentKl().estimate(draws)["moment_kl"]
+        draws = evidence.draws
+        kl = estimates.get("moment_kl") or moment_kl(draws)
         rate = draws.rates.mean().item()
         parts = []
         for name, words in (("mean", "mean at distance"), ("largest", "variances up to"), ("smallest", "down to")):
@@ -76,8 +76,9 @@ class Moments(Diagnostic):
         step = "refit the prior as a Gaussian, or lower the weight that shrinks the posterior"
         return [judged("moments", kl, message, passes=passes, fails=fails, next_step=step)]
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Eigenvalues of Cov(z) in order, over those of one sample of the prior."""
+        draws = evidence.draws
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(5, 3), layout="constrained")

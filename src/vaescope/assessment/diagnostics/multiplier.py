@@ -8,7 +8,7 @@ from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.estimate import Estimate
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence, need
 
 CONSTRAINT = "rate>="
 
@@ -21,18 +21,10 @@ class Multiplier(Diagnostic):
     the error; they must be far apart to be independent).
     """
 
-    requires = ("multipliers",)
-
-    def missing(self, draws: Draws) -> str:
-        """Say so where the model was not trained under a floor on the rate."""
-        if reason := super().missing(draws):
-            return reason
-        return "" if CONSTRAINT in draws.metadata["multipliers"] else f"there is no multiplier of '{CONSTRAINT}'"
-
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``multiplier`` with the slope."""
-        given = draws.metadata["multipliers"][CONSTRAINT]
-        values = [float(value) for value in given] if isinstance(given, list | tuple) else [float(given)]
+        remedy = "only a model trained under a floor on its rate has one"
+        values = need(evidence.facts.multipliers.get(CONSTRAINT), f"multiplier of '{CONSTRAINT}'", remedy)
         value, many = fmean(values), len(values) > 1
         estimate = Estimate(
             value=value,
@@ -44,7 +36,7 @@ class Multiplier(Diagnostic):
         )
         return {"multiplier": estimate}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge what forced rate returns."""
         estimate = estimates["multiplier"]
         warns, fails = thresholds.multiplier_warn, thresholds.multiplier_fail

@@ -10,6 +10,38 @@ from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
+
+
+def mutual_information(evidence: Evidence) -> Estimate:
+    """I(X;Z) under q as an interval of the population; see ``MutualInformation``."""
+    aggregate, texts = evidence.aggregate, evidence.draws.texts
+    uppers = {
+        "rate": aggregate.rate,
+        "leave_one_out": aggregate.information_others,
+        "gaussian_marginal": aggregate.information_gaussian,
+        "mixture_marginal": aggregate.information_mixture,
+    }
+    uppers = {name: bound for name, bound in uppers.items() if bound.isfinite().all()}
+    low = max(0.0, jackknife.lower_end(aggregate.information))
+    high = min(jackknife.upper_end(bound, candidates=len(uppers)) for bound in uppers.values())
+    value = jackknife.value(aggregate.information)
+    ceiling = math.log(texts)
+    return Estimate(
+        value=value,
+        se=jackknife.standard_error(aggregate.information),
+        unit="nats/text",
+        kind="interval",
+        n=texts,
+        low=min(low, high, value) if value >= 0 else min(low, high),
+        high=max(high, value),
+        ceiling=ceiling,
+        detail={
+            "index_code": value,
+            **{name: jackknife.value(bound) for name, bound in uppers.items()},
+            "mixtures": aggregate.fitted.chosen,
+        },
+    )
 
 
 class MutualInformation(Diagnostic):
@@ -19,39 +51,13 @@ class MutualInformation(Diagnostic):
     by their errors. Above log N - 1 the lower end is pinned, and only the upper one says something.
     """
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``mutual_information``."""
-        aggregate = draws.aggregate
-        uppers = {
-            "rate": aggregate.rate,
-            "leave_one_out": aggregate.information_others,
-            "gaussian_marginal": aggregate.information_gaussian,
-            "mixture_marginal": aggregate.information_mixture,
-        }
-        uppers = {name: bound for name, bound in uppers.items() if bound.isfinite().all()}
-        low = max(0.0, jackknife.lower_end(aggregate.information))
-        high = min(jackknife.upper_end(bound, candidates=len(uppers)) for bound in uppers.values())
-        value = jackknife.value(aggregate.information)
-        ceiling = math.log(draws.texts)
-        estimate = Estimate(
-            value=value,
-            se=jackknife.standard_error(aggregate.information),
-            unit="nats/text",
-            kind="interval",
-            n=draws.texts,
-            low=min(low, high, value) if value >= 0 else min(low, high),
-            high=max(high, value),
-            ceiling=ceiling,
-            detail={
-                "index_code": value,
-                **{name: jackknife.value(bound) for name, bound in uppers.items()},
-                "mixtures": aggregate.fitted.chosen,
-            },
-        )
-        return {"mutual_information": estimate}
+        return {"mutual_information": mutual_information(evidence)}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge whether N texts can resolve the information, and whether the rate exceeds what N texts can hold."""
+        draws = evidence.draws
         found = [_resolution(estimates["mutual_information"], draws, thresholds)]
         rate = draws.rates.mean().item()
         surplus = rate - math.log(draws.texts)

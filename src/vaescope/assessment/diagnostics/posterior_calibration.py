@@ -11,13 +11,17 @@ from scipy import stats
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.errors import Missing
 from vaescope.estimators import calibration, goodness
 from vaescope.estimators.estimate import mean_of
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence, need
 from vaescope.evidence.simulations import Simulations
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+FEWEST = 20
 
 
 class PosteriorCalibration(Diagnostic):
@@ -28,22 +32,17 @@ class PosteriorCalibration(Diagnostic):
     ignores x does not pass. Talts et al. 2018, arXiv:1804.06788; Modrak et al. 2023, arXiv:2211.02383.
     """
 
-    requires = ("simulations",)
     blocked_by = ("identity_sampler",)
     suite = "full"
     consistency = True
 
-    def missing(self, draws: Draws) -> str:
-        """Say so where too few of the drawn texts ended."""
-        reason = super().missing(draws)
-        if not reason and draws.simulations is not None and draws.simulations.finished.sum() < 20:
-            return "fewer than 20 of the drawn texts ended within the length limit"
-        return reason
-
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``posterior_calibration``: the coverage of 90% intervals, with the other levels and ellipsoids."""
-        assert draws.simulations is not None
-        transforms, names = _transforms(draws.simulations)
+        draws = evidence.draws
+        simulations = need(evidence.simulations, "drawn texts", "assess with suite=full")
+        if simulations.finished.sum() < FEWEST:
+            raise Missing(f"fewer than {FEWEST} drawn texts that ended within the length limit: draw more texts")
+        transforms, names = _transforms(simulations)
         adjusted = goodness.holm(torch.from_numpy(calibration.uniformity(transforms))).tolist()
         rejected = [name for name, p in zip(names, adjusted, strict=True) if p < 0.05]
         units, radius = transforms[:, : draws.latent_size], transforms[:, draws.latent_size]
@@ -53,12 +52,12 @@ class PosteriorCalibration(Diagnostic):
             "rejected": rejected,
             "smallest_p": min(adjusted),
             "quantities": len(names),
-            "unfinished_share": 1 - draws.simulations.finished.double().mean().item(),
+            "unfinished_share": 1 - simulations.finished.double().mean().item(),
         }
         covered_M = torch.from_numpy(calibration.central_coverage(units, 0.9))
         return {"posterior_calibration": mean_of(covered_M, unit="coverage at 0.9", detail=detail)}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the coverage; that a band is crossed is only worth a warning."""
         estimate = estimates["posterior_calibration"]
         detail, off = estimate.detail or {}, abs(estimate.value - 0.9)
@@ -77,12 +76,12 @@ class PosteriorCalibration(Diagnostic):
             return [Finding("posterior_calibration", "WARN", message, rule, step)]
         return [Finding("posterior_calibration", "PASS", message, rule)]
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Empirical distribution of each quantity less that of a uniform; grey: where 95% of whole curves stay."""
+        draws = evidence.draws
         from matplotlib.figure import Figure
 
-        assert draws.simulations is not None
-        transforms, _ = _transforms(draws.simulations)
+        transforms, _ = _transforms(need(evidence.simulations, "drawn texts", "assess with suite=full"))
         grid, low, high = calibration.band(len(transforms))
         figure = Figure(figsize=(5, 3), layout="constrained")
         axes = figure.subplots()

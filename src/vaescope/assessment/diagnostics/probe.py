@@ -7,9 +7,10 @@ from collections import Counter
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.errors import Missing
 from vaescope.estimators.estimate import mean_of
 from vaescope.estimators.probe import FOLDS, read_labels
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence, need
 
 
 class Probe(Diagnostic):
@@ -22,36 +23,28 @@ class Probe(Diagnostic):
     the commonest label.
     """
 
-    requires = ("labels",)
-
-    def missing(self, draws: Draws) -> str:
-        """Say so where a label has too few texts."""
-        reason = super().missing(draws)
-        if not reason and draws.labels is not None:
-            counts = Counter(draws.labels)
-            if len(counts) < 2 or min(counts.values()) < FOLDS:
-                return f"labels: fewer than 2 labels, or one with fewer than {FOLDS} texts"
-        return reason
-
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``probe`` (accuracy) and ``probe_information`` (nats)."""
-        assert draws.labels is not None
-        from_z = read_labels(draws.z[0], draws.labels)
-        from_mean = read_labels(draws.posterior_mean, draws.labels)
+        draws = evidence.draws
+        labels = need(evidence.facts.labels, "labels", "assess with --labels FILE, one label per line")
+        counts = Counter(labels)
+        if len(counts) < 2 or min(counts.values()) < FOLDS:
+            raise Missing(f"fewer than 2 labels, or one with fewer than {FOLDS} texts: assess more texts")
+        from_z, from_mean = read_labels(draws.z[0], labels), read_labels(draws.posterior_mean, labels)
         detail = {
             "labels": len(from_z.shares),
             "commonest": from_z.shares.max().item(),
             "posterior_mean": from_mean.right.double().mean().item(),
         }
-        if "label_ceiling" in draws.metadata:
-            detail["ceiling"] = float(draws.metadata["label_ceiling"])
+        if (ceiling := evidence.facts.label_ceiling) is not None:
+            detail["ceiling"] = ceiling
         entropy = {"entropy": from_z.entropy}
         return {
             "probe": mean_of(from_z.right, unit="accuracy", kind="lower", detail=detail),
             "probe_information": mean_of(from_z.gains, unit="nats/text", kind="lower", detail=entropy),
         }
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Say whether z tells the label at all."""
         accuracy, nats = estimates["probe"], estimates["probe_information"]
         detail = accuracy.detail or {}

@@ -17,6 +17,7 @@ from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import goodness
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,8 +32,9 @@ class Radius(Diagnostic):
 
     consistency = True
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``radius`` (a distance) and ``radius_squared`` (the mean of |z|^2 over that of the prior)."""
+        draws = evidence.draws
         squares_N, prior_M = _squares(draws)
         distance, p = goodness.kolmogorov_smirnov(squares_N, prior_M, law="chi2", df=draws.latent_size)
         margin = goodness.distance_margin(draws.texts)
@@ -51,7 +53,7 @@ class Radius(Diagnostic):
         kind = "unbiased" if prior_M is None else "consistent"
         return {"radius": estimate, "radius_squared": mean_of(squares_N / mean, unit="of the prior's", kind=kind)}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the distance, and say on which side the encodings are."""
         estimate, ratio = estimates["radius"], estimates["radius_squared"]
         message = f"|z|^2 is {ratio.value:.3f} of the prior's on average; its distribution differs by "
@@ -60,8 +62,9 @@ class Radius(Diagnostic):
         side = "inside" if ratio.value < 1 else "outside"
         return [judged("radius", estimate, message, **limits, next_step=f"encodings lie {side} the prior's shell")]
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Histogram of |z|^2 and the law of the prior."""
+        draws = evidence.draws
         from matplotlib.figure import Figure
 
         squares_N, prior_M = _squares(draws)

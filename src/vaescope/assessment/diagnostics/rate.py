@@ -11,6 +11,7 @@ from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.estimate import mean_of
 from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,8 +22,9 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 class Rate(Diagnostic):
     """R by the closed form where the prior is N(0, I), else by the S samples; judges whether z is used at all."""
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``rate`` with its quantiles over texts and its parts per unit."""
+        draws = evidence.draws
         detail = {
             "closed_form": draws.unit_rates is not None,
             "quantiles": dict(
@@ -34,8 +36,9 @@ class Rate(Diagnostic):
             detail["per_unit"] = draws.unit_rates.mean(0).tolist()
         return {"rate": mean_of(draws.rates, unit="nats/text", detail=detail)}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge latent use: a rate or information near zero is a collapsed model."""
+        draws = evidence.draws
         rate, information = estimates["rate"], estimates.get("mutual_information")
         units = estimates.get("active_units")
         active = f", {units.value:.0f} of {draws.latent_size} active units" if units else ""
@@ -58,8 +61,9 @@ class Rate(Diagnostic):
             return [Finding("latent_use", "PASS", message, rule)]
         return [Finding("latent_use", "WARN", message + ": barely used", rule, "assess more texts; try mdr")]
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Histogram of the rate of each text; the line is the mean."""
+        draws = evidence.draws
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(5, 3), layout="constrained")

@@ -8,7 +8,7 @@ import torch
 from vaescope.assessment.bleu import bleu, counts
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators.estimate import Estimate, mean_of
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence, need
 
 RESAMPLES = 200
 
@@ -19,19 +19,16 @@ class Reconstruction(Diagnostic):
     BLEU of shuffled pairs is what texts of one corpus share anyway. Errors by the bootstrap over texts.
     """
 
-    requires = ("simulations.reconstructions", "strings")
     blocked_by = ("identity_sampler",)
     suite = "full"
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``reconstruction_bleu`` and ``reconstruction_exact``."""
-        simulations = draws.simulations
-        assert simulations is not None
-        assert simulations.seeds is not None
-        assert simulations.reconstructions is not None
-        assert draws.strings is not None
-        texts = [draws.strings[i] for i in simulations.seeds.tolist()]
-        again = simulations.reconstructions
+        simulations = need(evidence.simulations, "drawn texts", "assess with suite=full")
+        again = need(simulations.reconstructions, "reconstructions", "decode the posterior means")
+        seeds = need(simulations.seeds, "texts that were reconstructed", "give their positions as 'seeds'")
+        strings = need(evidence.facts.strings, "strings of the texts", "give them as Facts(strings=...)")
+        texts = [strings[i] for i in seeds.tolist()]
         rows = np.stack([counts(new, old) for new, old in zip(again, texts, strict=True)])
         shuffled = np.stack([counts(new, old) for new, old in zip(again, texts[1:] + texts[:1], strict=True)])
         generator = np.random.default_rng(0)

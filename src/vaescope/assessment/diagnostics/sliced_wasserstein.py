@@ -14,6 +14,7 @@ from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import goodness, jackknife
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 DIRECTIONS, MOST, BLOCKS, NULLS = 64, 4000, 20, 200
 
@@ -28,8 +29,9 @@ class SlicedWasserstein(Diagnostic):
 
     consistency = True
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``sliced_wasserstein``."""
+        draws = evidence.draws
         z_ND = encodings(draws, most=MOST)
         directions_DP = _directions(draws.latent_size)
         projected_NP, blocks = z_ND @ directions_DP, min(BLOCKS, len(z_ND))
@@ -51,7 +53,7 @@ class SlicedWasserstein(Diagnostic):
         )
         return {"sliced_wasserstein": estimate}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the distance in standard deviations of the prior."""
         estimate = estimates["sliced_wasserstein"]
         message = f"encodings are {estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}] latent units from the "

@@ -11,11 +11,14 @@ from vaescope.assessment import text_statistics as of
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence, need
+from vaescope.evidence.simulations import Simulations
 
 UNITS = {"length": "words", "repetition": "share", "surprisal": "nats/word", "topic": "nats/word"}
 RESAMPLES = 50
+FEWEST = 20
 
 
 class TextStatistics(Diagnostic):
@@ -26,20 +29,17 @@ class TextStatistics(Diagnostic):
     of a text's statistic with that of a text drawn from its z, beside that with the text of another z (shuffled).
     """
 
-    requires = ("simulations", "strings")
     blocked_by = ("identity_sampler",)
     suite = "full"
 
-    def missing(self, draws: Draws) -> str:
-        """Say so where there are too few texts."""
-        return super().missing(draws) or ("fewer than 20 texts have no halves" if draws.texts < 20 else "")
-
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``text_statistics_NAME`` for each statistic, and ``text_statistics_distinct``."""
-        assert draws.simulations is not None
-        assert draws.strings is not None
-        half = draws.texts // 2
-        data, counted = draws.strings[:half], draws.strings[half:]
+        simulations = _simulations(evidence)
+        strings = need(evidence.facts.strings, "strings of the texts", "give them as Facts(strings=...)")
+        if len(strings) < FEWEST:
+            raise Missing(f"{len(strings)} texts are too few to be halved: assess at least {FEWEST}")
+        half = len(strings) // 2
+        data, counted = strings[:half], strings[half:]
         statistics: dict[str, of.Statistic] = {
             "length": of.length,
             "repetition": of.repetition,
@@ -47,20 +47,19 @@ class TextStatistics(Diagnostic):
             "topic": of.Topics(counted),
         }
         estimates = {
-            f"text_statistics_{name}": _compared(statistic, UNITS[name], data, draws)
+            f"text_statistics_{name}": _compared(statistic, UNITS[name], strings, simulations)
             for name, statistic in statistics.items()
         }
-        return {**estimates, "text_statistics_distinct": _distinct(data, draws.simulations.strings)}
+        return {**estimates, "text_statistics_distinct": _distinct(data, simulations.strings)}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge each distance by that of halves of the data, and say how many drawn texts did not end."""
         found = [
             _judged(name.removeprefix("text_statistics_"), estimate, thresholds)
             for name, estimate in estimates.items()
             if name.startswith("text_statistics_") and not name.endswith("distinct")
         ]
-        assert draws.simulations is not None
-        share = 1 - draws.simulations.finished.double().mean().item()
+        share = 1 - _simulations(evidence).finished.double().mean().item()
         message = f"{share:.1%} of the drawn texts did not end within the length limit"
         limit = thresholds.unfinished_share
         rule = f"PASS up to {limit:.0%}"
@@ -68,10 +67,12 @@ class TextStatistics(Diagnostic):
         return [*found, Finding("unfinished_texts", verdict, message, rule, step)]
 
 
-def _compared(statistic: of.Statistic, unit: str, data: Sequence[str], draws: Draws) -> Estimate:
-    simulations = draws.simulations
-    assert simulations is not None
-    assert draws.strings is not None
+def _simulations(evidence: Evidence) -> Simulations:
+    return need(evidence.simulations, "drawn texts", "assess with suite=full")
+
+
+def _compared(statistic: of.Statistic, unit: str, strings: Sequence[str], simulations: Simulations) -> Estimate:
+    data = strings[: len(strings) // 2]
     observed, drawn = statistic(data), statistic(simulations.strings)
     detail = {
         "data_mean": observed.mean(),
@@ -82,7 +83,7 @@ def _compared(statistic: of.Statistic, unit: str, data: Sequence[str], draws: Dr
     }
     if simulations.control is not None:
         detail["control"] = stats.wasserstein_distance(observed, statistic(simulations.control))
-    detail |= _steering(statistic, draws, len(data))
+    detail |= _steering(statistic, strings, simulations)
     generator = np.random.default_rng(0)
     resampled = [
         stats.wasserstein_distance(generator.choice(observed, len(observed)), generator.choice(drawn, len(drawn)))
@@ -98,20 +99,17 @@ def _compared(statistic: of.Statistic, unit: str, data: Sequence[str], draws: Dr
     )
 
 
-def _steering(statistic: of.Statistic, draws: Draws, half: int) -> dict[str, float | None]:
+def _steering(statistic: of.Statistic, strings: Sequence[str], simulations: Simulations) -> dict[str, float | None]:
     """Rank correlation of the statistic of a text and of a text drawn from its z, or from the z of another.
 
     Only texts of the first half: the others were counted, and to be counted or not would correlate too.
     """
-    simulations = draws.simulations
-    assert simulations is not None
-    assert draws.strings is not None
     if simulations.resampled is None or simulations.seeds is None:
         return {}
     pairs = [
-        (draws.strings[seed], text)
+        (strings[seed], text)
         for seed, text in zip(simulations.seeds.tolist(), simulations.resampled, strict=True)
-        if seed < half
+        if seed < len(strings) // 2
     ]
     seeds, again = (statistic(texts) for texts in zip(*pairs, strict=True))
     return {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.positions import profile, profile_figure, token_mean
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence, need
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,14 +15,11 @@ if TYPE_CHECKING:
 class TokenAccuracy(Diagnostic):
     """Teacher-forced: the tokens before are given. The drop along the text tells where the decoder needs z."""
 
-    requires = ("panel.tokens",)
     suite = "full"
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``token_accuracy`` and ``token_accuracy_drop`` with their profiles along the relative position."""
-        assert draws.panel is not None
-        assert draws.panel.tokens is not None
-        tokens = draws.panel.tokens
+        tokens = need(evidence.experiments.tokens, "token predictions", "assess with suite=full")
         values = {
             "token_accuracy": tokens.correct_posterior,
             "token_accuracy_drop": tokens.correct_posterior - tokens.correct_prior,
@@ -32,7 +29,7 @@ class TokenAccuracy(Diagnostic):
             (estimates[name].detail or {})["profile"] = profile(value, tokens.position)
         return estimates
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Accuracy with z of the text, and what of it z of the prior loses, in ten parts of the text."""
         labels = {"token_accuracy": "token accuracy", "token_accuracy_drop": "token accuracy drop"}
         return profile_figure(labels, estimates, "share of tokens")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.positions import profile, profile_figure, token_mean
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence, need
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,14 +16,11 @@ if TYPE_CHECKING:
 class TokenDivergence(Diagnostic):
     """JS(p(x_t|x_<t, z), p(x_t|x_<t, z')) in [0, log 2], z ~ q(z|x), z' ~ p(z); the null takes both from q(z|x)."""
 
-    requires = ("panel.tokens",)
     suite = "full"
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``token_divergence`` and ``token_divergence_null`` with their profiles along the relative position."""
-        assert draws.panel is not None
-        assert draws.panel.tokens is not None
-        tokens = draws.panel.tokens
+        tokens = need(evidence.experiments.tokens, "token predictions", "assess with suite=full")
         values = {"token_divergence": tokens.divergence, "token_divergence_null": tokens.divergence_null}
         estimates = {name: token_mean(value, tokens.text, unit="nats/token") for name, value in values.items()}
         for name, value in values.items():
@@ -31,7 +28,7 @@ class TokenDivergence(Diagnostic):
             detail |= {"profile": profile(value, tokens.position), "largest_possible": math.log(2)}
         return estimates
 
-    def figure(self, draws: Draws, estimates: Estimates) -> Figure:
+    def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """The divergence in ten parts of the text, with that of two samples of q(z|x) as the null."""
         labels = {"token_divergence": "prior z", "token_divergence_null": "another posterior z"}
         return profile_figure(labels, estimates, "divergence (nats)")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.diagnostics.mutual_information import MutualInformation, resolved
+from vaescope.assessment.diagnostics.mutual_information import mutual_information, resolved
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
-from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 
 class TotalCorrelation(Diagnostic):
@@ -19,9 +19,9 @@ class TotalCorrelation(Diagnostic):
 
     consistency = True
 
-    def estimate(self, draws: Draws) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``total_correlation``."""
-        aggregate, marginals = draws.aggregate, draws.aggregate.marginals
+        aggregate, marginals = evidence.aggregate, evidence.aggregate.marginals
         index_code = marginals.joint - marginals.upper
         own = aggregate.means(aggregate.own)
         bounds = (
@@ -37,9 +37,9 @@ class TotalCorrelation(Diagnostic):
         high = jackknife.upper_end(widest if widest.isfinite().all() else aggregate.rate)
         return {"total_correlation": marginals.interval(index_code, low=max(ends), high=high)}
 
-    def findings(self, estimates: Estimates, draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Say whether it may be read as a property of the population."""
-        information = estimates.get("mutual_information") or MutualInformation().estimate(draws)["mutual_information"]
+        information = estimates.get("mutual_information") or mutual_information(evidence)
         estimate = estimates["total_correlation"]
         message = f"total correlation in [{estimate.low:.2f}, {estimate.high:.2f}] nats"
         rule = "resolved where the mutual information is"

@@ -1,0 +1,89 @@
+"""Evidence: all that a diagnostic is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from vaescope.errors import Missing
+from vaescope.evidence.aggregate import Aggregate
+from vaescope.evidence.draws import Draws
+from vaescope.evidence.experiments import Experiments
+from vaescope.evidence.facts import Facts
+from vaescope.evidence.simulations import Simulations
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a model on a split of N texts; diagnostics are pure functions of it.
+
+    Attributes:
+        draws: the tensors of a sweep.
+        simulations: texts drawn from the model, or None.
+        experiments: experiments with the model on few texts.
+        facts: what is known of the texts, of the training and of a baseline.
+
+    >>> from vaescope.evidence.linear_gaussian import LinearGaussian
+    >>> vae = LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0)
+    >>> evidence = Evidence.of(Draws(**vae.sample_draws(500), metadata={"entropy": vae.entropy}))
+    >>> evidence.facts.entropy == vae.entropy
+    True
+    """
+
+    draws: Draws
+    simulations: Simulations | None = None
+    experiments: Experiments = field(default_factory=Experiments)
+    facts: Facts = field(default_factory=Facts)
+
+    @classmethod
+    def of(cls, draws: Draws) -> Evidence:
+        """Return the evidence of a sweep alone, with the facts that its metadata hold.
+
+        Raises:
+            UserError: an entry of the metadata that is not what its name says.
+        """
+        return cls(draws, facts=Facts.of(draws.metadata))
+
+    @classmethod
+    def load(cls, path: Path | str) -> Evidence:
+        """Return the evidence of a file of draws.
+
+        Raises:
+            UserError: what ``Draws.load`` refuses.
+        """
+        return cls.of(Draws.load(path))
+
+    @cached_property
+    def aggregate(self) -> Aggregate:
+        """The aggregate posterior at the first sample of each text; computed once, when first used."""
+        return Aggregate(self.draws)
+
+    def validate(self) -> Evidence:
+        """Return the evidence if it is complete and consistent.
+
+        Raises:
+            UserError: what ``Draws.validate`` refuses, or facts that are not one per text.
+        """
+        self.draws.validate()
+        self.facts.check(self.draws.texts)
+        return self
+
+
+def need(value: T | None, name: str, remedy: str) -> T:
+    """Return a part of the evidence, which must be there.
+
+    Raises:
+        Missing: the part is None; the message names it and how to get it.
+
+    >>> need(None, "labels", "assess with --labels FILE")
+    Traceback (most recent call last):
+    ...
+    vaescope.errors.Missing: no labels: assess with --labels FILE
+    """
+    if value is None:
+        raise Missing(f"no {name}: {remedy}")
+    return value

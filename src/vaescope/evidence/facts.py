@@ -1,0 +1,106 @@
+"""Facts: what is known beyond the tensors of a sweep, of the texts, of the training and of a baseline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vaescope.errors import UserError
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Negative log-likelihood of a language model on the same texts, nats per text.
+
+    Attributes:
+        value: the mean.
+        se: its standard error.
+        per_text: one number per text (differences are then paired, with small errors), or None.
+    """
+
+    value: float = math.nan
+    se: float = math.nan
+    per_text: list[float] | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known beyond the tensors; what is not known is None or empty.
+
+    Attributes:
+        strings: the texts themselves, N of them.
+        labels: one label per text.
+        label_ceiling: the best accuracy that any reader of the text can have.
+        entropy: the exact entropy H(X) of the distribution of the texts, nats per text.
+        multipliers: the last multipliers of each constraint of the training, by its name (``rate>=``).
+        language_model_nll: a baseline on the same texts.
+
+    >>> Facts.of({"entropy": 9.5, "run": "runs/mdr-8"}).entropy
+    9.5
+    """
+
+    strings: list[str] | None = None
+    labels: list[str] | None = None
+    label_ceiling: float | None = None
+    entropy: float | None = None
+    multipliers: Mapping[str, list[float]] = field(default_factory=dict)
+    language_model_nll: Baseline | None = None
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Facts:
+        """Return the facts among the metadata of draws; other entries are ignored.
+
+        Raises:
+            UserError: an entry that is not what its name says.
+        """
+        given = metadata.get("language_model_nll")
+        return cls(
+            label_ceiling=_number(metadata, "label_ceiling"),
+            entropy=_number(metadata, "entropy"),
+            multipliers=_multipliers(metadata.get("multipliers", {})),
+            language_model_nll=None if given is None else _baseline(given),
+        )
+
+    def check(self, texts: int) -> None:
+        """Raise a UserError for what is not one per text."""
+        baseline = None if self.language_model_nll is None else self.language_model_nll.per_text
+        per_text = {"strings": self.strings, "labels": self.labels, "language_model_nll": baseline}
+        for name, found in per_text.items():
+            if found is not None and len(found) != texts:
+                raise UserError(f"'{name}': expected {texts}, one for each text, found {len(found)}")
+
+
+def _number(metadata: Mapping[str, Any], name: str) -> float | None:
+    if name not in metadata:
+        return None
+    if not _is_number(metadata[name]):
+        raise UserError(f"metadata '{name}': expected a finite number, found {metadata[name]!r}")
+    return float(metadata[name])
+
+
+def _multipliers(given: Any) -> dict[str, list[float]]:
+    if not isinstance(given, Mapping):
+        raise UserError(f"metadata 'multipliers': expected numbers by constraint, found {given!r}")
+    multipliers = {}
+    for constraint, numbers in given.items():
+        values = numbers if isinstance(numbers, list | tuple) else [numbers]
+        if not values or not all(map(_is_number, values)):
+            raise UserError(f"metadata 'multipliers', '{constraint}': expected one or more numbers, found {numbers!r}")
+        multipliers[constraint] = [float(value) for value in values]
+    return multipliers
+
+
+def _baseline(given: Any) -> Baseline:
+    if isinstance(given, Mapping):
+        per_text, value, se = given.get("per_text"), given.get("value"), given.get("se")
+        if isinstance(per_text, list) and per_text and all(map(_is_number, per_text)):
+            return Baseline(per_text=[float(number) for number in per_text])
+        if per_text is None and value is not None and se is not None and _is_number(value) and _is_number(se):
+            return Baseline(value=float(value), se=float(se))
+    raise UserError("metadata 'language_model_nll': expected 'per_text', a number for each text, or 'value' and 'se'")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
