@@ -149,6 +149,9 @@ class TrainingConfig(Section):
     weight_decay: float = Field(0.01, ge=0)
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="bf16 where the hardware gains from it")
+    gradient_checkpointing: bool = Field(
+        False, description="recompute the decoder's activations in the backward pass: less memory, more time"
+    )
     validate_every: int = Field(500, ge=1, description="optimiser steps between validations")
     validation_texts: int = Field(512, ge=1, description="texts of the fixed validation subset")
     patience: int | None = Field(None, ge=1, description="stop after so many validations without improvement")

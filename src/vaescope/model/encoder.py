@@ -9,22 +9,20 @@ from transformers import initialization as init
 
 from vaescope.corpora.batch import Batch
 from vaescope.estimators.distributions import DiagonalGaussian
-from vaescope.model.backbone import packed_states, packs, position_offset
+from vaescope.model.backbone import position_offset
 from vaescope.model.config import POOLINGS
-from vaescope.model.kernels.packing import Packing
-from vaescope.model.kernels.vocabulary import lookup
+from vaescope.model.kernels.packing import Packing, packed_states, packs
+from vaescope.model.kernels.shared_gradient import lookup
 
 
 def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:
     """Return the encoder's last hidden states of a batch, ``[B, T, h]``; those at padding have no meaning."""
     texts, tokens = batch.input_ids.shape
     position_T = torch.arange(tokens, device=batch.input_ids.device)
-    if packs(encoder):
-        first_B = tokens * torch.arange(texts, device=batch.predicted.device)
-        packing = Packing.rounded(torch.cat([first_B, batch.predicted]), batch.padding, texts, tokens)
-        if packing.saves:
-            embeddings = lookup(encoder.get_input_embeddings(), packing.pack(batch.input_ids))
-            return packed_states(encoder, packing, embeddings, position_T)
+    packing = Packing.of_tokens(batch)
+    if packs(encoder) and packing.saves:
+        embeddings = lookup(encoder.get_input_embeddings(), packing.pack(batch.input_ids))
+        return packed_states(encoder, packing, embeddings, position_T)
     offset = position_offset(encoder)
     # otherwise the RoBERTa family counts positions from the ids, and skips a padding id inside a text
     places = {"position_ids": (position_T + offset).expand(texts, -1)} if offset else {}

@@ -7,7 +7,7 @@ from torch import nn
 
 from vaescope.corpora.batch import Batch
 from vaescope.estimators.distributions import DiagonalGaussian
-from vaescope.model.kernels.vocabulary import one_gradient
+from vaescope.model.kernels.shared_gradient import one_gradient
 from vaescope.model.passes import Pass
 from vaescope.model.vae import TransformerVAE
 

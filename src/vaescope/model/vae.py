@@ -22,6 +22,7 @@ from vaescope.model.decoder import conditioned_states, log_likelihood
 from vaescope.model.encoder import PosteriorHead, token_states
 from vaescope.model.injection import Conditioning, Injection
 from vaescope.model.kernels.dropout import replace_dropout
+from vaescope.model.kernels.packing import can_pack
 from vaescope.model.prior import Prior
 from vaescope.model.sampling import Generated, ancestral_sample
 
@@ -77,14 +78,14 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         for injection in self.injections.values():
             cast(Injection, injection).attach(self.decoder)
         if self.encoder is not None:
-            attention = LATENT_ATTENTION if backbone.packs(self.encoder) else "sdpa"
+            attention = LATENT_ATTENTION if can_pack(self.encoder) else "sdpa"
             self.encoder.set_attn_implementation(attention)
         self.decoder.set_attn_implementation(LATENT_ATTENTION)
 
     @property
     def packs(self) -> bool:
         """Whether padding costs both networks next to nothing, so that texts need not be grouped by length."""
-        return all(backbone.packs(side) for side in (self.encoder, self.decoder) if side is not None)
+        return all(can_pack(side) for side in (self.encoder, self.decoder) if side is not None)
 
     def encode(self, batch: Batch) -> DiagonalGaussian:
         """Return q(z|x) of a batch: a diagonal Gaussian, batch shape ``[B]``, event shape ``[D]``.
