@@ -11,7 +11,7 @@ from vaescope.errors import UserError
 from vaescope.model.backbone import layers_of, projections_of
 from vaescope.model.build import tiny_model
 from vaescope.model.decoder import conditioned_states
-from vaescope.testing.injections import ConditionsDecoders, InjectionContract
+from vaescope.testing.injections import DecoderContract, InjectionContract
 
 from . import outside
 from .families import DECODERS, model_of
@@ -27,7 +27,7 @@ class TestInjections(InjectionContract):
 
 
 @pytest.mark.parametrize("name", [OUTSIDE])
-class TestOutside(ConditionsDecoders):
+class TestOutside(DecoderContract):
     """The injections of the package are tested with those of the model."""
 
 

@@ -8,7 +8,7 @@ from torch.distributions import Independent
 
 from vaescope.errors import UserError
 from vaescope.model.build import tiny_model
-from vaescope.testing.injections import ConditionsDecoders
+from vaescope.testing.injections import DecoderContract
 from vaescope.testing.models import padded, text
 
 from .families import COMPOSED, INJECTIONS
@@ -19,7 +19,7 @@ def z_of(model, *shape):
 
 
 @pytest.mark.parametrize("name", [COMPOSED.get(name, name) for name in INJECTIONS], ids=INJECTIONS)
-class TestLikelihood(ConditionsDecoders):
+class TestLikelihood(DecoderContract):
     """The contract, over every injection, alone and composed, and every family of decoders."""
 
 

@@ -31,7 +31,7 @@ def injections_of(model: TransformerVAE) -> list[Injection]:
     return [module for module in model.injections.values() if isinstance(module, Injection)]
 
 
-class ConditionsDecoders(LikelihoodContract):
+class DecoderContract(LikelihoodContract):
     """The contract of the likelihood, and that a decoder keeps nothing of a z that it has seen."""
 
     def test_no_z_is_left_behind(self, name: str, decoder: str) -> None:
@@ -46,7 +46,7 @@ class ConditionsDecoders(LikelihoodContract):
 class InjectionContract(ChoiceContract):
     """A linear map of z with the declared scale at the start, which a copy of the model copies.
 
-    ``ConditionsDecoders`` has the tests that run over every family of decoders; run both.
+    ``DecoderContract`` has the tests that run over every family of decoders; run both.
     """
 
     kind: ClassVar[str] = "injections"
