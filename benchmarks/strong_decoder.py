@@ -25,11 +25,11 @@ from common import alternate_processes, header, ratio_of, row, texts_of
 from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, RobertaConfig, RobertaModel
-from vaescope.training.memory import keep_freed_memory
 
 from vaescope.config import RunConfig, parse_config
 from vaescope.corpora.batch import Batch
 from vaescope.corpora.tokenizer import train_bpe
+from vaescope.model.kernels.memory import keep_freed_memory
 from vaescope.runs.run_folder import RunFolder
 from vaescope.training.trainer import Trainer
 

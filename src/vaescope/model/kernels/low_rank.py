@@ -8,19 +8,21 @@ added to the product in place, and the backward pass consists of five matrix pro
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vaescope.model.kernels.derivative import first_only
+from vaescope.model.kernels.switch import first_only, is_plain
 
 
 def low_rank_linear(
     x: Tensor, weight_OI: Tensor, bias_O: Tensor | None, down_RI: Tensor, up_OR: Tensor, scale: float
 ) -> Tensor:
     r"""Return :math:`x W^T + b + s\,(x A^T) B^T`, ``[..., I] -> [..., O]``, in the type of ``weight_OI``.
+
+    The plain form is the formula itself.
 
     Args:
         x: inputs, ``[..., I]``, converted to the type of the weight.
@@ -34,14 +36,10 @@ def low_rank_linear(
     >>> low_rank_linear(x, w, None, a, b, 0.5)
     tensor([[2., 2.]])
     """
+    if is_plain():
+        x, down_RI, up_OR = (part.to(weight_OI.dtype) for part in (x, down_RI, up_OR))
+        return F.linear(x, weight_OI, bias_O) + scale * F.linear(F.linear(x, down_RI), up_OR)
     return _LowRank.apply(x, weight_OI, bias_O, down_RI, up_OR, scale)
-
-
-def plain_low_rank_linear(
-    x: Tensor, weight_OI: Tensor, bias_O: Tensor | None, down_RI: Tensor, up_OR: Tensor, scale: float
-) -> Tensor:
-    """Return what ``low_rank_linear`` returns, by the operations of torch."""
-    return F.linear(x, weight_OI, bias_O) + scale * F.linear(F.linear(x, down_RI), up_OR)
 
 
 class _LowRank(torch.autograd.Function):
@@ -126,10 +124,10 @@ def fast_lora_linear() -> type[nn.Module]:
             if args or kwargs or not _is_simple(self):
                 return super().forward(x, *args, **kwargs)
             (name,) = self.active_adapters
-            base, kind = self.get_base_layer(), x.device.type
+            base, kind = cast(nn.Linear, self.get_base_layer()), x.device.type
             dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else base.weight.dtype
             weight = self._converted.of(base.weight, dtype)
-            down, up = self.lora_A[name].weight, self.lora_B[name].weight
+            down, up = (cast(nn.Linear, part[name]).weight for part in (self.lora_A, self.lora_B))
             return low_rank_linear(x, weight, base.bias, down, up, self.scaling[name])
 
     return FastLoraLinear
