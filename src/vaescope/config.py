@@ -113,6 +113,7 @@ class ModelConfig(Section):
     injection: str | dict[str, Any] = Field("memory+embedding", description="how z reaches the decoder")
     pooling: Literal["first_last", "first", "mean"] = Field("first_last", description="states that q(z|x) reads")
     prior: str | dict[str, Any] = Field("standard", description="p(z)")
+    posterior: str | dict[str, Any] = Field("gaussian", description="form of q(z|x)")
     tie: bool = Field(True, description="share encoder and decoder parameters where the architectures allow")
     word_dropout: float = Field(
         0.0, ge=0, lt=1, description="share of the decoder's input words that are dropped in training, BOS never"

@@ -42,6 +42,7 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
         injection=config.injection,
         pooling=config.pooling,
         prior=config.prior,
+        posterior=config.posterior,
         tie_encoder_decoder=config.tie,
         text_length=max_length,
         word_dropout=config.word_dropout,

@@ -19,6 +19,7 @@ from vaescope.testing.injections import DecoderContract, InjectionContract
 from vaescope.testing.likelihood import LikelihoodContract
 from vaescope.testing.objectives import ObjectiveContract
 from vaescope.testing.passes import pass_of
+from vaescope.testing.posteriors import PosteriorContract
 from vaescope.testing.priors import PriorContract
 from vaescope.testing.terms import TermContract
 
@@ -28,6 +29,7 @@ __all__ = [
     "InjectionContract",
     "LikelihoodContract",
     "ObjectiveContract",
+    "PosteriorContract",
     "PriorContract",
     "TermContract",
     "pass_of",
