@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -32,15 +31,12 @@ def explore(
     with listen(host, port) as listening:
         if host not in LOCAL:
             typer.secho(
-                f"{host}: whoever can reach this port and has the address below can use the model and read the texts",
-                fg="yellow",
-                err=True,
+                f"{host}: everybody who can reach this port can use the model and read the texts", fg="yellow", err=True
             )
         typer.echo(f"{run}: encoding the validation texts")
-        token = None if host in LOCAL else secrets.token_urlsafe(24)
-        app = application(Explorer.load(run, labels), host, token)
+        app = application(Explorer.load(run, labels), host)
         name = f"[{host}]" if ":" in host else host
-        url = f"http://{name}:{listening.getsockname()[1]}" + (f"/?token={token}" if token else "")
+        url = f"http://{name}:{listening.getsockname()[1]}"
         typer.echo(f"{url} (Ctrl-C ends it)")
         if browser:
             webbrowser.open(url)

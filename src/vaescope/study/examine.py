@@ -15,7 +15,7 @@ from vaescope.assessment.assess import Assessment, assess
 from vaescope.assessment.findings import worst_first
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import Corpus, read_corpus
-from vaescope.corpora.tokenized import Tokenized
+from vaescope.corpora.tokenized import Tokenized, numbers_of
 from vaescope.errors import UserError
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
@@ -147,7 +147,8 @@ class Examined:
             log_q_x = self.corpus.known.log_prob(tokenized.texts[: draws.texts])
             if names is None and (causes := known_causes(self.corpus, self.config, split)) is not None:
                 names, source["label_ceiling"] = causes
-        known = Evidence.of(replace(draws, log_q_x=log_q_x, metadata=draws.metadata | source))
+        text_id = numbers_of(tokenized.texts[: draws.texts])
+        known = Evidence.of(replace(draws, log_q_x=log_q_x, text_id=text_id, metadata=draws.metadata | source))
         facts = replace(
             known.facts,
             strings=tokenized.texts[: draws.texts],

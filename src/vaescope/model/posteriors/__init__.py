@@ -1,1 +1,0 @@
-"""How the head of the encoder becomes q(z|x): one file each."""
