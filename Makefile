@@ -18,7 +18,7 @@ TORCH := torch
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv truth demo test test-slow test-gpu test-data test-browser lint types bench clean
+.PHONY: help venv truth demo test test-slow test-gpu test-data test-browser docs lint types bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,10 @@ test-data: venv ## The tests that need corpora: VAESCOPE_DATA=FOLDER make test-d
 test-browser: venv ## The tests that drive a real Chromium (installed with its chromedriver, for instance by apt)
 	$(BIN)/python -m pip install --quiet --editable '.[browser]'
 	$(PYTEST) -m browser
+
+docs: venv ## Build the site into site/ (open site/index.html); fails on a broken link
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 lint: venv ## Style and formatting
 	$(BIN)/ruff check
