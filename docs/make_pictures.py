@@ -47,6 +47,7 @@ def models() -> dict[str, tuple[np.ndarray, float]]:
 
 
 def main() -> None:
+    """Draw the four models."""
     figure = Figure(figsize=(10, 2.8), layout="constrained")
     panels = figure.subplots(1, 4, sharey=True)
     for axes, (name, (means, std)) in zip(panels, models().items(), strict=True):

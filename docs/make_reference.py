@@ -82,6 +82,7 @@ def commands() -> str:
 
 
 def main() -> None:
+    """Write the pages that have changed."""
     REFERENCE.mkdir(exist_ok=True)
     for name, text in (("configuration", configuration()), ("commands", commands())):
         path = REFERENCE / f"{name}.md"

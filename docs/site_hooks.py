@@ -1,7 +1,7 @@
 """What the site needs beyond its pages: the generated reference, mathematics as MathML, links that leave the site.
 
-mkdocs calls the functions by their names. Mathematics is written as on GitHub (``$x$`` and ``$$x$$``), and docstrings write
-``:math:`x```; both become MathML, which browsers draw without a script or a font from elsewhere.
+mkdocs calls these functions by their names. Pages write mathematics as on GitHub (``$x$``, ``$$x$$``), docstrings write
+``:math:`x```. Both become MathML, which browsers draw without a script or a font from elsewhere.
 """
 
 from __future__ import annotations
