@@ -38,17 +38,20 @@ USED_BY: dict[str, tuple[str, ...]] = {
     "sizes": ("known",),
     "subset": ("hub",),
     "column": ("path", "hub"),
+    "label": ("path", "hub"),
+    "delimiter": ("path",),
     "fractions": ("path", "hub"),
 }
 """Settings of the data that only some sources read."""
 
 
 class DataConfig(Section):
-    """Where the texts come from: exactly one of ``known``, ``path`` and ``hub``."""
+    """Where the texts come from: exactly one of ``known``, ``path``, ``hub`` and ``world``."""
 
     known: str | None = Field(None, description="a built-in corpus with exact truth, for instance topic_pcfg")
     path: Path | None = Field(None, description="a folder with train/valid/test files, or one file")
     hub: str | None = Field(None, description="a data set of the Hugging Face hub, or a local folder of one")
+    world: Path | None = Field(None, description="a folder of texts drawn from a language model by vaescope world")
     options: dict[str, Any] = Field(default_factory=dict, description="options of the built-in corpus")
     subset: str | None = Field(None, description="configuration name of the hub data set")
     column: str = Field("text", description="the column with the text in CSV, JSON, Parquet and hub data")
@@ -75,9 +78,9 @@ class DataConfig(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> DataConfig:
-        given = [name for name in ("known", "path", "hub") if getattr(self, name) is not None]
+        given = [name for name in ("known", "path", "hub", "world") if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"give exactly one of known, path and hub (given: {', '.join(given) or 'none'})")
+            raise ValueError(f"give exactly one of known, path, hub and world (given: {', '.join(given) or 'none'})")
         for name, sources in USED_BY.items():
             if given[0] not in sources and getattr(self, name) != type(self).model_fields[name].get_default(
                 call_default_factory=True

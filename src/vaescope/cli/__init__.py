@@ -23,6 +23,7 @@ from vaescope.cli.schema import schema
 from vaescope.cli.snapshots import snapshots
 from vaescope.cli.study import study
 from vaescope.cli.train import train
+from vaescope.cli.world import world
 
 app = typer.Typer(
     help="Train Transformer VAEs on text and examine them as latent variable models first.",
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(train)
+app.command()(world)
 app.command()(study)
 app.command()(assess)
 app.command()(compare)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from vaescope.config import DataConfig
 from vaescope.corpora.cache import digest
 from vaescope.corpora.known._known import KnownCorpus
 from vaescope.corpora.rows import Columns, Rows, strip
+from vaescope.corpora.world import Drawn, read_world
 from vaescope.errors import UserError
 
 log = logging.getLogger("vaescope")
@@ -50,6 +52,8 @@ class Corpus:
         name: what reports call the corpus.
         known: the distribution the texts were drawn from, where it is known exactly.
         labels: for each split and each kind of label, one label per text.
+        drawn: for each split its texts as tokens with log P(x), where they were drawn from a language model.
+        entropy: H(X) and its standard error, where they were drawn from a language model.
         notes: what the user should know about how the texts were read, one line each.
 
     >>> corpus = load_corpus(DataConfig(known="topic_pcfg", sizes=(100, 10, 10)))
@@ -63,6 +67,8 @@ class Corpus:
     name: str
     known: KnownCorpus | None = None
     labels: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    drawn: dict[str, Drawn] = field(default_factory=dict)
+    entropy: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
 
     def split(self, name: str) -> list[str]:
@@ -128,6 +134,8 @@ def read_corpus(config: DataConfig) -> Corpus:
     """
     if config.known is not None:
         return _draw(config, config.known)
+    if config.world is not None:
+        return _read_world(config.world)
     columns = Columns(config.column, config.labels, config.delimiter)
     if config.path is not None:
         from vaescope.corpora.files import read_files
@@ -190,3 +198,18 @@ def _draw(config: DataConfig, name: str) -> Corpus:
     seeds = np.random.SeedSequence(config.seed).generate_state(len(SPLITS))
     train, valid, test = (known.sample(size, seed=int(seed)) for size, seed in zip(config.sizes, seeds, strict=True))
     return Corpus(train, valid, test, name=name, known=known)
+
+
+def _read_world(folder: Path) -> Corpus:
+    world = read_world(folder.expanduser())
+    texts, entropy = world.texts, world.record["entropy"]
+    if short := [split for split in SPLITS if len(texts.get(split, ())) < LEAST]:
+        raise UserError(f"{folder}: fewer than {LEAST} texts for {short[0]}; draw more with vaescope world")
+    return Corpus(
+        texts["train"],
+        texts["valid"],
+        texts["test"],
+        name=str(folder),
+        drawn=world.drawn,
+        entropy=(float(entropy["value"]), float(entropy["se"])),
+    )

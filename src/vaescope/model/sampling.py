@@ -42,21 +42,27 @@ def ancestral_sample(
     pad: int,
     max_length: int,
     temperature: float = 1.0,
+    uniform_NT: Tensor | None = None,
+    banned: Tensor | None = None,
 ) -> Generated:
     """Draw one text per row of the conditioning, token by token; temperature 0 takes the most probable token.
 
-    Texts that have ended leave the batch, so the cost follows the texts' own lengths.
+    Texts that have ended leave the batch, so the cost follows the texts' own lengths. With ``uniform_NT``, numbers in
+    [0, 1) in float64, token t of text n is a function of its number alone and not of the random state. Tokens that are
+    ``banned`` have probability 0, in ``log_prob`` too: the others are normalised without them.
     """
     device = decoder.device
     ids_NT = torch.full((n, max_length), pad, device=device)
     ids_NT[:, 0] = bos
-    log_prob_N = torch.zeros(n, device=device)
+    log_prob_N = torch.zeros(n, dtype=torch.float64, device=device)
     open_rows = torch.arange(n, device=device)
     cache = DynamicCache(config=decoder.config)
     for t in range(max_length - 1):
         states = conditioned_states(decoder, ids_NT[open_rows, t : t + 1], conditioning, start=t, cache=cache)
         logits = head_of(decoder)(states[:, -1]).float()
-        token = _choose(logits, temperature)
+        if banned is not None:
+            logits[:, banned] = -torch.inf
+        token = _choose(logits, temperature, None if uniform_NT is None else uniform_NT[open_rows, t])
         ids_NT[open_rows, t + 1] = token
         log_prob_N[open_rows] += logits.gather(1, token.unsqueeze(1)).squeeze(1) - logits.logsumexp(-1)
         going = token != eos
@@ -76,8 +82,9 @@ def ancestral_sample(
     return Generated(ids_NT[:, :longest], inside[:, :longest], log_prob_N, finished)
 
 
-def _choose(logits_NV: Tensor, temperature: float) -> Tensor:
+def _choose(logits_NV: Tensor, temperature: float, uniform_N: Tensor | None) -> Tensor:
     if temperature == 0:
         return logits_NV.argmax(-1)
-    uniform_N = torch.rand(len(logits_NV), dtype=torch.float64, device=logits_NV.device)
+    if uniform_N is None:
+        uniform_N = torch.rand(len(logits_NV), dtype=torch.float64, device=logits_NV.device)
     return draw_categorical(logits_NV if temperature == 1 else logits_NV / temperature, uniform_N)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transformers import PreTrainedTokenizerFast
 
 from vaescope.assessment.assess import assess
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import SPLITS, Corpus, read_corpus
 from vaescope.corpora.known._known import DiscreteCause
-from vaescope.corpora.tokenized import Tokenized, read_tokens
+from vaescope.corpora.split import read_split
+from vaescope.corpora.tokenized import Tokenized
 from vaescope.errors import UserError
 from vaescope.model.vae import TransformerVAE
 from vaescope.runs.run_folder import RunFolder
@@ -75,7 +75,7 @@ def validation_examiner(config: RunConfig) -> Callable[[TransformerVAE], dict[st
         if not texts:
             tokenizer = RunFolder(config.out).load_tokenizer()
             assert tokenizer is not None
-            valid = tokenized_split(read_corpus(config.data), config, tokenizer, "valid")
+            valid = read_split(read_corpus(config.data), config.data, tokenizer, "valid")
             texts.append(fixed_texts(valid, config))
         draws = sweep(
             model,
@@ -92,17 +92,3 @@ def validation_examiner(config: RunConfig) -> Callable[[TransformerVAE], dict[st
         }
 
     return examine
-
-
-def tokenized_split(corpus: Corpus, config: RunConfig, tokenizer: PreTrainedTokenizerFast, split: str) -> Tokenized:
-    """Return the texts of a split as a run reads them."""
-    data = config.data
-    name = f"{corpus.name} ({split})"
-    return read_tokens(
-        corpus.split(split),
-        tokenizer,
-        max_length=data.max_length,
-        too_long=data.too_long,
-        name=name,
-        labels=corpus.labels.get(split),
-    )

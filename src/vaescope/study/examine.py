@@ -15,14 +15,15 @@ from vaescope.assessment.assess import Assessment, assess
 from vaescope.assessment.findings import worst_first
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import Corpus, read_corpus
-from vaescope.corpora.tokenized import Tokenized, numbers_of
+from vaescope.corpora.split import read_split
+from vaescope.corpora.tokenized import Tokenized
 from vaescope.errors import UserError
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.facts import Baseline
 from vaescope.model.vae import TransformerVAE
 from vaescope.runs.run_folder import RunFolder
-from vaescope.study.evidence import baseline_nll, known_causes, read_labels, tokenized_split
+from vaescope.study.evidence import baseline_nll, known_causes, read_labels
 from vaescope.study.training_record import last_multipliers, training_findings
 from vaescope.sweep.experiments import experiment
 from vaescope.sweep.proposals import adapted
@@ -76,7 +77,7 @@ class Examined:
 
     def tokenized(self, split: str) -> Tokenized:
         """Return the texts of ``train``, ``valid`` or ``test`` as the run reads them."""
-        return tokenized_split(self.corpus, self.config, self.tokenizer, split)
+        return read_split(self.corpus, self.config.data, self.tokenizer, split)
 
     def assess(
         self,
@@ -147,7 +148,10 @@ class Examined:
             log_q_x = self.corpus.known.log_prob(tokenized.texts[: draws.texts])
             if names is None and (causes := known_causes(self.corpus, self.config, split)) is not None:
                 names, source["label_ceiling"] = causes
-        text_id = numbers_of(tokenized.texts[: draws.texts])
+        if self.corpus.entropy is not None:
+            source["entropy"], source["entropy_se"] = self.corpus.entropy
+            log_q_x = self.corpus.drawn[split].log_prob[: draws.texts]
+        text_id = tokenized.text_id[: draws.texts]
         known = Evidence.of(replace(draws, log_q_x=log_q_x, text_id=text_id, metadata=draws.metadata | source))
         facts = replace(
             known.facts,

@@ -14,10 +14,10 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from vaescope.config import RunConfig
-from vaescope.corpora.corpus import read_corpus
+from vaescope.corpora.corpus import Corpus, read_corpus
 from vaescope.corpora.loader import StepBatches
-from vaescope.corpora.tokenized import OVERHEAD, Tokenized, read_tokens
-from vaescope.corpora.tokenizer import load_tokenizer
+from vaescope.corpora.split import read_split, read_tokenizer
+from vaescope.corpora.tokenized import OVERHEAD, Tokenized
 from vaescope.model.build import build_model
 from vaescope.model.pass_module import PassModule
 from vaescope.objectives.objective import build_objective
@@ -48,10 +48,8 @@ class Trainer:
         settings, device = config.training, accelerator.device
         self.objective = build_objective(config.objective).to(device)
         corpus = read_corpus(config.data)
-        self.tokenizer = self._tokenizer(corpus.train)
-        limits: dict[str, Any] = {"max_length": config.data.max_length, "too_long": config.data.too_long}
-        train = read_tokens(corpus.train, self.tokenizer, name=f"{corpus.name} (train)", **limits)
-        valid = read_tokens(corpus.valid, self.tokenizer, name=f"{corpus.name} (valid)", **limits)
+        self.tokenizer = self._tokenizer(corpus)
+        train, valid = (read_split(corpus, config.data, self.tokenizer, split) for split in ("train", "valid"))
         self.notes = [*corpus.notes, *corpus.repeated(), *train.notes, *valid.notes]
         seed_everything(config.seed)
         self.model = build_model(config.model, self.tokenizer, config.data.max_length).to(device)
@@ -84,11 +82,11 @@ class Trainer:
         self.step = 0
         self.since = time.perf_counter()
 
-    def _tokenizer(self, texts: list[str]) -> PreTrainedTokenizerFast:
+    def _tokenizer(self, corpus: Corpus) -> PreTrainedTokenizerFast:
         with self.accelerator.main_process_first():
             tokenizer = self.folder.load_tokenizer()
             if tokenizer is None:
-                tokenizer = load_tokenizer(self.config.tokenizer, texts, max_length=self.config.data.max_length)
+                tokenizer = read_tokenizer(self.config.data, self.config.tokenizer, corpus)
                 self.folder.save_tokenizer(tokenizer)
         return tokenizer
 

@@ -109,6 +109,8 @@ def _data(data: dict[str, Any]) -> str:
         source = f"The built-in corpus `{data['known']}`"
     elif data.get("hub"):
         source = f"The data set `{_public(data['hub'])}`"
+    elif data.get("world"):
+        source = f"Texts drawn from a language model (`{Path(data['world']).name}`)"
     else:
         source = f"Texts of `{Path(data['path']).name}`"
     rule = {"truncate": "truncated", "drop": "left out", "error": "refused"}.get(data.get("too_long", ""), "truncated")

@@ -1,0 +1,237 @@
+"""A world from a trained language model: texts drawn to a folder, in parts that any number of processes may draw.
+
+Every text has random numbers of its own (seed, split, place), so the texts depend neither on the number of processes
+nor on interruptions, and a larger world begins with the texts of the smaller one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from transformers import AutoConfig, PreTrainedTokenizerFast
+
+from vaescope.config import ModelConfig, TokenizerConfig
+from vaescope.corpora.corpus import SPLITS
+from vaescope.corpora.encode import encode
+from vaescope.corpora.tokenizer import load_tokenizer
+from vaescope.corpora.world import CHUNK, Drawn, chunk_file, read_chunk
+from vaescope.errors import UserError
+from vaescope.model.build import build_model
+from vaescope.model.config import TransformerVAEConfig
+from vaescope.model.vae import TransformerVAE
+from vaescope.runs.files import write_json, write_text
+from vaescope.runs.run_folder import RunFolder
+from vaescope.sweep.scoring import Progress
+from vaescope.sweep.world import banned_tokens, draw_texts
+
+DEFAULT_LENGTH = 64
+"""Most tokens of a text drawn from a checkpoint that states no length of its own."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the texts of a world, beside the model in its folder.
+
+    Attributes:
+        source: where the model came from.
+        seed: of all texts.
+        max_length: the greatest number of tokens, BOS and EOS included.
+        banned: tokens of probability 0.
+    """
+
+    source: str
+    seed: int
+    max_length: int
+    banned: list[int]
+
+
+def load_language_model(path: Path, max_length: int | None) -> tuple[TransformerVAE, PreTrainedTokenizerFast]:
+    """Return a language model: a run, a model folder of one, or a causal checkpoint of transformers.
+
+    Raises:
+        UserError: no model there, or a VAE.
+    """
+    if (path / "config.yaml").is_file():
+        folder = RunFolder(path)
+        model, saved = folder.load_model(), folder.load_tokenizer()
+        if saved is None:
+            raise UserError(f"{path}: no tokenizer/; finish the run with vaescope train")
+        tokenizer = saved
+    elif not (path / "config.json").is_file():
+        raise UserError(f"{path}: neither a run nor a checkpoint; give the folder of a language model")
+    else:
+        tokenizer = load_tokenizer(TokenizerConfig(path=str(path)), [])
+        if AutoConfig.from_pretrained(path).model_type == TransformerVAEConfig.model_type:
+            model = TransformerVAE.from_pretrained(path)
+        else:
+            settings = ModelConfig(encoder=str(path), decoder=str(path), injection="none", tie=False)
+            model = build_model(settings, tokenizer, max_length or DEFAULT_LENGTH)
+    if not model.config.is_language_model:
+        raise UserError(f"{path}: a VAE has no exact log P(x); give a run with objective=language_model")
+    return model.float().eval(), tokenizer
+
+
+def make_world(
+    source: Path,
+    out: Path,
+    *,
+    sizes: Mapping[str, int],
+    max_length: int | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Draw the texts of a world that are not there yet, and return its record.
+
+    Args:
+        source: a run of a language model, or a causal checkpoint of transformers.
+        out: the folder of the world.
+        sizes: texts of each split.
+        max_length: the greatest number of tokens, BOS and EOS included; by default that of the model's own texts.
+        seed: of all texts.
+        workers: processes that draw.
+        progress: called with the texts drawn and those to draw.
+
+    Raises:
+        UserError: no language model, or the folder holds another world.
+    """
+    _start(source, out, max_length, seed)
+    parts = [
+        (split, chunk, min(CHUNK, sizes[split] - chunk * CHUNK))
+        for split in SPLITS
+        for chunk in range(math.ceil(sizes[split] / CHUNK))
+    ]
+    todo = [part for part in parts if _there(out, *part[:2]) < part[2]]
+    total, done = sum(sizes.values()), sum(count for *_, count in parts) - sum(count for *_, count in todo)
+    with _executor(workers) as submit:
+        for count in submit(out, todo):
+            done += count
+            if progress is not None:
+                progress(done, total)
+    return _finish(out, sizes)
+
+
+def _start(source: Path, out: Path, max_length: int | None, seed: int) -> None:
+    """Write the model, its tokenizer and the settings, or check that they are those of this world."""
+    file = out / "settings.json"
+    if file.is_file():
+        old = Settings(**json.loads(file.read_text(encoding="utf-8")))
+        asked = {"source": str(source.resolve()), "seed": seed, "max_length": max_length or old.max_length}
+        for name, value in asked.items():
+            if getattr(old, name) != value:
+                raise UserError(f"{out}: this world has {name} = {getattr(old, name)}, not {value}; give another --out")
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise UserError(f"{out}: not empty and no world; give another --out")
+    model, tokenizer = load_language_model(source, max_length)
+    out.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(out / "model")
+    tokenizer.save_pretrained(out / "tokenizer")
+    length = max_length or model.config.text_length
+    banned = banned_tokens(model, tokenizer).tolist()
+    write_json(file, vars(Settings(str(source.resolve()), seed, length, banned)))
+
+
+@contextmanager
+def _executor(workers: int) -> Iterator[Any]:
+    """Give a function that draws parts, here or in other processes, and yields how many texts each has."""
+    if workers == 1:
+        yield lambda out, todo: (draw_part(out, *part) for part in todo)
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield lambda out, todo: (
+            future.result() for future in as_completed([pool.submit(draw_part, out, *part) for part in todo])
+        )
+
+
+def draw_part(out: Path, split: str, chunk: int, count: int) -> int:
+    """Draw one file of a world, which appears whole or not at all, and return the number of its texts."""
+    model, settings = _loaded(out)
+    drawn = draw_texts(
+        model,
+        torch.tensor(settings.banned),
+        max_length=settings.max_length,
+        seed=settings.seed,
+        stream=SPLITS.index(split),
+        start=chunk * CHUNK,
+        count=count,
+    )
+    file = chunk_file(out, split, chunk)
+    new = file.with_name(f".{file.name}.new")
+    save_file(vars(drawn), new)
+    new.replace(file)
+    return count
+
+
+@cache
+def _loaded(out: Path) -> tuple[TransformerVAE, Settings]:
+    settings = Settings(**json.loads((out / "settings.json").read_text(encoding="utf-8")))
+    model = TransformerVAE.from_pretrained(out / "model").eval()
+    device = torch.accelerator.current_accelerator(check_available=True)
+    if device is not None:
+        torch.nn.Module.to(model, device)
+    return model, settings
+
+
+def _there(out: Path, split: str, chunk: int) -> int:
+    """Return how many texts of a part have been drawn."""
+    file = chunk_file(out, split, chunk)
+    try:
+        return len(read_chunk(file).counts) if file.is_file() else 0
+    except UserError:
+        return 0
+
+
+def _finish(out: Path, sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Write the strings and the record: H(X) with its error, and what P is."""
+    tokenizer = load_tokenizer(TokenizerConfig(path=str(out / "tokenizer")), [])
+    all_log_p, entropies, forced, other = [], {}, 0, 0
+    for split, size in sizes.items():
+        parts = [read_chunk(chunk_file(out, split, chunk)) for chunk in range(math.ceil(size / CHUNK))]
+        drawn = Drawn.joined(parts).first(size)
+        rows = [row.tolist() for row in drawn.ids.split(drawn.counts.tolist())]
+        texts = tokenizer.batch_decode([row[1:-1] for row in rows], skip_special_tokens=False)
+        lines = (
+            json.dumps({"text": text, "log_prob": value})
+            for text, value in zip(texts, drawn.log_prob.tolist(), strict=True)
+        )
+        write_text(out / f"{split}.jsonl", "".join(f"{line}\n" for line in lines))
+        other += _otherwise(texts, drawn, tokenizer)
+        forced += int(drawn.forced.sum())
+        entropies[split] = _entropy(drawn.log_prob)
+        all_log_p.append(drawn.log_prob)
+    settings = json.loads((out / "settings.json").read_text(encoding="utf-8"))
+    texts_in_all = sum(sizes.values())
+    record = {
+        **settings,
+        "sizes": dict(sizes),
+        "entropy": _entropy(torch.cat(all_log_p)),
+        "entropy_by_split": entropies,
+        "forced_share": forced / texts_in_all,
+        "encoded_otherwise_share": other / texts_in_all,
+    }
+    write_json(out / "world.json", record)
+    return record
+
+
+def _entropy(log_prob_N: torch.Tensor) -> dict[str, float]:
+    """Return the mean of -log P(x) and its standard error, nats per text."""
+    return {"value": -log_prob_N.mean().item(), "se": (log_prob_N.std() / math.sqrt(len(log_prob_N))).item()}
+
+
+def _otherwise(texts: list[str], drawn: Drawn, tokenizer: PreTrainedTokenizerFast) -> int:
+    """Count the texts whose string the tokenizer would encode to other tokens than those that were drawn."""
+    found = encode(texts, tokenizer, int(drawn.counts.max()))
+    again, own = found["ids"].split(found["counts"].tolist()), drawn.ids.split(drawn.counts.tolist())
+    return sum(not torch.equal(one, two[1:-1]) for one, two in zip(again, own, strict=True))
