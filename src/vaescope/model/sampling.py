@@ -79,7 +79,7 @@ def ancestral_sample(
     ended = (ids_NT[:, 1:] == eos).cumsum(1)
     inside = torch.cat([torch.ones_like(ended[:, :1]), (ended - (ids_NT[:, 1:] == eos).long()) == 0], 1).long()
     longest = int(inside.sum(1).max())
-    return Generated(ids_NT[:, :longest], inside[:, :longest], log_prob_N, finished)
+    return Generated(ids_NT[:, :longest], inside[:, :longest], log_prob_N.float(), finished)
 
 
 def _choose(logits_NV: Tensor, temperature: float, uniform_N: Tensor | None) -> Tensor:
