@@ -8,24 +8,53 @@ report, study <- Assessment <- diagnostics (pure) <- Draws[S,N,D] <------ one sw
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vaescope.assessment.assess import Assessment, assess
+    from vaescope.config import RunConfig
+    from vaescope.errors import UserError
+    from vaescope.estimators.estimate import Estimate
+    from vaescope.evidence.draws import Draws
+    from vaescope.evidence.evidence import Evidence
+    from vaescope.model.checkpoints.load import load
+    from vaescope.model.config import TransformerVAEConfig
+    from vaescope.model.latent_space import LatentSpace
+    from vaescope.model.vae import TransformerVAE
+    from vaescope.training.loop import train
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Assessment": "vaescope.assessment.assess",
+    "Draws": "vaescope.evidence.draws",
+    "Estimate": "vaescope.estimators.estimate",
+    "Evidence": "vaescope.evidence.evidence",
+    "LatentSpace": "vaescope.model.latent_space",
+    "RunConfig": "vaescope.config",
     "TransformerVAE": "vaescope.model.vae",
     "TransformerVAEConfig": "vaescope.model.config",
-    "Draws": "vaescope.evidence.draws",
-    "Evidence": "vaescope.evidence.evidence",
-    "Estimate": "vaescope.estimators.estimate",
-    "assess": "vaescope.assessment.assess",
-    "train": "vaescope.training.loop",
-    "load": "vaescope.model.checkpoints.load",
-    "LatentSpace": "vaescope.model.latent_space",
     "UserError": "vaescope.errors",
+    "assess": "vaescope.assessment.assess",
+    "load": "vaescope.model.checkpoints.load",
+    "train": "vaescope.training.loop",
 }
 
-__all__ = [*_HOMES, "__version__"]
+__all__ = [
+    "Assessment",
+    "Draws",
+    "Estimate",
+    "Evidence",
+    "LatentSpace",
+    "RunConfig",
+    "TransformerVAE",
+    "TransformerVAEConfig",
+    "UserError",
+    "__version__",
+    "assess",
+    "load",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -33,3 +62,8 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'vaescope' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """Return the public names, for completion."""
+    return __all__
