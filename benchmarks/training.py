@@ -37,8 +37,8 @@ from naive import NaiveVAE
 from vaescope.config import RunConfig, parse_config
 from vaescope.corpora.batch import Batch
 from vaescope.corpora.tokenizer import train_bpe
+from vaescope.model.kernels.memory import keep_freed_memory
 from vaescope.runs.run_folder import RunFolder
-from vaescope.training.memory import keep_freed_memory
 from vaescope.training.trainer import Trainer
 
 STEPS = 4

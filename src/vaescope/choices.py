@@ -46,6 +46,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "corpora": Kind("corpus", "vaescope.corpora.known", "vaescope.corpora.known._known:KnownCorpus"),
     "injections": Kind("injection", "vaescope.model.injections", "vaescope.model.injection:Injection"),
+    "posteriors": Kind("posterior", "vaescope.model.posteriors", "vaescope.model.posterior:Posterior"),
     "priors": Kind("prior", "vaescope.model.priors", "vaescope.model.prior:Prior"),
     "terms": Kind("term", "vaescope.objectives.terms", "vaescope.objectives.term:Term"),
     "objectives": Kind("objective", "vaescope.objectives.presets", None),

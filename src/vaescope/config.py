@@ -116,6 +116,7 @@ class ModelConfig(Section):
     injection: str | dict[str, Any] = Field("memory+embedding", description="how z reaches the decoder")
     pooling: Literal["first_last", "first", "mean"] = Field("first_last", description="states that q(z|x) reads")
     prior: str | dict[str, Any] = Field("standard", description="p(z)")
+    posterior: str | dict[str, Any] = Field("gaussian", description="form of q(z|x)")
     tie: bool = Field(True, description="share encoder and decoder parameters where the architectures allow")
     word_dropout: float = Field(
         0.0, ge=0, lt=1, description="share of the decoder's input words that are dropped in training, BOS never"
@@ -152,6 +153,9 @@ class TrainingConfig(Section):
     weight_decay: float = Field(0.01, ge=0)
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="bf16 where the hardware gains from it")
+    gradient_checkpointing: bool = Field(
+        False, description="recompute the decoder's activations in the backward pass: less memory, more time"
+    )
     validate_every: int = Field(500, ge=1, description="optimiser steps between validations")
     validation_texts: int = Field(512, ge=1, description="texts of the fixed validation subset")
     patience: int | None = Field(None, ge=1, description="stop after so many validations without improvement")

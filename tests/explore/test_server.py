@@ -1,7 +1,9 @@
 """The web layer: questions over HTTP, mistakes in one line, nothing from elsewhere."""
 
+import contextlib
 import json
 import re
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -22,8 +24,7 @@ MARKUP = '<img src=x onerror="document.title=1"> & <b>bold</b>'
 @pytest.fixture(scope="module")
 def url(explorer):
     with server.listen("127.0.0.1", 0) as listening:
-        config = uvicorn.Config(server.application(explorer), log_level="warning", lifespan="off")
-        running = uvicorn.Server(config)
+        running = uvicorn.Server(server.settings(server.application(explorer)))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -34,6 +35,7 @@ def url(explorer):
 def ask(url, body=None, **headers):
     """Status, body and headers of an answer."""
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    headers = {} if data is None else {"Content-Type": "application/json"} | headers
     request = urllib.request.Request(url, data, headers, method="GET" if data is None else "POST")
     try:
         with urllib.request.urlopen(request, timeout=30) as response:
@@ -61,13 +63,19 @@ def test_questions_are_answered_as_the_explorer_answers(url, explorer):
     [
         ("compare", {"a": "", "b": "x"}, "the first text is empty; type one"),
         ("compare", {"a": "x" * 20_000, "b": "x"}, "the first text has 20,000 characters; give at most 10,000"),
-        ("compare", {"a": "x"}, "b: Field required"),
+        ("compare", {"a": "x"}, "b: missing; give a name"),
         ("compare", {"a": "x", "b": "x", "steps": 0}, "steps: 0; give 2 to 25"),
         ("decode", {"z": [0]}, "a point of this model is 4 finite numbers"),
-        ("decode", b'{"z": [0, 0, 0, NaN]}', "z.3: Input should be a finite number"),
-        ("map", {"view": "sideways"}, "view: Input should be 'units' or 'components'"),
-        ("map", b"not JSON", "Invalid JSON"),
-        ("compare", b'{"a": "\\ud800", "b": "x"}', "Invalid JSON"),
+        ("decode", b'{"z": [0, 0, 0, NaN]}', "z.3: give a finite number, not nan"),
+        ("map", {"view": "sideways"}, "view: give units or components, not 'sideways'"),
+        ("decode", {"z": [1e38, 0, 0, 0]}, "a point of this model is 4 numbers between -1e+06 and 1e+06"),
+        ("map", b"not JSON", "the question is not JSON"),
+        ("map", b"[" * 50_000, "the question is not JSON"),
+        ("decode", b'{"z": [' + b"9" * 5_000 + b"]}", "the question is not JSON"),
+        ("decode", [1], "give a mapping with the keys z"),
+        ("compare", {"a": 5, "b": "x"}, "a: give a name, not 5"),
+        ("compare", {"a": "x", "b": "x", "nope": 1}, "unknown key 'nope'"),
+        ("compare", b'{"a": "\\ud800", "b": "x"}', "half of a surrogate pair"),
     ],
 )
 def test_mistakes_are_one_line_and_no_traceback(url, name, question, says):
@@ -122,6 +130,86 @@ def test_other_names_of_this_machine_are_refused(url, explorer):
     assert ask(f"{url}/api/start", {}, Host="localhost:9000")[0] == 200  # an ssh tunnel
 
 
+@pytest.mark.parametrize(
+    ("headers", "status", "says"),
+    [
+        ({"Origin": "http://evil.example"}, 403, "only the page of this explorer may ask"),
+        ({"Origin": "null"}, 403, "only the page of this explorer may ask"),
+        ({"Sec-Fetch-Site": "cross-site"}, 403, "only the page of this explorer may ask"),
+        ({"Sec-Fetch-Site": "same-site"}, 403, "only the page of this explorer may ask"),
+        ({"Content-Type": "text/plain"}, 415, "a question is JSON"),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415, "a question is JSON"),
+    ],
+)
+def test_pages_of_other_sites_cannot_ask(url, headers, status, says):
+    found, body, _ = ask(f"{url}/api/start", {}, **headers)
+    assert found == status
+    assert says in json.loads(body)["error"]
+    own = {"Origin": url, "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json; charset=utf-8"}
+    assert ask(f"{url}/api/start", {}, **own)[0] == 200
+
+
+def test_large_body_is_refused_unread(url):
+    host, port = url.removeprefix("http://").split(":")
+    head = f"POST /api/decode HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\n"
+    for framing, body in (
+        ("Content-Length: 200000000\r\n\r\n", b"["),
+        ("Transfer-Encoding: chunked\r\n\r\n", (b"10000\r\n" + b"1" * 0x10000 + b"\r\n") * 2),
+    ):
+        with socket.create_connection((host, int(port)), timeout=30) as client:
+            client.sendall((head + framing).encode() + body)
+            assert client.recv(100).startswith(b"HTTP/1.1 413")
+
+
+def test_connection_that_only_waits_is_closed(url, monkeypatch, explorer):
+    host, _ = url.removeprefix("http://").split(":")
+    app = server.settings(server.application(explorer))
+    monkeypatch.setattr(app.http, "idle_seconds", 0.2)
+    with server.listen(host, 0) as listening:
+        running = uvicorn.Server(app)
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            for sent in (b"", b"GET / HT", b"POST /api/start HTTP/1.1\r\nHost: localhost\r\n"):
+                with socket.create_connection(listening.getsockname(), timeout=30) as client:
+                    client.sendall(sent)
+                    with contextlib.suppress(ConnectionResetError):
+                        assert client.recv(100) == b""
+        finally:
+            running.should_exit = True
+            thread.join()
+
+
+def test_slow_body_is_refused(url, monkeypatch):
+    host, port = url.removeprefix("http://").split(":")
+    monkeypatch.setattr("vaescope.explore.guard.BODY_SECONDS", 0.2)
+    head = f"POST /api/start HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=30) as client:
+        client.sendall(head.encode())
+        assert client.recv(100).startswith(b"HTTP/1.1 408")
+
+
+def test_token_is_asked_of_everybody(explorer):
+    from starlette.testclient import TestClient
+
+    client = TestClient(server.application(explorer, "0.0.0.0", "secret"))
+    assert client.get("/").status_code == 403
+    assert client.get("/?token=wrong").status_code == 403
+    assert client.post("/api/start", json={}).status_code == 403
+    assert client.get("/?token=secret").status_code == 200
+    # the cookie of the page now brings it
+    assert client.post("/api/start", json={}).status_code == 200
+
+
+def test_long_queue_is_told_so(monkeypatch, explorer):
+    from starlette.testclient import TestClient
+
+    monkeypatch.setattr(server, "MOST_WAITING", 0)
+    client = TestClient(server.application(explorer), base_url="http://localhost")
+    assert client.post("/api/decode", json={"z": [0, 0, 0, 0]}).status_code == 503
+    assert client.post("/api/start", json={}).status_code == 200
+
+
 def test_no_file_but_those_of_the_page_is_served(url):
     assert ask(f"{url}/../server.py")[0] == 404
     assert ask(f"{url}/%2e%2e/server.py")[0] == 404
@@ -154,5 +242,8 @@ def test_command(run, monkeypatch, host, browser):
     ((where, port),) = served
     assert where == host
     assert f"http://{host}:{port}" in done.stdout
-    assert opened == ([f"http://{host}:{port}"] if browser else [])
-    assert ("everybody who can reach this port can use the model" in done.stderr) == (host == "0.0.0.0")
+    assert ("whoever can reach this port" in done.stderr) == (host == "0.0.0.0")
+    assert len(opened) == browser
+    for address in opened:
+        assert address.startswith(f"http://{host}:{port}")
+        assert ("?token=" in address) == (host == "0.0.0.0")

@@ -1,26 +1,9 @@
-"""Tiny models over every injection and decoder family, for the contracts."""
-
-import torch
+"""The injections, alone and composed, for the contracts of the model."""
 
 from vaescope import choices
-from vaescope.model.backbone import causal, new_config
-from vaescope.model.build import tiny_model
+from vaescope.testing.models import DECODERS
+from vaescope.testing.models import model_of as tiny
 
-SIZES = {
-    "hidden_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "vocab_size": 12,
-    "max_position_embeddings": 16,
-}
-TOKENS = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
-DECODERS = {
-    "roberta": {"intermediate_size": 32, "type_vocab_size": 1},
-    "bert": {"intermediate_size": 32, "type_vocab_size": 1},
-    "gpt2": {},
-    "llama": {"intermediate_size": 32, "num_key_value_heads": 1},
-    "qwen3": {"intermediate_size": 32, "num_key_value_heads": 1, "head_dim": 6},
-}
 COMPOSED = {
     "embedding after norm": {"embedding": {"placement": "after_norm"}},
     "memory+embedding": "memory+embedding",
@@ -29,20 +12,10 @@ COMPOSED = {
 }
 INJECTIONS = [*choices.names("injections"), *COMPOSED]
 
+__all__ = ["COMPOSED", "DECODERS", "INJECTIONS", "model_of"]
 
-def model_of(injection="memory+embedding", decoder="roberta", *, awake=True, tied=None, **options):
-    """A tiny model; awake, every injection has left its start, where some are the identity."""
-    config = causal(new_config({"model_type": decoder}, **SIZES, **DECODERS[decoder], **TOKENS))
-    injection = COMPOSED.get(injection, injection) if isinstance(injection, str) else injection
-    model, batch = tiny_model(
-        injection=injection,
-        decoder=config,
-        tie_encoder_decoder=decoder == "roberta" if tied is None else tied,
-        **options,
-    )
-    if awake:
-        noise = torch.Generator().manual_seed(2)
-        with torch.no_grad():
-            for parameter in model.injections.parameters():
-                parameter += 0.3 * torch.randn(parameter.shape, generator=noise)
-    return model, batch
+
+def model_of(injection="memory+embedding", decoder="roberta", **options):
+    """A tiny model with an injection, or with some of COMPOSED."""
+    composed = COMPOSED.get(injection, injection) if isinstance(injection, str) else injection
+    return tiny(composed, decoder, **options)

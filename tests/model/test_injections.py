@@ -8,14 +8,27 @@ from torch import nn
 
 from vaescope import choices
 from vaescope.errors import UserError
-from vaescope.model.backbone import enable_checkpointing, layers_of, projections_of
+from vaescope.model.backbone import layers_of, projections_of
 from vaescope.model.build import tiny_model
 from vaescope.model.decoder import conditioned_states
+from vaescope.testing.injections import DecoderContract, InjectionContract
 
-from .families import DECODERS, INJECTIONS, model_of
+from . import outside
+from .families import DECODERS, model_of
 
-NAMES = [name for name in choices.names("injections") if name != "none"]
+OUTSIDE = f"{outside.__name__}:Film"
+
 IDS = torch.tensor([[0, 5, 6, 7, 8], [0, 8, 9, 4, 2]])
+
+
+@pytest.mark.parametrize("name", [*choices.names("injections"), OUTSIDE])
+class TestInjections(InjectionContract):
+    """Every injection of the package, and one by a hook from outside of it."""
+
+
+@pytest.mark.parametrize("name", [OUTSIDE])
+class TestOutside(DecoderContract):
+    """The injections of the package are tested with those of the model."""
 
 
 def plain(model):
@@ -26,37 +39,6 @@ def plain(model):
 def conditioned(model, z):
     with torch.no_grad():
         return conditioned_states(model.decoder, IDS, model.condition(z))
-
-
-def without_dropout(model):
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-        for name in ("dropout_prob", "attention_dropout"):
-            if isinstance(getattr(module, name, None), float):
-                setattr(module, name, 0.0)
-    for name in ("attention_probs_dropout_prob", "attn_pdrop"):
-        if hasattr(model.decoder.config, name):
-            setattr(model.decoder.config, name, 0.0)
-    return model
-
-
-@pytest.mark.parametrize("decoder", DECODERS)
-@pytest.mark.parametrize("injection", [name for name in INJECTIONS if name != "none"])
-def test_gradient_checkpointing_changes_nothing(injection, decoder):
-    model, batch = model_of(injection, decoder)
-    without_dropout(model).train()
-    z = torch.randn(2, 4, generator=torch.Generator().manual_seed(1), requires_grad=True)
-    found = []
-    for recompute in (False, True):
-        model.zero_grad()
-        z.grad = None
-        if recompute:
-            enable_checkpointing(model.decoder)
-        model.log_likelihood(batch, z).sum().backward()
-        found.append([z.grad.clone(), *(p.grad.clone() for p in model.injections.parameters())])
-    for before, after in zip(*found, strict=True):
-        torch.testing.assert_close(before, after, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
@@ -152,26 +134,6 @@ def test_after_norm_adds_to_the_normalised_embeddings():
     plain(model)
     added = model.injections["embedding"].projection(z).unsqueeze(1)
     torch.testing.assert_close(seen[0] - seen[1], added.expand_as(seen[0]), atol=1e-5, rtol=1e-4)
-
-
-@pytest.mark.parametrize("injection", NAMES)
-def test_a_copy_of_a_model_has_its_own_parameters(injection):
-    model, _ = model_of(injection)
-    z = torch.randn(2, 4)
-    before = conditioned(model, z)
-    other = copy.deepcopy(model)
-    with torch.no_grad():
-        for parameter in other.injections.parameters():
-            parameter += torch.randn_like(parameter)
-    assert torch.equal(conditioned(model, z), before)
-    assert not torch.allclose(conditioned(other, z), before)
-
-
-@pytest.mark.parametrize("injection", NAMES)
-def test_the_start_has_the_scale_that_the_injection_declares(injection):
-    model, _ = tiny_model(injection=injection, latent_size=64)
-    part = model.injections[injection]
-    assert part.projection.weight.std().item() == pytest.approx(part.scale, rel=0.1)
 
 
 def test_a_language_model_has_no_encoder_and_ignores_z():

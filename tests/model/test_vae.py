@@ -1,60 +1,26 @@
 """The contract of the model, over every injection and decoder family."""
 
-import itertools
 import math
 
 import pytest
 import torch
 from torch.distributions import Independent
 
-from vaescope.corpora.batch import Batch
 from vaescope.errors import UserError
-from vaescope.model import TransformerVAE
 from vaescope.model.build import tiny_model
+from vaescope.testing.injections import DecoderContract
+from vaescope.testing.models import padded, text
 
-from .families import DECODERS, INJECTIONS, model_of
-
-every = pytest.mark.parametrize(("injection", "decoder"), list(itertools.product(INJECTIONS, DECODERS)))
+from .families import COMPOSED, INJECTIONS
 
 
 def z_of(model, *shape):
     return torch.randn(*shape, model.config.latent_size, generator=torch.Generator().manual_seed(1))
 
 
-def text(*ids):
-    ids = torch.tensor([ids])
-    return Batch(ids, torch.ones_like(ids), torch.arange(1))
-
-
-def padded(batch, extra):
-    pad = torch.full((len(batch), extra), 1)
-    return Batch(torch.cat([batch.input_ids, pad], 1), torch.cat([batch.attention_mask, pad * 0], 1), batch.index)
-
-
-@every
-def test_p_x_z_sums_to_one_over_all_continuations(injection, decoder):
-    model, _ = model_of(injection, decoder)
-    vocabulary = model.decoder.config.vocab_size
-    pairs = torch.cartesian_prod(torch.tensor([0]), torch.arange(vocabulary), torch.arange(vocabulary))
-    batch = Batch(pairs, torch.ones_like(pairs), torch.arange(len(pairs)))
-    z = z_of(model, 1).expand(len(pairs), -1)
-    with torch.no_grad():
-        total = model.log_likelihood(batch, z).double().logsumexp(0)
-    assert total.item() == pytest.approx(0, abs=1e-5)
-
-
-@every
-def test_unchanged_by_padding_and_by_the_rest_of_the_batch(injection, decoder):
-    model, batch = model_of(injection, decoder)
-    z = z_of(model, 2)
-    with torch.no_grad():
-        together, alone = model.log_likelihood(batch, z), model.log_likelihood(text(0, 8, 2), z[1:])
-        longer = model.log_likelihood(padded(batch, 3), z)
-        q, q_longer, q_alone = model.encode(batch), model.encode(padded(batch, 3)), model.encode(text(0, 8, 2))
-    torch.testing.assert_close(together[1:], alone, atol=1e-5, rtol=0)
-    torch.testing.assert_close(together, longer, atol=1e-5, rtol=0)
-    torch.testing.assert_close(q.mean, q_longer.mean, atol=1e-5, rtol=0)
-    torch.testing.assert_close(q.stddev[1:], q_alone.stddev, atol=1e-5, rtol=0)
+@pytest.mark.parametrize("name", [COMPOSED.get(name, name) for name in INJECTIONS], ids=INJECTIONS)
+class TestLikelihood(DecoderContract):
+    """The contract, over every injection, alone and composed, and every family of decoders."""
 
 
 @pytest.mark.parametrize("pooling", ["first_last", "first", "mean"])
@@ -64,99 +30,6 @@ def test_no_pooling_reads_padding(pooling):
         short, long = model.encode(batch), model.encode(padded(batch, 4))
     torch.testing.assert_close(short.mean, long.mean, atol=1e-5, rtol=0)
     torch.testing.assert_close(short.stddev, long.stddev, atol=1e-5, rtol=0)
-
-
-@every
-def test_a_token_changes_nothing_before_it(injection, decoder):
-    model, _ = model_of(injection, decoder)
-    first, second = text(0, 5, 6, 7, 8), text(0, 5, 6, 9, 8)
-    z = z_of(model, 1)
-    with torch.no_grad():
-        a, b = (model(x.input_ids, latents=z).logits for x in (first, second))
-    torch.testing.assert_close(a[:, :3], b[:, :3], atol=1e-6, rtol=0)
-    assert (a[:, 3:] - b[:, 3:]).abs().amax(-1).min() > 1e-6
-
-
-@every
-def test_z_moves_every_position_and_gets_a_gradient_from_each(injection, decoder):
-    model, _ = model_of(injection, decoder)
-    if model.config.is_language_model:
-        pytest.skip("no latent")
-    ids = text(0, 5, 6, 7, 8).input_ids
-    z = z_of(model, 1).requires_grad_()
-    logits = model(ids, latents=z).logits
-    with torch.no_grad():
-        moved = (model(ids, latents=z + 1).logits - logits).abs().amax((0, 2))
-    assert (moved > 1e-6).all()
-    for position in range(ids.shape[1]):
-        (gradient,) = torch.autograd.grad(logits[0, position].square().sum(), z, retain_graph=True)
-        assert gradient.abs().max() > 0
-
-
-@every
-def test_every_parameter_gets_a_gradient(injection, decoder):
-    model, batch = model_of(injection, decoder)
-    model.train()
-    q = model.encode(batch)
-    z = q.rsample()
-    loss = -model.log_likelihood(batch, z).mean() + model.prior.rate(q).sum()
-    loss.backward()
-    missing = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
-    assert missing == []
-
-
-@every
-def test_cached_sampling_equals_uncached_scoring(injection, decoder):
-    model, _ = model_of(injection, decoder)
-    torch.manual_seed(0)
-    z = z_of(model, 32)
-    drawn = model.sample(z)
-    batch = Batch(drawn.input_ids, drawn.attention_mask, torch.arange(32))
-    with torch.no_grad():
-        scored = model.log_likelihood(batch, z)
-    assert drawn.finished.any()
-    torch.testing.assert_close(drawn.log_prob, scored, atol=1e-4, rtol=0)
-
-
-@every
-def test_greedy_generate_of_transformers_equals_greedy_sampling(injection, decoder):
-    model, _ = model_of(injection, decoder)
-    z = z_of(model, 4)
-    start = torch.zeros(4, 1, dtype=torch.long)
-    ours = model.sample(z, temperature=0, max_length=8).input_ids
-    theirs = model.generate(
-        start, attention_mask=torch.ones_like(start), latents=z, do_sample=False, max_new_tokens=ours.shape[1] - 1
-    )
-    assert theirs.tolist() == ours.tolist()
-
-
-@every
-def test_beam_search_finds_texts_at_least_as_probable(injection, decoder):
-    model, _ = model_of(injection, decoder)
-    z = z_of(model, 3)
-    start = torch.zeros(3, 1, dtype=torch.long)
-    options = {"latents": z, "do_sample": False, "max_new_tokens": 3, "min_new_tokens": 3, "eos_token_id": None}
-    scores = []
-    for beams in (1, 4):
-        ids = model.generate(start, attention_mask=torch.ones_like(start), num_beams=beams, **options)
-        with torch.no_grad():
-            scores.append(model.log_likelihood(Batch(ids, torch.ones_like(ids), torch.arange(3)), z))
-    assert (scores[1] >= scores[0] - 1e-5).all()
-
-
-@every
-def test_save_and_load_is_bit_exact(injection, decoder, tmp_path):
-    model, batch = model_of(injection, decoder)
-    model.save_pretrained(tmp_path)
-    again, info = TransformerVAE.from_pretrained(tmp_path, output_loading_info=True)
-    assert not info["missing_keys"]
-    assert not info["unexpected_keys"]
-    state, state_again = model.state_dict(), again.state_dict()
-    assert state.keys() == state_again.keys()
-    assert all(torch.equal(state[name], state_again[name]) for name in state)
-    z = z_of(model, 2)
-    with torch.no_grad():
-        assert torch.equal(model.log_likelihood(batch, z), again.log_likelihood(batch, z))
 
 
 def test_samples_are_scored_together_as_one_by_one():
@@ -248,27 +121,6 @@ def test_bfloat16_autocast_keeps_densities_in_float32():
         exact = model.encode(batch)
     assert (q.mean - exact.mean).abs().max() < 0.05
     assert math.isfinite(log_p.sum().item())
-
-
-def test_gradient_checkpointing_changes_nothing():
-    model, batch = tiny_model()
-    z = z_of(model, 2)
-    gradients = []
-    for recompute in (False, True):
-        model.zero_grad()
-        model.train()
-        for module in model.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = 0.0
-        model.decoder.config.attention_probs_dropout_prob = 0.0
-        if recompute:
-            from vaescope.model.backbone import enable_checkpointing
-
-            enable_checkpointing(model.encoder)
-            enable_checkpointing(model.decoder)
-        model.log_likelihood(batch, z).sum().backward()
-        gradients.append(model.injections["memory"].projection.weight.grad.clone())
-    torch.testing.assert_close(*gradients, atol=1e-6, rtol=1e-5)
 
 
 def test_log_p_is_at_least_float32():

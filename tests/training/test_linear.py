@@ -37,8 +37,8 @@ class Linear(nn.Module):
         self.log_noise = nn.Parameter(torch.zeros(()))
         self.prior = Standard(LATENT)
 
-    def encode(self, batch) -> DiagonalGaussian:
-        mean = self.encoder(self.x_Nn[batch.index])
+    def encode(self, *batches) -> DiagonalGaussian:
+        mean = self.encoder(self.x_Nn[torch.cat([batch.index for batch in batches])])
         return DiagonalGaussian(mean, self.log_std.exp().expand_as(mean))
 
     def log_likelihood(self, batch, z):

@@ -58,6 +58,27 @@ def test_accumulation_does_not_change_the_gradient(tmp_path, make_config, monkey
             assert a[key] == pytest.approx(b[key], rel=1e-4)
 
 
+def test_recomputed_activations_give_the_same_run(tmp_path, make_config, monkeypatch):
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    called = []
+    original = GradientCheckpointingLayer.__call__
+
+    def counting(layer, *args, **kwargs):
+        called.append(layer.gradient_checkpointing and layer.training)
+        return original(layer, *args, **kwargs)
+
+    monkeypatch.setattr(GradientCheckpointingLayer, "__call__", counting)
+    runs, recomputed = [], []
+    for on in (False, True):
+        called.clear()
+        runs.append(train(make_config(tmp_path / str(on), steps=2, gradient_checkpointing=on)).metrics("train"))
+        recomputed.append(any(called))
+    assert recomputed == [False, True]
+    for before, after in zip(*runs, strict=True):
+        assert after["gradient"] == pytest.approx(before["gradient"], rel=1e-4)
+
+
 def test_the_loss_falls(tmp_path, make_config):
     lines = train(make_config(tmp_path / "run", steps=40, validate_every=20)).metrics("validation")
     assert lines[-1]["objective"] < lines[0]["objective"] - 1

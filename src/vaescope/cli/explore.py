@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -31,12 +32,15 @@ def explore(
     with listen(host, port) as listening:
         if host not in LOCAL:
             typer.secho(
-                f"{host}: everybody who can reach this port can use the model and read the texts", fg="yellow", err=True
+                f"{host}: whoever can reach this port and has the address below can use the model and read the texts",
+                fg="yellow",
+                err=True,
             )
         typer.echo(f"{run}: encoding the validation texts")
-        app = application(Explorer.load(run, labels), host)
+        token = None if host in LOCAL else secrets.token_urlsafe(24)
+        app = application(Explorer.load(run, labels), host, token)
         name = f"[{host}]" if ":" in host else host
-        url = f"http://{name}:{listening.getsockname()[1]}"
+        url = f"http://{name}:{listening.getsockname()[1]}" + (f"/?token={token}" if token else "")
         typer.echo(f"{url} (Ctrl-C ends it)")
         if browser:
             webbrowser.open(url)

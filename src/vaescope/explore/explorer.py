@@ -37,6 +37,9 @@ RATE_SAMPLES = 1_000
 SHOWN_SAMPLES = 3
 """Sampled reconstructions of one text."""
 
+LARGEST = 1e6
+"""The largest coordinate of a point that is decoded: p(z) is zero in float32 long before."""
+
 MOST_STEPS = 25
 MOST_LETTERS = 10_000
 
@@ -137,11 +140,14 @@ class Explorer:
         """Return the greedy text at a point, its log p(x|z), and log p(z) of the point.
 
         Raises:
-            UserError: not D finite numbers.
+            UserError: not D finite numbers of at most ``LARGEST``.
         """
-        z_D, size = torch.tensor(z, dtype=torch.float32), self.vae.model.config.latent_size
+        z_D, size = torch.tensor(z, dtype=torch.float64), self.vae.model.config.latent_size
         if z_D.shape != (size,) or not z_D.isfinite().all():
             raise UserError(f"a point of this model is {size} finite numbers")
+        if z_D.abs().max() > LARGEST:
+            raise UserError(f"a point of this model is {size} numbers between {-LARGEST:g} and {LARGEST:g}")
+        z_D = z_D.float()
         return self._read(z_D[None])[0]
 
     def _read(self, z_ND: Tensor) -> list[dict[str, Any]]:

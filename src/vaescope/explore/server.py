@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import importlib.util
+import json
+import math
 import socket
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, FiniteFloat, ValidationError
 
+from vaescope.checks import first_mistake
 from vaescope.errors import UserError
+from vaescope.explore.guard import Guard, protocol
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
-    from starlette.middleware.base import RequestResponseEndpoint
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from vaescope.explore.explorer import Explorer
 
 PAGE = Path(__file__).parent / "page"
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
-# the browser itself refuses whatever the page would load from elsewhere
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-}
+MOST_WAITING = 100
+"""Questions that wait for the model; one more is told to try again."""
+
+QUEUE_SECONDS = 60.0
+"""How long a question waits for the model."""
 
 
 class Question(BaseModel, extra="forbid"):
@@ -69,35 +70,29 @@ def require_extra() -> None:
         raise UserError("vaescope explore needs a web server: pip install 'vaescope[explore]'")
 
 
-def application(explorer: Explorer, host: str = "127.0.0.1") -> Starlette:
+def application(explorer: Explorer, host: str = "127.0.0.1", token: str | None = None) -> Starlette:
     """Return the web application.
 
     A local ``host`` is answered under its own names alone, so that no page of another site can reach the model
-    through a name that it lets point here.
+    through a name that it lets point here. With a ``token`` only who has it is answered.
     """
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
-    from starlette.middleware.base import BaseHTTPMiddleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
     from starlette.routing import Mount, Route
     from starlette.staticfiles import StaticFiles
 
-    answers: dict[str, tuple[type[Question], Callable[..., dict[str, Any]]]] = {
-        "start": (Question, explorer.start),
-        "compare": (Compare, explorer.compare),
-        "decode": (Decode, explorer.decode),
-        "map": (Seen, explorer.map.seen),
-    }
-    lock = threading.Lock()
+    # the model and the random state of its samples are shared, so its questions are answered one after the other
+    turn = Turn()
     routes = [
-        *(Route(f"/api/{name}", _endpoint(*answer, lock), methods=["POST"]) for name, answer in answers.items()),
+        Route("/api/start", _endpoint(Question, explorer.start, None), methods=["POST"]),
+        Route("/api/map", _endpoint(Seen, explorer.map.seen, None), methods=["POST"]),
+        Route("/api/compare", _endpoint(Compare, explorer.compare, turn), methods=["POST"]),
+        Route("/api/decode", _endpoint(Decode, explorer.decode, turn), methods=["POST"]),
         Mount("/", StaticFiles(directory=PAGE, html=True)),
     ]
     allowed = ["127.0.0.1", "localhost", "[::1]"] if host in LOCAL else ["*"]
-    middleware = [
-        Middleware(TrustedHostMiddleware, allowed_hosts=allowed),
-        Middleware(BaseHTTPMiddleware, dispatch=_with_headers),
-    ]
+    middleware = [Middleware(Guard, token=token), Middleware(TrustedHostMiddleware, allowed_hosts=allowed)]
     return Starlette(routes=routes, middleware=middleware)
 
 
@@ -121,36 +116,80 @@ def serve(app: Starlette, listening: socket.socket) -> None:
     """Answer until interrupted (Ctrl-C)."""
     import uvicorn
 
-    config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(settings(app)).run(sockets=[listening])
 
 
-async def _with_headers(request: Request, answer: RequestResponseEndpoint) -> Response:
-    response = await answer(request)
-    response.headers.update(HEADERS)
-    return response
+def settings(app: Starlette) -> Any:
+    """Return how uvicorn serves the application: quietly, and with an end to every connection."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        http=protocol(),
+        ws="none",
+        log_level="error",
+        lifespan="off",
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=1,
+    )
 
 
-def _endpoint(question: type[Question], answer: Callable[..., dict[str, Any]], lock: threading.Lock) -> Any:
+class Turn:
+    """The queue for the model, of a bounded length and time, without a thread for those who wait."""
+
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(1)
+        self._waiting = 0
+
+    async def __aenter__(self) -> None:
+        if self._waiting >= MOST_WAITING:
+            raise TimeoutError
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(QUEUE_SECONDS):
+                await self._free.acquire()
+        finally:
+            self._waiting -= 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self._free.release()
+
+
+def finite(answer: Any) -> Any:
+    """Return an answer with None for what is no finite number, which JSON does not have.
+
+    >>> finite({"log_p_z": float("-inf"), "z": [1.0]})
+    {'log_p_z': None, 'z': [1.0]}
+    """
+    if isinstance(answer, dict):
+        return {name: finite(value) for name, value in answer.items()}
+    if isinstance(answer, list):
+        return [finite(value) for value in answer]
+    return None if isinstance(answer, float) and not math.isfinite(answer) else answer
+
+
+def _endpoint(question: type[Question], answer: Callable[..., dict[str, Any]], turn: Turn | None) -> Any:
     """The HTTP side of one question: a mistake of the question is an answer with status 400 and one line."""
     from starlette.concurrency import run_in_threadpool
     from starlette.responses import JSONResponse
 
-    def ask(body: bytes) -> JSONResponse:
+    def arguments(body: bytes) -> dict[str, Any]:
         try:
-            arguments = question.model_validate_json(body or b"{}").model_dump()
-            # the model and the random state of its samples are shared
-            with lock:
-                return JSONResponse(answer(**arguments))
+            return question.model_validate(json.loads(body or b"{}")).model_dump()
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            return JSONResponse({"error": f"{place}: {first['msg']}" if place else first["msg"]}, status_code=400)
-        except UserError as error:
-            return JSONResponse({"error": str(error)}, status_code=400)
+            raise UserError(str(first_mistake(error, "", question)).removeprefix(": ")) from error
+        except (ValueError, RecursionError) as error:
+            raise UserError("the question is not JSON") from error
 
     async def endpoint(request: Request) -> JSONResponse:
-        return await run_in_threadpool(ask, await request.body())
+        try:
+            asked = arguments(await request.body())
+            async with turn or contextlib.nullcontext():
+                return JSONResponse(finite(await run_in_threadpool(answer, **asked)))
+        except UserError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        except TimeoutError:
+            return JSONResponse({"error": "the model is busy; ask again"}, status_code=503)
 
     return endpoint

@@ -10,6 +10,7 @@ from transformers.pytorch_utils import Conv1D
 
 from vaescope.errors import UserError, unknown
 from vaescope.model.backbone import layers_of
+from vaescope.model.kernels.low_rank import fast_lora_linear
 
 if TYPE_CHECKING:
     from vaescope.model.vae import TransformerVAE
@@ -66,6 +67,7 @@ def add_lora(decoder: PreTrainedModel, options: dict[str, Any], *, tied: bool) -
         target_modules=[names[m] for m in maps],
         fan_in_fan_out=isinstance(maps[0], Conv1D),
     )
+    settings._register_custom_module({nn.Linear: fast_lora_linear()})
     inject_adapter_in_model(settings, decoder)
     for name, parameter in decoder.named_parameters():
         if "lora_" in name:

@@ -11,8 +11,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv
 from transformers.masking_utils import sdpa_mask
 
-from vaescope.model.kernels.derivative import first_only
-from vaescope.model.kernels.dropout import dropout
+from vaescope.model.kernels.attention_weights import Scores, attend, attention_weights
 from vaescope.model.kernels.packing import Packing
 
 LATENT_ATTENTION = "vaescope_latent"
@@ -26,87 +25,72 @@ def latent_attention(
     value: Tensor,
     attention_mask: Tensor | None,
     dropout: float = 0.0,
-    scaling: float | None = None,
-    is_causal: bool | None = None,
     latent: dict[str, Tensor] | None = None,
     packing: Packing | None = None,
-    **_: Any,
-) -> tuple[Tensor, None]:
-    """Scaled dot-product attention whose self-attention also sees the latent memory of its layer.
+    output_attentions: bool = False,
+    **options: Any,
+) -> tuple[Tensor, Tensor | None]:
+    r"""Scaled dot-product attention whose self-attention also sees the latent memory of its layer.
+
+    With memory m and gate vector g of a layer, :math:`c_t = \mathrm{softmax}(q_t [m; K]^T / \sqrt d)\,[m; V]`, and the
+    gate replaces it by :math:`(1 - \gamma_t) c_t + \gamma_t g` with :math:`\gamma_t = \sigma(q_t \cdot g / \sqrt d)`.
 
     ``latent["memory"]`` is ``[B, L, 2, H, k, d]``: for each of L layers k key and value slots per key-value head. The
     slots stand outside the text: they have no position, are never masked and never enter the cache. ``latent["gate"]``
-    is ``[B, L, H, d]``: one vector per layer and key-value head that each query may take in place of its context.
+    is ``[B, L, H, d]``. Of a network's own ``options``, ``scaling``, ``is_causal``, ``softcap``, ``s_aux`` (attention
+    sinks) and ``position_bias`` change the scores. Packed tokens are attended to in their rectangle.
 
-    Packed tokens are brought into their rectangle here; of the mask, which is then that of the real keys, a causal
-    network needs nothing, as padding stands on the right.
+    Returns:
+        the context, ``[B, T, H, d]``, and with ``output_attentions`` the weights on the slots and the keys,
+        ``[B, H, T, k + K]``.
     """
     if packing is not None:
         query, key, value = (packing.unpack(x.transpose(1, 2)).transpose(1, 2) for x in (query, key, value))
+        # padding stands on the right of the text, where no query of a causal network looks
         attention_mask = None if getattr(module, "is_causal", True) else attention_mask
     crossing = getattr(module, "is_cross_attention", False) or "Cross" in type(module).__name__
+    latent = {} if latent is None or crossing else latent
     slots = 0
-    if latent is not None and "memory" in latent and not crossing:
-        key_BHkd, value_BHkd = latent["memory"].select(1, cast(int, module.layer_idx)).unbind(1)
+    if "memory" in latent:
+        key_BHkd, value_BHkd = _of_layer(latent["memory"], module, query.dtype).unbind(1)
         slots = key_BHkd.shape[2]
-        key = torch.cat([key_BHkd.to(key.dtype), key], 2)
-        value = torch.cat([value_BHkd.to(value.dtype), value], 2)
+        key, value = torch.cat([key_BHkd, key], 2), torch.cat([value_BHkd, value], 2)
     groups = getattr(module, "num_key_value_groups", 1)
     key, value = repeat_kv(key, groups), repeat_kv(value, groups)
+    own = options.get("is_causal")
+    causal = (getattr(module, "is_causal", True) if own is None else own) and not crossing
+    mask = _mask(attention_mask, options.get("position_bias"), query, key, slots=slots, causal=causal)
+    scores = Scores(mask, options.get("scaling"), options.get("softcap"), options.get("s_aux"))
+    context = attend(query, key, value, scores, dropout)
+    if "gate" in latent:
+        gate_BH1d = _of_layer(latent["gate"], module, query.dtype).unsqueeze(2)
+        context = _gated(context, query, repeat_kv(gate_BH1d, groups))
+    context = context.transpose(1, 2)
+    context = context.contiguous() if packing is None else packing.pack(context)
+    return context, attention_weights(query, key, scores) if output_attentions else None
+
+
+def _of_layer(latent_BL: Tensor, module: nn.Module, dtype: torch.dtype) -> Tensor:
+    return latent_BL.select(1, cast(int, module.layer_idx)).to(dtype)
+
+
+def _mask(
+    mask: Tensor | None, bias: Tensor | None, query: Tensor, key: Tensor, *, slots: int, causal: bool
+) -> Tensor | None:
+    """Return what each query may attend to, with every slot visible, and a network's own bias of the scores."""
     queries, keys = query.shape[2], key.shape[2]
-    causal = (getattr(module, "is_causal", True) if is_causal is None else is_causal) and not crossing
-    if attention_mask is not None:
-        visible = True if attention_mask.dtype == torch.bool else 0.0
-        mask = F.pad(attention_mask, (slots, 0), value=visible) if slots else attention_mask
+    if mask is not None:
+        visible = True if mask.dtype == torch.bool else 0.0
+        mask = F.pad(mask, (slots, 0), value=visible) if slots else mask
     elif causal and queries > 1:
         # is_causal of torch aligns the mask to the upper left, which would hide the slots: build it to the lower right
         mask = torch.ones(queries, keys, dtype=torch.bool, device=query.device).tril(keys - queries)
-    else:
-        mask = None
-    fixed = mask is None or not mask.requires_grad
-    stepwise = query.requires_grad and query.device.type == "cpu" and fixed
-    attend = _attend if stepwise else F.scaled_dot_product_attention
-    context = attend(query, key, value, attn_mask=mask, dropout_p=dropout, scale=scaling)
-    if latent is not None and "gate" in latent and not crossing:
-        gate_BH1d = latent["gate"].select(1, cast(int, module.layer_idx)).unsqueeze(2).to(query.dtype)
-        context = _gated(context, query, repeat_kv(gate_BH1d, groups))
-    context = context.transpose(1, 2)
-    return context.contiguous() if packing is None else packing.pack(context), None
-
-
-def _attend(
-    query: Tensor, key: Tensor, value: Tensor, *, attn_mask: Tensor | None, dropout_p: float, scale: float | None
-) -> Tensor:
-    """Attention step by step: on CPUs the backward pass of the fused kernel takes several times as long."""
-    scale = query.shape[-1] ** -0.5 if scale is None else scale
-    if attn_mask is not None and attn_mask.dtype == torch.bool:
-        shown = torch.zeros_like(attn_mask, dtype=query.dtype)
-        attn_mask = shown.masked_fill_(~attn_mask, torch.finfo(query.dtype).min)
-    return dropout(cast(Tensor, _Weights.apply(query, key, attn_mask, scale)), dropout_p) @ value
-
-
-class _Weights(torch.autograd.Function):
-    r"""The weights :math:`\mathrm{softmax}(s\,QK^T + M)`, computed in float32 or wider, kept in the type of the query.
-
-    Of all that is as large as the weights, autograd would keep and read a good deal more.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, query_BHTd: Tensor, key_BHTd: Tensor, mask: Tensor | None, scale: float) -> Tensor:
-        scores = query_BHTd @ key_BHTd.mT
-        scores = scores.mul_(scale) if mask is None else torch.add(mask, scores, alpha=scale)
-        # the softmax of torch takes longer in bfloat16 than in float32 with both conversions
-        weights = scores.softmax(-1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(scores.dtype)
-        ctx.save_for_backward(query_BHTd, key_BHTd, weights)
-        ctx.scale = scale
-        return weights
-
-    @staticmethod
-    @first_only
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        query_BHTd, key_BHTd, weights = ctx.saved_tensors
-        of_scores = torch.ops.aten._softmax_backward_data(gradient, weights, -1, weights.dtype)
-        return of_scores @ key_BHTd * ctx.scale, of_scores.mT @ (query_BHTd * ctx.scale), None, None
+    if bias is None:
+        return mask
+    bias = F.pad(bias, (slots, 0))
+    if mask is None:
+        return bias
+    return bias.masked_fill(~mask, torch.finfo(bias.dtype).min) if mask.dtype == torch.bool else bias + mask
 
 
 def _gated(context_BHTd: Tensor, query_BHTd: Tensor, gate_BH1d: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ causal model into body and head, the name of the cache, gradient checkpointing.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -21,12 +21,9 @@ from transformers import (
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from vaescope.errors import UserError, unknown
-from vaescope.model.kernels.packing import Packing
 
 ATTENTION = ("attention", "attn", "self_attn")
 QUERY_KEY_VALUE = (("query", "key", "value"), ("q_proj", "k_proj", "v_proj"), ("c_attn",))
-PACKED = ("bert", "camembert", "gpt2", "llama", "qwen2", "qwen3", "roberta", "xlm-roberta")
-"""Networks in which nothing but attention and positions depends on where a token stands."""
 CACHE = "cache" if "cache" in CausalLMOutputWithPast.__dataclass_fields__ else "past_key_values"
 """What networks, their outputs and ``generate`` call the keys and values of earlier tokens: the former from 5.24 on."""
 
@@ -106,47 +103,63 @@ def position_offset(network: PreTrainedModel) -> int:
     return 0
 
 
-def packs(network: PreTrainedModel) -> bool:
-    """Whether the network can be run on packed tokens: attention over whole texts, everything else token by token."""
-    config = network.config
-    return config.model_type in PACKED and "sliding_attention" not in (getattr(config, "layer_types", None) or ())
-
-
-def packed_states(
-    network: PreTrainedModel, packing: Packing, embeddings_1Ph: Tensor, position_NT: Tensor, **options: Any
-) -> Tensor:
-    """Return the last hidden states of a body that runs on packed embeddings, ``[N, T, h]``, zero at padding."""
-    position_NT = (position_NT + position_offset(network)).expand(packing.texts, -1)
-    keys_NT = packing.unpack(torch.ones_like(packing.index, dtype=torch.bool).unsqueeze(0))
-    states_1PH = network(
-        inputs_embeds=embeddings_1Ph,
-        position_ids=packing.pack(position_NT),
-        attention_mask=keys_NT[:, None, None],
-        packing=packing,
-        use_cache=False,
-        **options,
-    ).last_hidden_state
-    return packing.unpack(states_1PH)
-
-
 def longest_text(network: PreTrainedModel) -> int | None:
     """Return how many tokens the network's positions allow, or None where it sets no limit."""
     limit = getattr(network.config, "max_position_embeddings", None)
     return None if limit is None else limit - position_offset(network)
 
 
-def head_of(decoder: PreTrainedModel) -> nn.Module:
-    """Return the module that maps the decoder's last hidden states to logits.
+@dataclass(frozen=True)
+class Head:
+    r"""Maps a decoder's last hidden states h to logits :math:`c \tanh(s\,f(h) / c)`, or :math:`s\,f(h)` without a cap.
+
+    Attributes:
+        module: f.
+        last: the last layer of f, whose matrix has one row per token.
+        scale: s, by which Cohere, Granite and others multiply their logits.
+        cap: c, at which the Gemma family caps them; None for no cap.
+    """
+
+    module: nn.Module
+    last: nn.Module
+    scale: float = 1.0
+    cap: float | None = None
+
+    @property
+    def tokens(self) -> int:
+        """The size of the vocabulary."""
+        return cast(Tensor, self.last.weight).shape[0]
+
+    def __call__(self, states: Tensor) -> Tensor:
+        """Return logits, ``[..., h] -> [..., V]``."""
+        logits = self.module(states)
+        logits = logits if self.scale == 1 else self.scale * logits
+        return logits if self.cap is None else self.cap * (logits / self.cap).tanh()
+
+
+def head_of(decoder: PreTrainedModel) -> Head:
+    """Return the head of a decoder; ``startup_check`` compares it with the decoder's own logits.
 
     Raises:
         UserError: the decoder computes its logits in another way, so that its body and head cannot be used apart.
     """
-    for name in ("lm_head", "cls"):
-        if isinstance(getattr(decoder, name, None), nn.Module):
-            return getattr(decoder, name)
+    last = decoder.get_output_embeddings()
+    for name in ("lm_head", "cls", "embed_out", "output_projection"):
+        module = getattr(decoder, name, None)
+        if isinstance(module, nn.Module) and last is not None:
+            return Head(module, last, _scale(decoder.config), getattr(decoder.config, "final_logit_softcapping", None))
     raise UserError(
         f"decoder '{decoder.config.model_type}' has no known language-model head; try gpt2, roberta or llama"
     )
+
+
+def _scale(config: PreTrainedConfig) -> float:
+    """Return what a network multiplies its logits by, under any name that transformers has for it."""
+    scale = 1.0
+    for name in ("logit_scale", "lm_head_multiplier"):
+        value = getattr(config, name, None)
+        scale *= 1.0 if value is None else value
+    return scale / (getattr(config, "logits_scaling", None) or 1.0)
 
 
 def key_value_shape(config: PreTrainedConfig) -> tuple[int, int, int]:
@@ -195,7 +208,7 @@ def _named(module: nn.Module, names: tuple[str, ...]) -> list[nn.Module]:
 
 
 def enable_checkpointing(network: PreTrainedModel) -> None:
-    """Recompute activations in the backward pass, whatever this version of transformers calls it."""
+    """Recompute a network's activations in the backward pass, whatever this version of transformers calls it."""
     enable = getattr(network, "activation_checkpointing_enable", None) or network.gradient_checkpointing_enable
     enable()
 

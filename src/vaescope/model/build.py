@@ -16,7 +16,7 @@ from vaescope.model import backbone
 from vaescope.model.adapt import freeze
 from vaescope.model.checkpoints.warm_start import warm_start
 from vaescope.model.config import TransformerVAEConfig
-from vaescope.model.probe import probe
+from vaescope.model.startup_check import check_model
 from vaescope.model.vae import TransformerVAE
 
 
@@ -25,7 +25,7 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
 
     A side given as a string comes with the weights of that checkpoint, a side given as settings is new. By default the
     decoder is the encoder's architecture (and checkpoint) made causal. With ``init_from`` the weights are then those of
-    another model. The model is probed before it is returned: z must move the logits of every position.
+    another model. ``check_model`` checks the model before it is returned.
 
     Raises:
         UserError: an unknown architecture, setting or checkpoint; a vocabulary or length that does not fit; sides that
@@ -42,6 +42,7 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
         injection=config.injection,
         pooling=config.pooling,
         prior=config.prior,
+        posterior=config.posterior,
         tie_encoder_decoder=config.tie,
         text_length=max_length,
         word_dropout=config.word_dropout,
@@ -64,7 +65,7 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
     elif config.reset_decoder:
         raise UserError("model.reset_decoder has a meaning only with model.init_from=FOLDER")
     freeze(model, config.freeze)
-    probe(model)
+    check_model(model)
     return model
 
 

@@ -32,6 +32,7 @@ class TransformerVAEConfig(PreTrainedConfig):
         injection: str | dict[str, Any] = "memory+embedding",
         pooling: str = "first_last",
         prior: str | dict[str, Any] = "standard",
+        posterior: str | dict[str, Any] = "gaussian",
         tie_encoder_decoder: bool = False,
         text_length: int = 64,
         word_dropout: float = 0.0,
@@ -46,6 +47,7 @@ class TransformerVAEConfig(PreTrainedConfig):
         self.injection = injection
         self.pooling = pooling
         self.prior = prior
+        self.posterior = posterior
         self.tie_encoder_decoder = tie_encoder_decoder
         self.text_length = text_length
         self.word_dropout = word_dropout
@@ -77,10 +79,20 @@ class TransformerVAEConfig(PreTrainedConfig):
     @property
     def prior_options(self) -> tuple[str, dict[str, Any]]:
         """The name of the prior and its options."""
-        (item,) = _named("priors", self.prior).items()
+        item = _one("priors", self.prior)
         if self.is_language_model and item[0] != "standard":
             raise UserError(
                 f"injection 'none' has no latent, so prior '{item[0]}' has no use; set model.prior=standard"
+            )
+        return item
+
+    @property
+    def posterior_options(self) -> tuple[str, dict[str, Any]]:
+        """The name of the form of q(z|x) and its options."""
+        item = _one("posteriors", self.posterior)
+        if self.is_language_model and item[0] != "gaussian":
+            raise UserError(
+                f"injection 'none' has no latent, so posterior '{item[0]}' has no use; set model.posterior=gaussian"
             )
         return item
 
@@ -94,6 +106,13 @@ def _as_config(config: PreTrainedConfig | dict[str, Any] | None) -> PreTrainedCo
         options = dict(config)
         return AutoConfig.for_model(options.pop("model_type"), **options)
     return config
+
+
+def _one(kind: str, choice: str | dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    named = _named(kind, choice)
+    if len(named) != 1:
+        raise UserError(f"model.{choices.KINDS[kind].singular}: give one, not {len(named)} ({', '.join(named)})")
+    return next(iter(named.items()))
 
 
 def _named(kind: str, choice: str | dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -10,10 +10,11 @@ from torch import Tensor
 from transformers import Cache, PreTrainedModel
 
 from vaescope.corpora.batch import Batch
-from vaescope.model.backbone import CACHE, packed_states, packs, position_offset
+from vaescope.model.backbone import CACHE, position_offset
 from vaescope.model.injection import Conditioning
-from vaescope.model.kernels.packing import Packing
-from vaescope.model.kernels.vocabulary import lookup, token_log_probs
+from vaescope.model.kernels.packing import Packing, packed_states, packs
+from vaescope.model.kernels.shared_gradient import lookup
+from vaescope.model.kernels.vocabulary import token_log_probs
 
 
 def conditioned_states(
@@ -31,7 +32,8 @@ def conditioned_states(
 
     ``start`` is the number of tokens before these, which are in the ``cache``. Position ids are always given: with
     embeddings as input the RoBERTa family would place them wrongly. ``word_dropout`` is the probability with which the
-    embedding of an input token is dropped. With a ``packing`` only its tokens are computed.
+    embedding of an input token is dropped. With a ``packing``, and a decoder that can be
+    packed, only its tokens are computed.
     """
     tokens = input_ids_NT.shape[1]
     embeddings = lookup(decoder.get_input_embeddings(), input_ids_NT)
@@ -49,7 +51,7 @@ def conditioned_states(
         if start == 0:
             embeddings = torch.cat([prefix_Nkh, embeddings], 1)
             positions = F.pad(positions, (prefix_Nkh.shape[1], 0))
-    if packing is not None:
+    if packing is not None and packing.saves and packs(decoder):
         whole = packing.after(embeddings.shape[1] - tokens)
         body = cast(PreTrainedModel, decoder.base_model)
         return packed_states(body, whole, whole.pack(embeddings), positions, latent=conditioning)[:, -tokens:]
@@ -76,20 +78,13 @@ def log_likelihood(
     The sum runs over every predicted token: EOS yes, BOS and padding no. Padding on the right needs no attention mask
     in a causal network, and its logits are never computed.
     """
-    texts, tokens = batch.input_ids.shape
-    # a token is predicted from the one before it, in a rectangle without the last column
-    before, spare = (of - of // tokens - 1 for of in (batch.predicted, batch.padding))
-    packing = Packing.rounded(before, spare, texts, tokens - 1)
+    predictions = Packing.of_predictions(batch)
     states_NTH = conditioned_states(
-        decoder,
-        batch.input_ids[:, :-1],
-        conditioning,
-        packing=packing if packs(decoder) and packing.saves else None,
-        word_dropout=word_dropout,
+        decoder, batch.input_ids[:, :-1], conditioning, packing=predictions, word_dropout=word_dropout
     )
-    states_PH, targets_P = packing.pack(states_NTH)[0], packing.pack(batch.input_ids[:, 1:])[0]
+    states_PH, targets_P = predictions.pack(states_NTH)[0], predictions.pack(batch.input_ids[:, 1:])[0]
     log_p_P = token_log_probs(decoder, states_PH, targets_P)
-    return packing.unpack(log_p_P.unsqueeze(0)).sum(1)
+    return predictions.unpack(log_p_P.unsqueeze(0)).sum(1)
 
 
 def _kept_words(embeddings_NTh: Tensor, dropout: float) -> Tensor:

@@ -9,22 +9,21 @@ from transformers import initialization as init
 
 from vaescope.corpora.batch import Batch
 from vaescope.estimators.distributions import DiagonalGaussian
-from vaescope.model.backbone import packed_states, packs, position_offset
+from vaescope.model.backbone import position_offset
 from vaescope.model.config import POOLINGS
-from vaescope.model.kernels.packing import Packing
-from vaescope.model.kernels.vocabulary import lookup
+from vaescope.model.kernels.packing import Packing, packed_states, packs
+from vaescope.model.kernels.shared_gradient import lookup
+from vaescope.model.posterior import Posterior
 
 
 def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:
     """Return the encoder's last hidden states of a batch, ``[B, T, h]``; those at padding have no meaning."""
     texts, tokens = batch.input_ids.shape
     position_T = torch.arange(tokens, device=batch.input_ids.device)
-    if packs(encoder):
-        first_B = tokens * torch.arange(texts, device=batch.predicted.device)
-        packing = Packing.rounded(torch.cat([first_B, batch.predicted]), batch.padding, texts, tokens)
-        if packing.saves:
-            embeddings = lookup(encoder.get_input_embeddings(), packing.pack(batch.input_ids))
-            return packed_states(encoder, packing, embeddings, position_T)
+    packing = Packing.of_tokens(batch)
+    if packs(encoder) and packing.saves:
+        embeddings = lookup(encoder.get_input_embeddings(), packing.pack(batch.input_ids))
+        return packed_states(encoder, packing, embeddings, position_T)
     offset = position_offset(encoder)
     # otherwise the RoBERTa family counts positions from the ids, and skips a padding id inside a text
     places = {"position_ids": (position_T + offset).expand(texts, -1)} if offset else {}
@@ -32,25 +31,30 @@ def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:
 
 
 class PosteriorHead(nn.Module):
-    r"""The Gaussian head: :math:`(\mu, \log\sigma^2) = W\,\mathrm{pool}(h) + b`.
+    r"""Pools the states of a text and maps them to the parameters of q(z|x), which ``family`` makes a distribution.
 
     ``first_last`` joins the states of the first and the last *real* token, ``first`` takes the first, ``mean`` averages
-    over the real tokens: none reads padding, so q(z|x) is a function of x alone.
+    over the real tokens: none reads padding. ``projection`` maps them to mean and log-variance,
+    :math:`(\mu, \log\sigma^2) = W\,\mathrm{pool}(h) + b`.
     """
 
-    def __init__(self, hidden_size: int, latent_size: int, pooling: str) -> None:
+    def __init__(self, hidden_size: int, latent_size: int, pooling: str, family: Posterior) -> None:
         super().__init__()
         self.pooling = pooling
-        self.projection = nn.Linear(POOLINGS[pooling] * hidden_size, 2 * latent_size)
+        self.family = family
+        self.projection = nn.Linear(POOLINGS[pooling] * hidden_size, family.outputs * latent_size)
 
-    def forward(self, states_BTH: Tensor, mask_BT: Tensor) -> DiagonalGaussian:
-        """Return q(z|x), batch shape ``[B]``, event shape ``[D]``, in float32."""
-        pooled = getattr(self, f"_{self.pooling}")(states_BTH, mask_BT)
-        with torch.autocast(pooled.device.type, enabled=False):
+    def forward(self, pooled_BH: Tensor) -> DiagonalGaussian:
+        """Return q(z|x) of B texts from their pooled states, event shape ``[D]``, in float32."""
+        with torch.autocast(pooled_BH.device.type, enabled=False):
             # log-densities need float32: a bfloat16 mean has an error of up to 0.4%
             weight, bias = self.projection.weight.float(), self.projection.bias.float()
-            mean, log_variance = nn.functional.linear(pooled.float(), weight, bias).chunk(2, -1)
-            return DiagonalGaussian(mean, (0.5 * log_variance).exp())
+            outputs = nn.functional.linear(pooled_BH.float(), weight, bias)
+            return self.family(*outputs.chunk(self.family.outputs, -1))
+
+    def pool(self, states_BTH: Tensor, mask_BT: Tensor) -> Tensor:
+        """Return the pooled states of each text, ``[B, H]``."""
+        return getattr(self, f"_{self.pooling}")(states_BTH, mask_BT)
 
     def reset_parameters(self) -> None:
         """Start near the prior: small means, unit variances."""

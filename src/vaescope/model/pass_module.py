@@ -6,8 +6,7 @@ import torch
 from torch import nn
 
 from vaescope.corpora.batch import Batch
-from vaescope.estimators.distributions import DiagonalGaussian
-from vaescope.model.kernels.vocabulary import one_gradient
+from vaescope.model.kernels.shared_gradient import one_gradient
 from vaescope.model.passes import Pass
 from vaescope.model.vae import TransformerVAE
 
@@ -37,7 +36,7 @@ class PassModule(nn.Module):
         # one context for all groups: it caches the weights that it converts until it ends
         autocast = torch.autocast(device, dtype=self.dtype, enabled=self.dtype is not None)
         with autocast, one_gradient(self.model.get_output_embeddings()):
-            posterior = DiagonalGaussian.concatenate([self.model.encode(batch) for batch in groups])
+            posterior = self.model.encode(*groups)
             with torch.autocast(device, enabled=False):
                 noise_SBD = torch.randn((self.samples, *posterior.mean.shape), device=posterior.mean.device)
                 z, log_q_z_x = posterior.draw(noise_SBD)

@@ -22,6 +22,8 @@ from vaescope.model.decoder import conditioned_states, log_likelihood
 from vaescope.model.encoder import PosteriorHead, token_states
 from vaescope.model.injection import Conditioning, Injection
 from vaescope.model.kernels.dropout import replace_dropout
+from vaescope.model.kernels.packing import can_pack
+from vaescope.model.posterior import Posterior
 from vaescope.model.prior import Prior
 from vaescope.model.sampling import Generated, ancestral_sample
 
@@ -77,29 +79,32 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         for injection in self.injections.values():
             cast(Injection, injection).attach(self.decoder)
         if self.encoder is not None:
-            attention = LATENT_ATTENTION if backbone.packs(self.encoder) else "sdpa"
+            attention = LATENT_ATTENTION if can_pack(self.encoder) else "sdpa"
             self.encoder.set_attn_implementation(attention)
         self.decoder.set_attn_implementation(LATENT_ATTENTION)
 
     @property
     def packs(self) -> bool:
         """Whether padding costs both networks next to nothing, so that texts need not be grouped by length."""
-        return all(backbone.packs(side) for side in (self.encoder, self.decoder) if side is not None)
+        return all(can_pack(side) for side in (self.encoder, self.decoder) if side is not None)
 
-    def encode(self, batch: Batch) -> DiagonalGaussian:
-        """Return q(z|x) of a batch: a diagonal Gaussian, batch shape ``[B]``, event shape ``[D]``.
+    def encode(self, *batches: Batch) -> DiagonalGaussian:
+        """Return q(z|x) of all texts of the batches: a diagonal Gaussian, batch shape ``[B]``, event shape ``[D]``.
 
         A language model (injection ``none``) has no encoder: its posterior is its prior N(0, I).
         """
         if self.config.is_language_model:
-            return DiagonalGaussian.standard(self.config.latent_size, self.device).expand([len(batch)])
-        return self.posterior_head(token_states(self.encoder, batch), batch.attention_mask)
+            texts = sum(len(batch) for batch in batches)
+            return DiagonalGaussian.standard(self.config.latent_size, self.device).expand([texts])
+        head = self.posterior_head
+        pooled = [head.pool(token_states(self.encoder, batch), batch.attention_mask) for batch in batches]
+        return head(torch.cat(pooled) if len(pooled) > 1 else pooled[0])
 
     def encode_embeddings(self, embeddings_KTH: Tensor) -> DiagonalGaussian:
         """Return q(z|x) of K inputs given by their token embeddings, without padding: batch shape ``[K]``."""
         mask_KT = torch.ones(embeddings_KTH.shape[:2], dtype=torch.long, device=embeddings_KTH.device)
         states = self.encoder(inputs_embeds=embeddings_KTH, attention_mask=mask_KT).last_hidden_state
-        return self.posterior_head(states, mask_KT)
+        return self.posterior_head(self.posterior_head.pool(states, mask_KT))
 
     def log_likelihood(self, batch: Batch, z: Tensor) -> Tensor:
         """Return log p(x|z) in nats per text: ``[S, B]`` for ``z`` of shape ``[S, B, D]``, ``[B]`` for ``[B, D]``.
@@ -194,16 +199,18 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
 
     def _make_encoder(self, encoder: PreTrainedModel | None) -> None:
         config = self.config
+        name, options = config.posterior_options
         if config.is_language_model:
             self.register_module("encoder", None)
             self.register_module("posterior_head", None)
             return
         self.encoder = encoder if encoder is not None else backbone.encoder_from(_given(config.encoder, "encoder"))
         config.encoder = self.encoder.config
-        self.posterior_head = PosteriorHead(config.encoder.hidden_size, config.latent_size, config.pooling)
+        family = choices.build("posteriors", name, config.latent_size, **options)
+        self.posterior_head = PosteriorHead(config.encoder.hidden_size, config.latent_size, config.pooling, family)
 
     def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, Injection | PosteriorHead | Prior):
+        if isinstance(module, Injection | Posterior | PosteriorHead | Prior):
             module.reset_parameters()
         else:
             super()._init_weights(module)

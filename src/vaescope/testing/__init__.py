@@ -1,4 +1,4 @@
-"""Contract tests for authors of a choice: what every term, objective or diagnostic must satisfy.
+"""Contract tests for authors of a choice: what every choice of its kind must satisfy.
 
 A contract is a class of tests for pytest. Give it the names of the choices to test, as a configuration would name them
 (a file of the package, an entry point, or ``module:Class``)::
@@ -15,8 +15,22 @@ The tests of vaescope run the same contracts over every choice of the package.
 """
 
 from vaescope.testing.choice import ChoiceContract
+from vaescope.testing.injections import DecoderContract, InjectionContract
+from vaescope.testing.likelihood import LikelihoodContract
 from vaescope.testing.objectives import ObjectiveContract
 from vaescope.testing.passes import pass_of
+from vaescope.testing.posteriors import PosteriorContract
+from vaescope.testing.priors import PriorContract
 from vaescope.testing.terms import TermContract
 
-__all__ = ["ChoiceContract", "ObjectiveContract", "TermContract", "pass_of"]
+__all__ = [
+    "ChoiceContract",
+    "DecoderContract",
+    "InjectionContract",
+    "LikelihoodContract",
+    "ObjectiveContract",
+    "PosteriorContract",
+    "PriorContract",
+    "TermContract",
+    "pass_of",
+]

@@ -10,10 +10,10 @@ import torch
 from accelerate import Accelerator
 
 from vaescope.config import RunConfig
+from vaescope.model.kernels.memory import keep_freed_memory
 from vaescope.model.vae import TransformerVAE
 from vaescope.runs.files import write_json
 from vaescope.runs.run_folder import RunFolder
-from vaescope.training.memory import keep_freed_memory
 from vaescope.training.trainer import Trainer
 
 log = logging.getLogger("vaescope")

@@ -18,6 +18,7 @@ from vaescope.corpora.corpus import Corpus, read_corpus
 from vaescope.corpora.loader import StepBatches
 from vaescope.corpora.split import read_split, read_tokenizer
 from vaescope.corpora.tokenized import OVERHEAD, Tokenized
+from vaescope.model.backbone import enable_checkpointing
 from vaescope.model.build import build_model
 from vaescope.model.pass_module import PassModule
 from vaescope.objectives.objective import build_objective
@@ -53,6 +54,8 @@ class Trainer:
         self.notes = [*corpus.notes, *corpus.repeated(), *train.notes, *valid.notes]
         seed_everything(config.seed)
         self.model = build_model(config.model, self.tokenizer, config.data.max_length).to(device)
+        if settings.gradient_checkpointing:
+            enable_checkpointing(self.model.decoder)
         self.batches = StepBatches(
             train,
             batch_size=settings.batch_size,

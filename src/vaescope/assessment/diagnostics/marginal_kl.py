@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
@@ -32,7 +34,7 @@ def marginal_kl(evidence: Evidence) -> Estimate:
         high=high,
         detail={
             "index_code": value,
-            "index_code_floor": jackknife.value(aggregate.rate) - aggregate.copies.entropy,
+            "index_code_floor": jackknife.value(aggregate.rate) - math.log(evidence.draws.texts),
             **{name: jackknife.value(bound) for name, bound in lowers.items()},
         },
     )
@@ -64,7 +66,7 @@ class MarginalKl(Diagnostic):
         if estimate.low >= fails:
             step = "refit the prior (mixture, vamp, flow), or constrain the mmd"
             return [Finding("marginal_kl", "FAIL", message, rule, step)]
-        pinned = draws.copies.entropy - jackknife.value(evidence.aggregate.information) < thresholds.saturation
+        pinned = math.log(draws.texts) - jackknife.value(evidence.aggregate.information) < thresholds.saturation
         if pinned or estimate.high - estimate.low > 0.5 * estimate.high:
             step = f"more texts than {draws.texts} would narrow the upper end"
             return [Finding("marginal_kl", "UNRESOLVED", message, rule, step)]

@@ -16,7 +16,11 @@ async function ask(kind, question = {}) {
   const turn = latest[kind] = (latest[kind] ?? 0) + 1;
   byId("busy").textContent = ++waiting ? "…" : "";
   try {
-    const response = await fetch(`api/${kind}`, { method: "POST", body: JSON.stringify(question) });
+    const response = await fetch(`api/${kind}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(question),
+    });
     const answer = await response.json().catch(() => ({ error: `the server answered ${response.status}` }));
     if (turn !== latest[kind]) return null;
     complain(answer.error ?? "");
@@ -41,7 +45,7 @@ function make(tag, text = "", kind = "") {
   return element;
 }
 
-const nats = (value) => value.toFixed(2).replace("-0.00", "0.00").replace("-", "−");
+const nats = (value) => value === null ? "–" : value.toFixed(2).replace("-0.00", "0.00").replace("-", "−");
 const ending = (point) => point.finished ? point.text : `${point.text} … (cut off at ${state.start.max_tokens} tokens)`;
 
 function showText(index, text) {

@@ -1,1 +1,5 @@
-"""What makes the same numbers faster, each with its plain form."""
+"""What makes the same numbers faster, each with its plain form; ``plain()`` switches to the plain forms."""
+
+from vaescope.model.kernels.switch import is_plain, plain
+
+__all__ = ["is_plain", "plain"]

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vaescope.model.kernels.switch import is_plain
+
 OUTCOMES = 2**16
 """Values of the random number that decides about one element."""
 
@@ -13,9 +15,9 @@ OUTCOMES = 2**16
 def dropout(values: Tensor, probability: float) -> Tensor:
     r"""Return the values, each 0 with the given probability p and :math:`x / (1 - p)` else.
 
-    Torch draws at least 32 bits for an element on a CPU, one element after another.
+    The plain form is ``F.dropout``, which draws at least 32 bits for an element on a CPU, one element after another.
     Here an element has 16 bits, so p is rounded to a multiple of 1/65536, and the scale is that of the rounded p.
-    On other devices it is that of torch.
+    On other devices the plain form is used.
 
     >>> _ = torch.manual_seed(0)
     >>> dropout(torch.ones(6), 0.5)
@@ -24,7 +26,7 @@ def dropout(values: Tensor, probability: float) -> Tensor:
     if probability == 0:
         return values
     dropped = round(OUTCOMES * probability)
-    if values.device.type != "cpu" or dropped == OUTCOMES:
+    if is_plain() or values.device.type != "cpu" or dropped == OUTCOMES:
         return F.dropout(values, probability)
     size = values.numel()
     four = torch.empty(-(-size // 4), dtype=torch.int64).random_(-(2**63), None)
@@ -33,15 +35,15 @@ def dropout(values: Tensor, probability: float) -> Tensor:
 
 
 class Dropout(nn.Dropout):
-    """A module of it, in place of torch's."""
+    """Drop-in replacement for ``nn.Dropout``."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Return the input, in training with elements dropped."""
+        """Return the input; in training mode elements of it are dropped."""
         return dropout(input, self.p) if self.training else input
 
 
 def replace_dropout(network: nn.Module) -> None:
-    """Put ``Dropout`` in place of every dropout module of torch's."""
+    """Replace every ``nn.Dropout`` of a network by ``Dropout``."""
     for module in list(network.modules()):
         for name, inner in module.named_children():
             if type(inner) is nn.Dropout:

@@ -1,4 +1,4 @@
-"""Packing: the real tokens of padded texts side by side, so that all layers but attention compute no padding."""
+"""Packing: the real tokens of padded texts in one row, so that all layers but attention compute no padding."""
 
 from __future__ import annotations
 
@@ -8,21 +8,30 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
+
+from vaescope.corpora.batch import Batch
+from vaescope.model.backbone import position_offset
+from vaescope.model.kernels.switch import is_plain
+
+PACKED = ("bert", "camembert", "gpt2", "llama", "qwen2", "qwen3", "roberta", "xlm-roberta")
+"""Networks in which nothing but attention and positions depends on where a token stands."""
 
 
 @dataclass(frozen=True)
 class Packing:
     """Where P real tokens stand in a rectangle of N padded texts of T tokens.
 
-    But for attention, a Transformer treats every token alone. So a network is run on the P tokens as if they were one
-    text, ``[1, P, h]``; the attention function brings queries, keys and values back into the rectangle.
+    Except in attention, a Transformer treats every token alone. So a network is run on the P tokens as if they were
+    one text, ``[1, P, h]``; the attention function moves queries, keys and values back into the rectangle. The plain
+    form is the network on the padded rectangle.
 
     Attributes:
-        index: positions of the tokens in the flattened rectangle, ``[P]``: the real ones in any order, then those of
-            padding that is computed to no end, so that few different P occur.
+        index: positions of the tokens in the flattened rectangle, ``[P]``: the real ones in any order, then padding
+            tokens that round P up, so that few distinct shapes occur.
         texts: N.
         tokens: T.
-        real: how many of the P tokens are real; by default all.
+        real: number of real tokens among the P; by default all.
 
     >>> packing = Packing(torch.tensor([0, 1, 3]), texts=2, tokens=3)
     >>> packing.pack(torch.tensor([[5, 6, 0], [7, 0, 0]]))
@@ -39,12 +48,12 @@ class Packing:
 
     @classmethod
     def rounded(cls, index: Tensor, padding: Tensor, texts: int, tokens: int) -> Packing:
-        """Return the packing of real tokens ``index`` with so many of ``padding`` that their number is round.
+        """Return the packing of real tokens ``index`` and some of ``padding``, so that their number is round.
 
-        Libraries of matrix products prepare a kernel for every new shape: of small steps in bfloat16 on a CPU that took
-        2 to 7% of the time (23% where other programs wanted the caches), and what was prepared 700 MiB of memory
-        (``benchmarks/shapes.py``). Round is a multiple of the largest power of 2 that is at most a sixteenth of it: at
-        most 7% more tokens, on average 2%.
+        Libraries of matrix products prepare a kernel for every new shape: for small steps in bfloat16 on a CPU this
+        took 2 to 7% of the time (23% where other programs used the caches) and 700 MiB of memory
+        (``benchmarks/shapes.py``). A round number is a multiple of the largest power of 2 that is at most a sixteenth
+        of it: at most 7% more tokens, 2% on average.
 
         >>> Packing.rounded(torch.arange(100), torch.arange(100, 120), texts=2, tokens=60).index.shape
         torch.Size([100])
@@ -54,6 +63,20 @@ class Packing:
         real = len(index)
         step = 1 << max(0, (real // 16).bit_length() - 1)
         return cls(torch.cat([index, padding[: -real % step]]), texts, tokens, real)
+
+    @classmethod
+    def of_tokens(cls, batch: Batch) -> Packing:
+        """Return the packing of all real tokens of a batch."""
+        texts, tokens = batch.input_ids.shape
+        first_B = tokens * torch.arange(texts, device=batch.predicted.device)
+        return cls.rounded(torch.cat([first_B, batch.predicted]), batch.padding, texts, tokens)
+
+    @classmethod
+    def of_predictions(cls, batch: Batch) -> Packing:
+        """Return the packing of the tokens that predict one, in the rectangle of a batch without its last column."""
+        texts, tokens = batch.input_ids.shape
+        before, spare = (of - of // tokens - 1 for of in (batch.predicted, batch.padding))
+        return cls.rounded(before, spare, texts, tokens - 1)
 
     @property
     def saves(self) -> bool:
@@ -91,3 +114,31 @@ def of_each_token(values_N: Tensor, kwargs: Mapping[str, Any]) -> Tensor:
     if packing is None:
         return values_N.unsqueeze(1)
     return values_N.index_select(0, packing.index // packing.tokens).unsqueeze(0)
+
+
+def can_pack(network: PreTrainedModel) -> bool:
+    """Return whether a network can run on packed tokens: whole-text attention, everything else token by token."""
+    config = network.config
+    return config.model_type in PACKED and "sliding_attention" not in (getattr(config, "layer_types", None) or ())
+
+
+def packs(network: PreTrainedModel) -> bool:
+    """Return whether a network runs on packed tokens now."""
+    return not is_plain() and can_pack(network)
+
+
+def packed_states(
+    network: PreTrainedModel, packing: Packing, embeddings_1Ph: Tensor, position_NT: Tensor, **options: Any
+) -> Tensor:
+    """Return the last hidden states of a network that runs on packed embeddings, ``[N, T, h]``, zero at padding."""
+    position_NT = (position_NT + position_offset(network)).expand(packing.texts, -1)
+    keys_NT = packing.unpack(torch.ones_like(packing.index, dtype=torch.bool).unsqueeze(0))
+    states_1PH = network(
+        inputs_embeds=embeddings_1Ph,
+        position_ids=packing.pack(position_NT),
+        attention_mask=keys_NT[:, None, None],
+        packing=packing,
+        use_cache=False,
+        **options,
+    ).last_hidden_state
+    return packing.unpack(states_1PH)

@@ -54,6 +54,12 @@ class Vamp(Prior):
                 f"prior 'vamp': pseudo-inputs of length {self.length} are longer than any text "
                 f"({model.config.text_length} tokens); lower length"
             )
+        if model.posterior_head.family.of_batch:
+            name, _ = model.config.posterior_options
+            raise UserError(
+                f"prior 'vamp' needs posteriors of single inputs, and posterior '{name}' reads the whole batch; "
+                "set model.posterior=gaussian or model.prior=mixture"
+            )
         self._encode = model.encode_embeddings
         size = cast(Tensor, model.encoder.get_input_embeddings().weight).shape[1]
         self.scale = getattr(model.encoder.config, "initializer_range", 0.02)

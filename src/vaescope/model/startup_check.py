@@ -1,4 +1,4 @@
-"""A start-up probe: the model does what its configuration says, checked on a few tokens before anything is trained."""
+"""A start-up check: the model does what its configuration says, tested on a few tokens before it is used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vaescope.model.vae import TransformerVAE
 
 
 @torch.inference_mode()
-def probe(model: TransformerVAE) -> None:
+def check_model(model: TransformerVAE) -> None:
     """Check that z moves every position and that body and head apart compute the decoder's own logits.
 
     An attention implementation that ignores the latent memory, or an architecture that post-processes its logits, would

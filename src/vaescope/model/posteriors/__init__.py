@@ -1,0 +1,1 @@
+"""How the head of the encoder becomes q(z|x): one file each."""
