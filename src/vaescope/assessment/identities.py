@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import torch
@@ -80,7 +79,9 @@ def _null_collapse(draws: Draws) -> Finding | None:
     count = min(draws.texts, NULL_TEXTS)
     normal_ND = torch.randn(count, draws.latent_size, generator=torch.Generator().manual_seed(0))
     zeros_ND = torch.zeros_like(normal_ND)
-    null = Aggregate(replace(draws, posterior_mean=zeros_ND, posterior_std=zeros_ND + 1, z=normal_ND[None]))
+    null = Aggregate(
+        replace(draws, posterior_mean=zeros_ND, posterior_std=zeros_ND + 1, z=normal_ND[None], text_id=None)
+    )
     values = [
         jackknife.value(null.information),
         jackknife.value(null.rate - null.information),
@@ -131,7 +132,7 @@ def _entropy(evidence: Evidence, thresholds: Thresholds) -> Finding | None:
 def _ceiling(draws: Draws, estimates: Estimates, thresholds: Thresholds) -> Finding:
     """I <= log N and I <= R."""
     information, rate = estimates["mutual_information"], draws.rates.mean().item()
-    ceiling = math.log(draws.texts)
+    ceiling = draws.copies.entropy
     slack = thresholds.identity_sigmas * information.se + 1e-3
     holds = information.value <= min(ceiling + 1e-6, rate + slack)
     message = f"information {information.value:.2f} <= log N = {ceiling:.2f} and <= rate {rate:.2f} nats"

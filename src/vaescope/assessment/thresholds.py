@@ -46,6 +46,8 @@ class Thresholds:
     """and above which it may only be published as a bound."""
     doubling_gain: float = 0.1
     """Gain of the importance-weighted bound by doubling S that still counts as converged."""
+    copies: float = 0.1
+    """Share of the texts that may be copies of another one; no unit."""
     identity_sigmas: float = 4.0
     """Standard errors by which an identity may fail."""
     coverage_pass: float = 0.03

@@ -114,6 +114,16 @@ class Tokenized:
         return [self.batch(index_B[torch.from_numpy(members)]) for members in groups]
 
 
+def numbers_of(texts: list[str]) -> Tensor:
+    """Return equal numbers for equal texts, in the order of first appearance, ``[N]``, int64.
+
+    >>> numbers_of(["a", "b", "a"]).tolist()
+    [0, 1, 0]
+    """
+    numbers: dict[str, int] = {}
+    return torch.tensor([numbers.setdefault(text, len(numbers)) for text in texts], dtype=torch.int64)
+
+
 def group(lengths: np.ndarray, budget: int, overhead: int = OVERHEAD) -> list[np.ndarray]:
     r"""Cut texts, sorted by length, into groups that cost the least.
 

@@ -1,7 +1,7 @@
 """What the aggregate posterior q(z) says about information and marginal KL, computed once for all diagnostics.
 
 Every statistic is a vector of jackknife replicates (``estimators.jackknife``), so that any combination of them
-has its standard error.
+has its standard error. A replicate leaves out one block of distinct texts, with all their copies.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vaescope.estimators import aggregate, gaussian, jackknife
+from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.fitted_marginals import FittedMarginals
@@ -21,41 +22,46 @@ MARGINAL_EVALUATIONS = 400_000_000
 
 
 class Aggregate:
-    """log q_N(z_i), z_i ~ q(z|x_i), under all N posteriors, with and without the posterior of text i itself.
+    """log q_N(z_i), z_i ~ q(z|x_i), under all N posteriors, with and without those of text i itself.
+
+    A text that appears several times is one component with its copies as the weight. Where a text is left out of its
+    own mixture, all its copies are.
 
     Attributes:
         texts: N.
+        copies: which of the texts are copies of one text.
         blocks: jackknife blocks G.
         own: log q(z_i|x_i), ``[N]``.
-        others: log of the sum of the other posteriors' densities in each block, ``[N, G]``.
+        others: log of the sum of the densities in each block under the posteriors of all other texts, ``[N, G]``.
     """
 
     def __init__(self, draws: Draws) -> None:
         self._draws = draws
         self.texts = draws.texts
-        self.blocks = jackknife.block_count(draws.texts)
+        self.copies = draws.copies
+        self.blocks = jackknife.block_count(self.copies.distinct)
         self.own = _log_q(draws).sum(1)
         self.others = aggregate.log_block_sums(
-            draws.z[0], draws.posterior_mean, draws.posterior_std, own_M=torch.arange(self.texts), blocks=self.blocks
+            draws.z[0], *self._components, own_M=self.copies.text, blocks=self.blocks, weight_N=self.copies.counts
         )
 
     def means(self, values_N: Tensor) -> Tensor:
         """Replicates of the mean of one value per text."""
-        return jackknife.means(values_N, self.blocks)
+        return jackknife.means(values_N, self.blocks, index_N=self.copies.text)
 
     @cached_property
     def information(self) -> Tensor:
-        """I_self = mean_i [log q(z_i|x_i) - log q_N(z_i)] <= log N.
+        """I_self = mean_i [log q(z_i|x_i) - log q_N(z_i)], at most the entropy of the N texts, log N without copies.
 
         Exact in expectation for the N texts as they are; for the population E I_self <= I (Poole et al. 2019).
         """
-        return self.means(self.own) - mean_log_mixture(self.own, self.others, self.texts)
+        own_N = self.own + self.copies.of_row.double().log()
+        return self.means(self.own) - mean_log_mixture(own_N, self.others, self.copies)
 
     @cached_property
     def information_others(self) -> Tensor:
-        """I_loo, the same with text i left out of its own mixture: E I_loo >= I, with heavy tails."""
-        absent_N = torch.full_like(self.own, -torch.inf)
-        return self.means(self.own) - mean_log_mixture(absent_N, self.others, self.texts, missing=1)
+        """I_loo, the same with all copies of text i left out of its mixture: E I_loo >= I, with heavy tails."""
+        return self.means(self.own) - mean_log_mixture(None, self.others, self.copies)
 
     @cached_property
     def information_gaussian(self) -> Tensor:
@@ -82,6 +88,21 @@ class Aggregate:
         """The same for every latent unit alone."""
         return Marginals(self._draws, self)
 
+    @cached_property
+    def surprise(self) -> Tensor:
+        """-log q_N(z_i) with all copies of text i left out, ``[N]``."""
+        return (self.texts - self.copies.of_row).double().log() - self.others.logsumexp(1)
+
+    def surprise_at(self, z_MD: Tensor) -> Tensor:
+        """-log q_N(z) at other points, ``[M]``."""
+        sums_M1 = aggregate.log_block_sums(z_MD, *self._components, weight_N=self.copies.counts)
+        return _log(self.texts) - sums_M1.squeeze(1)
+
+    @property
+    def _components(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the posterior of each distinct text, ``[U, D]``."""
+        return self._draws.posterior_mean[self.copies.first], self._draws.posterior_std[self.copies.first]
+
 
 class Marginals:
     """E log q_N(z_d) of every unit d, from all N posteriors at M of the z: sums over units as replicates.
@@ -89,25 +110,34 @@ class Marginals:
     Attributes:
         index: the texts whose z are the queries, ``[M]``.
         upper: sum_d mean log q_N(z_d) with text i in its own mixture; its expectation is >= that of the population.
-        lower: the same with text i left out; its expectation is <= that of the population.
+        lower: the same with all copies of text i left out; its expectation is <= that of the population.
         joint: mean log q_N(z) at the same queries.
     """
 
     def __init__(self, draws: Draws, joint: Aggregate) -> None:
-        texts, size = draws.posterior_mean.shape
-        queries = max(1, min(texts, MARGINAL_EVALUATIONS // (texts * size)))
-        order = torch.randperm(texts, generator=torch.Generator().manual_seed(0))
+        copies, first_U = joint.copies, joint.copies.first
+        queries = max(1, min(joint.texts, MARGINAL_EVALUATIONS // (copies.distinct * draws.latent_size)))
+        order = torch.randperm(joint.texts, generator=torch.Generator().manual_seed(0))
         self.index = order[: max(queries, joint.blocks * 2)].sort().values
         sums_MGD = aggregate.log_marginal_block_sums(
-            draws.z[0][self.index], draws.posterior_mean, draws.posterior_std, own_M=self.index, blocks=joint.blocks
+            draws.z[0][self.index],
+            draws.posterior_mean[first_U],
+            draws.posterior_std[first_U],
+            own_M=copies.text[self.index],
+            blocks=joint.blocks,
+            weight_N=copies.counts,
         )
-        own_MD = _log_q(draws)[self.index]
-        absent_MD = torch.full_like(own_MD, -torch.inf)
-        self.upper = mean_log_mixture(own_MD, sums_MGD, texts, index_M=self.index).sum(1)
-        self.lower = mean_log_mixture(absent_MD, sums_MGD, texts, index_M=self.index, missing=1).sum(1)
-        own_M, others_MG = joint.own[self.index], joint.others[self.index]
-        self.joint = mean_log_mixture(own_M, others_MG, texts, index_M=self.index)
-        self._texts = texts
+        log_count_M = copies.of_row[self.index].double().log()
+        own_MD = _log_q(draws)[self.index] + log_count_M[:, None]
+        self.upper = mean_log_mixture(own_MD, sums_MGD, copies, index_M=self.index).sum(1)
+        self.lower = mean_log_mixture(None, sums_MGD, copies, index_M=self.index).sum(1)
+        own_M, others_MG = joint.own[self.index] + log_count_M, joint.others[self.index]
+        self.joint = mean_log_mixture(own_M, others_MG, copies, index_M=self.index)
+        self._joint = joint
+
+    def means(self, values_M: Tensor) -> Tensor:
+        """Replicates of the mean of one value per query."""
+        return jackknife.means(values_M, self._joint.blocks, index_N=self._joint.copies.text[self.index])
 
     def interval(self, index_code: Tensor, *, low: float, high: float) -> Estimate:
         """Return a divergence of q(z) in nats: its value for these texts, by replicates, in the population's ends."""
@@ -119,29 +149,40 @@ class Marginals:
             n=len(self.index),
             low=min(max(0.0, low), high),
             high=high,
-            detail={"components": self._texts, "queries": len(self.index)},
+            detail={"components": self._joint.copies.distinct, "queries": len(self.index)},
         )
 
 
 def mean_log_mixture(
-    own_M: Tensor, others_MG: Tensor, texts: int, *, index_M: Tensor | None = None, missing: int = 0
+    own_M: Tensor | None, others_MG: Tensor, copies: Copies, *, index_M: Tensor | None = None
 ) -> Tensor:
-    """Replicates of mean_i log [(own_i + sum of the blocks)/(texts - missing)], ``[1 + G]`` or ``[1 + G, D]``.
+    """Replicates of the mean of log q_N(z_i) over queries, ``[1 + G]`` or ``[1 + G, D]``.
+
+    Args:
+        own_M: log of the summed densities of the text of each query, its copies included, ``[M]`` or ``[M, D]``; None
+            leaves the text out of its own mixture: log [sum of the others / (N - copies of i)].
+        others_MG: the same of all other texts in each block, ``[M, G]`` or ``[M, G, D]``.
+        copies: the texts.
+        index_M: the rows that the queries are; all by default.
 
     A replicate leaves a block out twice: as texts that are averaged over and as components of the mixture.
     """
     blocks = others_MG.shape[1]
-    block_M = (torch.arange(len(own_M)) if index_M is None else index_M) % blocks
-    sizes_G = torch.bincount(torch.arange(texts) % blocks, minlength=blocks)
+    index_M = torch.arange(len(others_MG)) if index_M is None else index_M
+    block_M = copies.text[index_M] % blocks
+    rows_G = torch.bincount(copies.text % blocks, minlength=blocks)
+    missing_M = torch.zeros_like(index_M) if own_M is not None else copies.of_row[index_M]
+    missing_M = missing_M.reshape(-1, *[1] * (others_MG.dim() - 2))
+    absent_M = torch.full_like(others_MG[:, 0], -torch.inf)
+    own_M = absent_M if own_M is None else own_M
     before_MG, after_MG = others_MG.logcumsumexp(1), others_MG.flip(1).logcumsumexp(1).flip(1)
-    replicates = [torch.logaddexp(own_M, before_MG[:, -1]).mean(0) - _log(texts - missing)]
-    absent_M = torch.full_like(own_M, -torch.inf)
+    replicates = [(torch.logaddexp(own_M, before_MG[:, -1]) - _log(copies.rows - missing_M)).mean(0)]
     for block in range(blocks):
         keep = block_M != block
         below_M = before_MG[:, block - 1] if block > 0 else absent_M
         above_M = after_MG[:, block + 1] if block < blocks - 1 else absent_M
-        total_M = torch.logaddexp(own_M, torch.logaddexp(below_M, above_M))[keep]
-        replicates.append(total_M.mean(0) - _log(texts - int(sizes_G[block]) - missing))
+        total_M = torch.logaddexp(own_M, torch.logaddexp(below_M, above_M))
+        replicates.append((total_M - _log(copies.rows - rows_G[block] - missing_M))[keep].mean(0))
     return torch.stack(replicates)
 
 
@@ -151,5 +192,5 @@ def _log_q(draws: Draws) -> Tensor:
     return gaussian.log_density(*(tensor.double() for tensor in tensors))
 
 
-def _log(count: int) -> Tensor:
-    return torch.tensor(float(count), dtype=torch.float64).log()
+def _log(count: Tensor | int) -> Tensor:
+    return torch.as_tensor(count, dtype=torch.float64).log()

@@ -36,6 +36,8 @@ def check(tensors: Mapping[str, Tensor]) -> None:
         place_N = torch.arange(len(from_N))
         if not torch.equal(from_N.sort().values, place_N) or bool((from_N == place_N).any()):
             raise UserError("'shuffled_from': expected a permutation of the texts with none in its place")
+    if (text_id := tensors.get("text_id")) is not None and bool((text_id == text_id[0]).all()):
+        raise UserError("'text_id': expected at least 2 distinct texts, found 1")
     _check_densities(tensors)
 
 
@@ -50,7 +52,9 @@ def _check_shapes(tensors: Mapping[str, Tensor]) -> None:
     expected: dict[str, tuple[int, ...]] = {
         "posterior_std": (texts, size),
         **dict.fromkeys(("log_p_x_z", "log_p_z", "log_q_z_x"), (samples, texts)),
-        **dict.fromkeys((*COUNTS, "log_p_x_z_shuffled", "shuffled_from", "log_p_x_z_prior", "log_q_x"), (texts,)),
+        **dict.fromkeys(
+            (*COUNTS, "log_p_x_z_shuffled", "shuffled_from", "log_p_x_z_prior", "log_q_x", "text_id"), (texts,)
+        ),
     }
     for name, shape in expected.items():
         if name in tensors:
@@ -65,7 +69,7 @@ def _check_shapes(tensors: Mapping[str, Tensor]) -> None:
         fits = adapted.dim() == 2 and adapted.shape[0] >= 1 and 1 <= adapted.shape[1] <= texts
         _expect(fits, "log_weights_adapted", f"[S, P] with S >= 1 and 1 <= P <= {texts}", adapted)
     for name, tensor in tensors.items():
-        counted = name in COUNTS or name == "shuffled_from"
+        counted = name in COUNTS or name in ("shuffled_from", "text_id")
         if counted and (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool):
             raise UserError(f"'{name}': expected integers, found {tensor.dtype}")
         if not counted and not tensor.is_floating_point():

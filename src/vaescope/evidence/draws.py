@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vaescope.estimators import gaussian
+from vaescope.estimators.copies import Copies
 from vaescope.evidence import file
 from vaescope.evidence.check import check
 from vaescope.evidence.facts import Facts
@@ -42,6 +43,7 @@ class Draws:
             ``[S, P]``, or None.
         log_q_x: log-probability of each text under the distribution that it was drawn from, ``[N]``, where that is
             known (the built-in corpora), or None.
+        text_id: equal numbers for equal texts, ``[N]``, int64, or None; then texts of equal posteriors count as equal.
         metadata: where the draws come from (split, run, seed, versions), and facts under the names of ``Facts``
             (``entropy``, ``label_ceiling``, ``multipliers``, ``language_model_nll``).
     """
@@ -61,6 +63,7 @@ class Draws:
     log_p_x_z_prior: Tensor | None = None
     log_weights_adapted: Tensor | None = None
     log_q_x: Tensor | None = None
+    text_id: Tensor | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -101,6 +104,17 @@ class Draws:
     def distortions(self) -> Tensor:
         """-E log p(x|z) of each text by its S samples, ``[N]``."""
         return -self.log_p_x_z.double().mean(0)
+
+    @cached_property
+    def copies(self) -> Copies:
+        """Which texts are copies of one text: by ``text_id``, else by equal rows of posterior mean and std.
+
+        Where all posteriors are equal the encoder has collapsed, and every text counts as a text of its own.
+        """
+        if self.text_id is not None:
+            return Copies.of(self.text_id)
+        found = Copies.of(torch.cat([self.posterior_mean, self.posterior_std], 1))
+        return found if found.distinct > 1 else Copies.of(torch.arange(self.texts))
 
     @cached_property
     def log_weights(self) -> Tensor:

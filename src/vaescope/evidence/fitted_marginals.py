@@ -12,7 +12,8 @@ from vaescope.evidence.draws import Draws
 class FittedMarginals:
     """R_g = E KL(q(z|x) || g) >= I for any density g that has not seen x (Barber and Agakov 2003).
 
-    Each half of the texts is scored by densities fitted to the other half.
+    Each half of the distinct texts is scored by densities fitted to the other half, so no text is scored by a density
+    that was fitted to a copy of it.
 
     Attributes:
         gaussian: KL of each posterior to the Gaussian with the moments of the other half, closed form, ``[N]``.
@@ -27,11 +28,11 @@ class FittedMarginals:
         self.mixture = torch.full_like(self.gaussian, torch.inf)
         self.chosen: list[str] = []
         for half in (0, 1):
-            fitted, scored = slice(1 - half, None, 2), slice(half, None, 2)
+            scored, fitted = (draws.copies.text % 2 == side for side in (half, 1 - half))
             mean_D = mean_ND[fitted].mean(0)
             covariance_DD = _covariance(mean_ND[fitted]) + std_ND[fitted].square().mean(0).diag()
             self.gaussian[scored] = gaussian.kl_to_gaussian(mean_ND[scored], std_ND[scored], mean_D, covariance_DD)
-            found = mixture.fit(z_ND[fitted])
+            found = mixture.fit(z_ND[fitted], draws.copies.text[fitted])
             if found is not None:
                 normal = torch.distributions.MultivariateNormal(mean_D, covariance_DD)
                 gain_H = mixture.log_density(found, z_ND[scored]) - normal.log_prob(z_ND[scored])

@@ -54,7 +54,7 @@ def simulate(
         z=z_MD,
         sampler_log_p=torch.cat([part["log_prob"] for part in drawn]),
         log_p_x_z=score(model, texts, z_MD[None], group_tokens=group_tokens)[0],
-        finished=torch.cat([part["finished"] & _plain(part, model) for part in drawn]),
+        finished=torch.cat([part["finished"] & plain(part, model) for part in drawn]),
         draws=swept,
         strings=texts.texts,
         seeds=seeds,
@@ -70,21 +70,27 @@ def control_texts(model: TransformerVAE, tokenizer: Any, *, count: int, seed: in
 
 
 def draw(
-    model: TransformerVAE, z_MD: Tensor, seed: int, progress: Progress | None, temperature: float = 1.0
+    model: TransformerVAE,
+    z_MD: Tensor,
+    seed: int,
+    progress: Progress | None,
+    *,
+    temperature: float = 1.0,
+    at_once: int = CHUNK,
 ) -> list[dict[str, Tensor]]:
-    """Draw a text for each z, in chunks whose randomness depends on the seed and their place alone."""
+    """Draw a text for each z, in chunks whose randomness depends on the seed, their size and their place alone."""
     parts, device = [], device_of(model)
     with torch.random.fork_rng(), evaluating(model):
-        for chunk, z_CD in enumerate(z_MD.split(CHUNK)):
+        for chunk, z_CD in enumerate(z_MD.split(at_once)):
             torch.manual_seed(seed * 1_000_003 + chunk)
             generated = model.sample(z_CD.to(device), temperature=temperature)
             parts.append({name: value.cpu() for name, value in vars(generated).items()})
             if progress is not None:
-                progress(min((chunk + 1) * CHUNK, len(z_MD)), len(z_MD))
+                progress(min((chunk + 1) * at_once, len(z_MD)), len(z_MD))
     return parts
 
 
-def _plain(part: dict[str, Tensor], model: TransformerVAE) -> Tensor:
+def plain(part: dict[str, Tensor], model: TransformerVAE) -> Tensor:
     """Whether a drawn text is free of BOS and padding, which no text of the data holds and encoders misread."""
     ids_NT = part["input_ids"][:, 1:]
     strange_NT = (ids_NT == model.config.bos_token_id) | (ids_NT == model.config.pad_token_id)

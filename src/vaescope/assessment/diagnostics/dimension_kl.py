@@ -21,7 +21,7 @@ class DimensionKl(Diagnostic):
         standard_prior(draws)
         marginals = evidence.aggregate.marginals
         prior_M = standard_log_density(draws.z[0][marginals.index].double()).sum(1)
-        prior = jackknife.means(prior_M, evidence.aggregate.blocks, index_N=marginals.index)
+        prior = marginals.means(prior_M)
         index_code, others = marginals.upper - prior, marginals.lower - prior
         low = jackknife.lower_end(others) if others.isfinite().all() else 0.0
         return {"dimension_kl": marginals.interval(index_code, low=low, high=jackknife.upper_end(index_code))}

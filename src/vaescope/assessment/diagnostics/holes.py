@@ -12,7 +12,6 @@ from vaescope.assessment.against_prior import judged, prior_samples
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
-from vaescope.estimators import aggregate
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.evidence import Evidence
 
@@ -35,12 +34,15 @@ class Holes(Diagnostic):
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``holes`` and ``holes_nats``."""
         surprise_N, surprise_M = (values[values.isfinite()] for values in _surprises(evidence))
-        n, m = len(surprise_N), len(surprise_M)
+        # copies of a text are no further evidence of where the encodings are
+        n, m = evidence.draws.copies.effective, len(surprise_M)
         # the quantile is itself uncertain by the error of its level
         level_se = math.sqrt(LEVEL * (1 - LEVEL) / n)
         levels = torch.tensor([LEVEL, LEVEL - 1.96 * level_se, LEVEL + 1.96 * level_se], dtype=torch.float64)
         cuts = surprise_N.quantile(1 - levels.clamp(0, 1))
         share, fewer, more = ((surprise_M > cut).double().mean().item() for cut in cuts)
+        if levels[1] <= 0:
+            fewer = 0.0  # with so few texts the true quantile may lie beyond all of their encodings
         binomial = math.sqrt(max(share * (1 - share), 1 / m) / m)
         se = math.hypot(binomial, (more - fewer) / 3.92)
         low, high = max(0.0, share - 1.96 * se), min(1.0, share + 1.96 * se)
@@ -74,8 +76,7 @@ class Holes(Diagnostic):
 
 
 def _surprises(evidence: Evidence) -> tuple[Tensor, Tensor]:
-    """-log q_N at each encoding, its own posterior left out, ``[N]``; and at prior samples, ``[M]``."""
+    """-log q_N at each encoding, the posteriors of its own text left out, ``[N]``; and at prior samples, ``[M]``."""
     draws = evidence.draws
-    encoded_N = evidence.aggregate.others.logsumexp(1) - math.log(draws.texts - 1)
     prior_MD = prior_samples(draws, min(MOST, draws.texts))
-    return -encoded_N, -aggregate.log_aggregate(prior_MD, draws.posterior_mean, draws.posterior_std)
+    return evidence.aggregate.surprise, evidence.aggregate.surprise_at(prior_MD)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
@@ -34,7 +32,7 @@ def marginal_kl(evidence: Evidence) -> Estimate:
         high=high,
         detail={
             "index_code": value,
-            "index_code_floor": jackknife.value(aggregate.rate) - math.log(evidence.draws.texts),
+            "index_code_floor": jackknife.value(aggregate.rate) - aggregate.copies.entropy,
             **{name: jackknife.value(bound) for name, bound in lowers.items()},
         },
     )
@@ -66,7 +64,7 @@ class MarginalKl(Diagnostic):
         if estimate.low >= fails:
             step = "refit the prior (mixture, vamp, flow), or constrain the mmd"
             return [Finding("marginal_kl", "FAIL", message, rule, step)]
-        pinned = math.log(draws.texts) - jackknife.value(evidence.aggregate.information) < thresholds.saturation
+        pinned = draws.copies.entropy - jackknife.value(evidence.aggregate.information) < thresholds.saturation
         if pinned or estimate.high - estimate.low > 0.5 * estimate.high:
             step = f"more texts than {draws.texts} would narrow the upper end"
             return [Finding("marginal_kl", "UNRESOLVED", message, rule, step)]

@@ -26,7 +26,7 @@ def mutual_information(evidence: Evidence) -> Estimate:
     low = max(0.0, jackknife.lower_end(aggregate.information))
     high = min(jackknife.upper_end(bound, candidates=len(uppers)) for bound in uppers.values())
     value = jackknife.value(aggregate.information)
-    ceiling = math.log(texts)
+    ceiling = aggregate.copies.entropy
     return Estimate(
         value=value,
         se=jackknife.standard_error(aggregate.information),
@@ -60,9 +60,10 @@ class MutualInformation(Diagnostic):
         draws = evidence.draws
         found = [_resolution(estimates["mutual_information"], draws, thresholds)]
         rate = draws.rates.mean().item()
-        surplus = rate - math.log(draws.texts)
+        ceiling = evidence.draws.copies.entropy
+        surplus = rate - ceiling
         if surplus > 0:
-            message = f"rate {rate:.2f} exceeds log N = {math.log(draws.texts):.2f} of these texts: at least "
+            message = f"rate {rate:.2f} exceeds log N = {ceiling:.2f} of these texts: at least "
             message += f"{surplus:.2f} nats of it cannot be information about which of them it is"
             found.append(Finding("surplus_rate", "WARN", message, "PASS if the rate is at most log N"))
         return found

@@ -1,0 +1,27 @@
+"""What repeated texts mean for the numbers of an assessment, as a finding."""
+
+from __future__ import annotations
+
+from vaescope.assessment.findings import Finding
+from vaescope.assessment.thresholds import Thresholds
+from vaescope.evidence.draws import Draws
+
+
+def repeated_texts(draws: Draws, thresholds: Thresholds) -> list[Finding]:
+    """Report copies of texts among the assessed ones; nothing where there are none."""
+    copies = draws.copies
+    extra = draws.texts - copies.distinct
+    if extra == 0:
+        return []
+    share = extra / draws.texts
+    message = f"{extra} of {draws.texts} texts ({share:.1%}) are copies of another one; the {copies.distinct} distinct "
+    message += f"texts are worth {copies.effective:.0f} independent ones. The numbers are those of the population as "
+    message += "drawn, in which a text counts as often as it appears. All copies of a text are left out where it is "
+    message += "left out, and resampled together"
+    if draws.text_id is None:
+        message += ". Equal posteriors are read as copies: give text_id if these are different texts"
+    rule = f"PASS if at most {thresholds.copies:.0%} of the texts are copies"
+    if share <= thresholds.copies:
+        return [Finding("repeated_texts", "PASS", message, rule)]
+    step = "remove repeated texts from the split, or take more texts"
+    return [Finding("repeated_texts", "WARN", message, rule, step)]

@@ -1,0 +1,91 @@
+"""A split in which texts are repeated: sharp codes of q(z) = N(0, I), each text k times."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from vaescope import UserError, assess
+from vaescope.estimators import jackknife
+from vaescope.evidence.aggregate import Aggregate
+
+from .gaussian import draws_at
+
+STD, SIZE, TEXTS = 0.05, 8, 600
+INFORMATION = -SIZE * math.log(STD)
+"""Rate of sharp codes whose aggregate posterior is the prior."""
+NAMES = ["mutual_information", "marginal_kl", "total_correlation", "dimension_kl", "holes"]
+
+
+def repeated(k: int, *, seed: int = 0, texts: int = TEXTS):
+    generator = torch.Generator().manual_seed(seed)
+    mean_UD = math.sqrt(1 - STD**2) * torch.randn(texts // k, SIZE, generator=generator, dtype=torch.float64)
+    return draws_at(mean_UD.repeat_interleave(k, 0), STD, seed=seed + 1)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 10])
+def test_intervals_cover_the_truth_however_often_texts_are_repeated(k):
+    found = assess(repeated(k), diagnostics=NAMES)
+    information, marginal = found.estimates["mutual_information"], found.estimates["marginal_kl"]
+    assert information.low <= INFORMATION <= information.high
+    assert information.ceiling == pytest.approx(math.log(TEXTS / k))
+    for name in ("marginal_kl", "total_correlation", "dimension_kl"):
+        assert found.estimates[name].low == 0
+    assert marginal.value == pytest.approx(found.estimates["marginal_kl"].detail["index_code_floor"], abs=0.1)
+    verdicts = {f.name: f.verdict for f in found.findings}
+    assert "FAIL" not in verdicts.values()
+    assert verdicts.get("repeated_texts") == (None if k == 1 else "WARN")
+
+
+def test_copies_are_told_by_number_and_else_by_equal_posteriors():
+    draws = repeated(2)
+    by_rows = Aggregate(draws)
+    numbered = Aggregate(replace(draws, text_id=torch.arange(TEXTS) // 2 + 7))
+    assert torch.equal(by_rows.information, numbered.information)
+    # the same rows said to be different texts: each meets its copy in its own mixture
+    mistaken = Aggregate(replace(draws, text_id=torch.arange(TEXTS)))
+    assert jackknife.value(mistaken.information_others) < math.log(TEXTS) < jackknife.value(by_rows.information_others)
+    assert mistaken.fitted.mixture.mean() < by_rows.fitted.mixture.mean()
+
+
+def test_the_information_of_copies_is_that_of_the_distinct_texts():
+    """Without a second draw of z: the mixture of N rows is that of the U texts, weighted."""
+    once, twice = repeated(1, texts=300), repeated(2)
+    same = replace(twice, z=once.z.repeat_interleave(2, 1))
+    found, expected = Aggregate(same), Aggregate(once)
+    torch.testing.assert_close(found.information, expected.information, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(found.information_others, expected.information_others, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(found.surprise[::2], expected.surprise)
+    torch.testing.assert_close(found.marginals.upper, expected.marginals.upper, rtol=1e-5, atol=1e-5)
+
+
+def test_a_collapsed_encoder_has_no_copies():
+    draws = draws_at(torch.zeros(50, 2).double(), 1.0)
+    assert draws.copies.distinct == 50
+    found = assess(draws, diagnostics=["mutual_information"])
+    assert "repeated_texts" not in {f.name for f in found.findings}
+
+
+def test_one_text_alone_is_refused():
+    draws = replace(repeated(1, texts=20), text_id=torch.zeros(20, dtype=torch.int64))
+    with pytest.raises(UserError, match="'text_id': expected at least 2 distinct texts, found 1"):
+        assess(draws)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("k", [2, 5])
+def test_intervals_hold_over_repetitions(k):
+    """Wider codes, so that both ends say something: truth I = D/2 log(1/s^2) and marginal KL 0."""
+    std, size, missed = 0.4, 2, 0
+    truth = -size * math.log(std)
+    for seed in range(400):
+        generator = torch.Generator().manual_seed(seed)
+        mean_UD = math.sqrt(1 - std**2) * torch.randn(60, size, generator=generator, dtype=torch.float64)
+        draws = draws_at(mean_UD.repeat_interleave(k, 0), std, seed=seed + 10_000)
+        found = assess(draws, diagnostics=["mutual_information", "marginal_kl"]).estimates
+        information, marginal = found["mutual_information"], found["marginal_kl"]
+        missed += not (information.low <= truth <= information.high and marginal.low <= 0 <= marginal.high)
+    assert missed <= 0.05 * 400
