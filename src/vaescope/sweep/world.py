@@ -6,8 +6,6 @@ runs a model over many texts, which ``corpora`` may not import.
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -34,7 +32,7 @@ def banned_tokens(model: TransformerVAE, tokenizer: PreTrainedTokenizerBase) -> 
     The unknown token stays, since a tokenizer may make it of a text.
     """
     special = set(tokenizer.all_special_ids) | {model.config.bos_token_id, model.config.pad_token_id}
-    rows = len(cast(Tensor, head_of(model.decoder).weight))
+    rows = head_of(model.decoder).tokens
     beyond = set(range(len(tokenizer), rows))
     return torch.tensor(sorted((special | beyond) - {model.config.eos_token_id, tokenizer.unk_token_id}))
 
