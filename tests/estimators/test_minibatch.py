@@ -16,6 +16,7 @@ from vaescope.estimators.minibatch import (
     stratified_log_weights,
     weighted_log_weights,
 )
+from vaescope.evidence.linear_gaussian import LinearGaussian
 
 N, D = 6, 2
 
@@ -73,7 +74,9 @@ def test_each_row_of_stratified_weights_is_a_distribution(texts):
     assert weights[0, 1:].unique().numel() == 1  # no column is another's
 
 
-@pytest.mark.parametrize(("name", "ceiling"), [("stratified", math.log(1000)), ("weighted", math.log(1000 * 8))])
+@pytest.mark.parametrize(
+    ("name", "ceiling"), [("stratified", math.log(1000)), ("weighted", math.log(1000 * 8)), ("batch", math.log(8))]
+)
 def test_information_of_separate_posteriors_is_the_ceiling(name, ceiling):
     mean, std = torch.arange(8.0)[:, None].expand(8, 2) * 100, torch.ones(8, 2)
     own = log_density(mean[None], mean, std).sum(-1)
@@ -81,13 +84,29 @@ def test_information_of_separate_posteriors_is_the_ceiling(name, ceiling):
     torch.testing.assert_close((own - log_q).mean().item(), ceiling, rtol=1e-5, atol=0)
 
 
-@pytest.mark.parametrize(("name", "offset"), [("stratified", 0.0), ("weighted", math.log(1000))])
+@pytest.mark.parametrize(
+    ("name", "offset"), [("stratified", 0.0), ("weighted", math.log(1000)), ("batch", 0.0), ("others", 0.0)]
+)
 def test_information_of_a_collapsed_posterior_is_none_or_the_offset(name, offset):
     z = torch.randn(3, 8, 2, generator=torch.Generator().manual_seed(0))
     mean, std = torch.zeros(8, 2), torch.ones(8, 2)
     own = log_density(z, mean, std).sum(-1)
     log_q = log_aggregate(z, mean, std, log_w_BB=LOG_WEIGHTS[name](8, 1000), own_SB=own)
     assert (own - log_q).mean().item() == pytest.approx(offset, abs=1e-4)
+
+
+def test_the_batch_bounds_information_from_below_and_its_others_from_above():
+    vae = LinearGaussian.matched(latent_size=4, data_size=6, rate=3.0)
+    found = {name: [] for name in ("batch", "others")}
+    for seed in range(40):
+        draws = vae.sample_draws(64, seed=seed)
+        z, mean, std = draws["z"], draws["posterior_mean"], draws["posterior_std"]
+        for name, values in found.items():
+            log_w = LOG_WEIGHTS[name](64, 10**6).double()
+            log_q = log_aggregate(z, mean, std, log_w_BB=log_w, own_SB=draws["log_q_z_x"])
+            values.append((draws["log_q_z_x"] - log_q).mean())
+    (low, low_se), (high, high_se) = ((torch.stack(v).mean(), torch.stack(v).std() / 40**0.5) for v in found.values())
+    assert low + 3 * low_se < vae.information < high - 3 * high_se
 
 
 def test_tiles_do_not_change_the_sums(posteriors, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vaescope.errors import UserError
-from vaescope.objectives.constraints import METHODS, RELATIONS, Constraint, build_constraint
+from vaescope.objectives.constraints import METHODS, RELATIONS, Constraint, ControlConstraint, build_constraint
 
 
 def settle(constraint, weight, value_of, steps=600, lag=0.05, noise=0.0):
@@ -47,6 +47,26 @@ def test_every_relation_moves_the_value_to_its_bound_from_either_side(method, re
     constraint = Constraint("rate", relation, 8.0, weight=1.0, method=method)
     last = settle(constraint, 1.0, lambda c: free - 10 * math.log(max(c, 1e-3)))
     assert last.mean().item() == pytest.approx(8.0, rel=0.03)
+
+
+@pytest.mark.parametrize("free", [1.0, 30.0])
+def test_the_controller_of_controlvae_holds_its_target(free):
+    constraint = ControlConstraint("rate", "==", 8.0, weight=1.0, step_size=1e-3)
+    last = settle(constraint, 1.0, lambda c: free - 10 * math.log(max(c, 1e-3)), steps=4000)
+    if free > 8:  # the weight of the rate stays at its limit of 1, as in the paper
+        assert constraint.multiplier.value.item() == 0
+    else:
+        assert last.mean().item() == pytest.approx(8.0, rel=0.03)
+
+
+def test_the_weight_of_controlvae_is_its_equation():
+    constraint = ControlConstraint("rate", "==", 8.0, weight=2.0, proportional=0.5, step_size=0.01)
+    total = 0.0
+    for value in (9.0, 12.0, 10.0):
+        constraint.ascend(torch.tensor(value))
+        total -= 0.01 * (8.0 - value)
+    share = 0.5 / (1 + math.exp(8.0 - 10.0)) + total
+    assert 2.0 - constraint.multiplier.value.item() == pytest.approx(2.0 * share, rel=1e-5)
 
 
 @pytest.mark.parametrize(("relation", "value"), [(">=", 20.0), ("<=", 2.0)])
@@ -113,6 +133,8 @@ def test_a_restored_controller_goes_on_bit_for_bit(method):
         ({"method": "pid"}, "did you mean 'pi'"),
         ({"step_size": -1}, "negative"),
         ({"boundd": 8}, "did you mean 'bound'"),
+        ({"method": "control"}, "relation '=='"),
+        ({"method": "control", "relation": "==", "smoothing": 0.5}, "smoothing has no meaning"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(change, message):

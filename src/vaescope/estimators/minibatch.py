@@ -10,9 +10,12 @@ For z_i drawn from q(z|x_i), with all j of the batch as components,
   have the smaller variance and cannot be misplaced.) At most log N nats of information can be seen.
 * ``weighted``: w_ij = 1 / (N B). Chen et al. 2018, equation 6: a lower bound on E log q(z), so that information comes
   out too large, by log N where z carries nothing; at most log(N B). Its gradient is that of a batch.
+* ``batch``: w_ij = 1 / B. E log q(z) comes out too large, so this bounds the information from below, at most log B.
+* ``others``: w_ii = 0, w_ij = 1 / (B - 1). This bounds the information from above, without a ceiling (Poole et al.
+  2019, On Variational Bounds of Mutual Information, for both).
 
-By Jensen both underestimate log q(z) on average, so information is overestimated well below the ceiling; near it the
-ceiling holds it down. Neither is for measuring: exact sums over all N texts are in ``estimators.aggregate``.
+By Jensen the first two underestimate log q(z) on average, so information is overestimated well below the ceiling; near
+it the ceiling holds it down. None is for measuring: exact sums over all N texts are in ``estimators.aggregate``.
 """
 
 from __future__ import annotations
@@ -53,9 +56,27 @@ def weighted_log_weights(texts: int, dataset_size: int) -> Tensor:
     return torch.full((texts, texts), -math.log(dataset_size * texts))
 
 
+def batch_log_weights(texts: int, dataset_size: int) -> Tensor:
+    """log w_ij = -log B of the batch alone, ``[B, B]``."""
+    return torch.full((texts, texts), -math.log(texts))
+
+
+def others_log_weights(texts: int, dataset_size: int) -> Tensor:
+    """log w_ij of the other texts of the batch alone, ``[B, B]``: -log(B - 1) off the diagonal.
+
+    Raises:
+        UserError: a batch of one text, which has no others.
+    """
+    if texts < 2:
+        raise UserError("estimates of q(z) need at least 2 texts in each micro-batch; raise training.batch_size")
+    return torch.full((texts, texts), -math.log(texts - 1)).fill_diagonal_(-math.inf)
+
+
 LOG_WEIGHTS: dict[str, Callable[[int, int], Tensor]] = {
     "stratified": stratified_log_weights,
     "weighted": weighted_log_weights,
+    "batch": batch_log_weights,
+    "others": others_log_weights,
 }
 """The estimators by name."""
 

@@ -13,10 +13,11 @@ from vaescope.objectives.term import Term
 
 
 class AggregateTerm(Term):
-    """A term that needs log q(z) of the N training texts; ``estimator`` is ``stratified`` or ``weighted``.
+    """A term that needs log q(z) of the N training texts; ``estimator`` is a key of ``LOG_WEIGHTS``.
 
-    Both are explained, with their biases, in ``estimators.minibatch``. With accumulation or several processes each
-    micro-batch makes its own estimate, so B is the number of its texts.
+    ``stratified``, ``weighted``, ``batch`` and ``others`` are explained, with their biases, in
+    ``estimators.minibatch``. With accumulation or several processes each micro-batch makes its own estimate, so B is
+    the number of its texts.
 
     Raises:
         UserError: an unknown estimator.
@@ -39,7 +40,7 @@ class AggregateTerm(Term):
 
     def reach(self, dataset_size: int, batch_size: int) -> tuple[float, float]:
         """Return 0 as the smallest value where the estimate has no offset."""
-        return (0.0 if self.estimator == "stratified" else -math.inf), math.inf
+        return (0.0 if self.estimator in ("stratified", "batch") else -math.inf), math.inf
 
     def _log_weights(self, pass_: Pass) -> Tensor:
         return LOG_WEIGHTS[self.estimator](pass_.z.shape[1], pass_.dataset_size).to(pass_.z.device)

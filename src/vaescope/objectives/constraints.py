@@ -12,11 +12,14 @@ from cooper.multipliers import DenseMultiplier
 from cooper.optim import nuPI
 from cooper.penalty_coefficients import DensePenaltyCoefficient
 from torch import Tensor, nn
+from typing_extensions import override
 
 from vaescope.errors import UserError, unknown
 
 RELATIONS = (">=", "<=", "==")
 METHODS = ("pi", "lagrangian", "augmented")
+CONTROL = "control"
+"""The method of ``ControlConstraint``."""
 KEYS = ("term", "relation", "bound", "method", "step_size", "proportional", "smoothing", "penalty", "scale")
 LARGEST_LOG_CHANGE = 7.0
 
@@ -167,6 +170,53 @@ class Constraint(nn.Module):
         self.dual.load_state_dict({**self.dual.state_dict(), "state": state["dual"]})
 
 
+class ControlConstraint(Constraint):
+    r"""Hold ``term == bound`` by the PI controller of ControlVAE: with the error e = bound - value in nats,
+
+    .. math:: \beta_t = w\,\Big[\frac{K_p}{1 + \exp e_t} - K_i \sum_{s \le t} e_s\Big] \in [0, w],
+
+    the coefficient of the term in the loss, where w is its weight. ``proportional`` is :math:`K_p` and ``step_size``
+    is :math:`K_i`. The sum is held in [0, 1], so it does not grow while the coefficient is at a limit (the paper stops
+    it there). In contrast to the other methods the gain is the same for every bound, so the time to reach one is not.
+
+    Reference: Shao et al. 2020, "ControlVAE: Controllable Variational Autoencoder", arXiv:2004.05988.
+
+    >>> control = ControlConstraint("rate", "==", 8.0, weight=1.0)
+    >>> control.ascend(torch.tensor(2.0))
+    >>> control.multiplier.value > 0.99  # a rate below the target: the rate costs nothing
+    tensor([True])
+    """
+
+    integral: Tensor
+
+    def __init__(
+        self,
+        term: str,
+        relation: str,
+        bound: float,
+        *,
+        weight: float,
+        unit: float = 1.0,
+        proportional: float = 0.01,
+        step_size: float = 1e-4,
+    ) -> None:
+        if relation != "==" or weight <= 0:
+            raise UserError(f"constraint on {term}: method 'control' holds a minimised term at a value, relation '=='")
+        super().__init__(term, relation, bound, weight=weight, unit=unit, method="lagrangian")
+        self.proportional = proportional
+        self.step_size = step_size
+        self.register_buffer("integral", torch.zeros(()))
+
+    @override
+    @torch.no_grad()
+    def ascend(self, value: Tensor) -> None:
+        error = self.violation(value.detach().to(self.integral))
+        self.integral.sub_(self.step_size * error).clamp_(0, 1)
+        share = (self.proportional * torch.sigmoid(-error) + self.integral).clamp(math.exp(-LARGEST_LOG_CHANGE), 1)
+        # the multiplier is w (1 - exp(-u)), so that exp(-u) is the share of the weight that is left
+        self.multiplier.weight.copy_(-share.log())
+
+
 def build_constraint(spec: dict[str, Any], weight: float, *, unit: float = 1.0) -> Constraint:
     """Return the constraint ``{term, relation, bound, ...options}`` on a term of signed ``weight`` in the loss.
 
@@ -181,12 +231,17 @@ def build_constraint(spec: dict[str, Any], weight: float, *, unit: float = 1.0) 
             raise UserError(f"the constraint on {spec['term']} needs a {key}, for instance relation: '>=', bound: 8")
     if spec["relation"] not in RELATIONS:
         raise unknown("relation", str(spec["relation"]), RELATIONS)
-    if spec.get("method", "pi") not in METHODS:
-        raise unknown("method of a constraint", str(spec["method"]), METHODS)
+    if spec.get("method", "pi") not in (*METHODS, CONTROL):
+        raise unknown("method of a constraint", str(spec["method"]), (*METHODS, CONTROL))
     for key in set(spec) - {"term", "relation", "method"}:
         value = spec[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise UserError(f"constraint on {spec['term']}: {key} {value!r} is not a number")
         if key != "bound" and value < 0:
             raise UserError(f"constraint on {spec['term']}: {key} {value!r} is negative")
+    if spec.get("method") == CONTROL:
+        options = {name: value for name, value in spec.items() if name != "method"}
+        for name in set(options) - {"term", "relation", "bound", "proportional", "step_size"}:
+            raise UserError(f"constraint on {spec['term']}: {name} has no meaning with method '{CONTROL}'")
+        return ControlConstraint(**options, weight=weight, unit=unit)
     return Constraint(**spec, weight=weight, unit=unit)
