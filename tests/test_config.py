@@ -32,6 +32,10 @@ def refusal(*overrides, data="known"):
         ("training.schedule=linar", "training.schedule: give constant or linear or cosine, not 'linar'; did you mean"),
         ("training=5", "training: give a mapping with the keys steps, "),
         ("training.keep={mst: 1}", "unknown key 'training.keep.mst'; did you mean 'training.keep.most'?"),
+        (
+            "training.keep={criteria: {rate: near -5}}",
+            "training.keep.criteria: rate: 'near -5': rate is never",
+        ),
         ("training.snapshots=[-1]", "training.snapshots.0: give at least 0, not -1"),
         ("data.sizes=[1, 2]", "data.sizes: give a list of 3 values, each a whole number, not [1, 2]"),
         ("data.seed=-1", "data.seed: give at least 0, not -1"),

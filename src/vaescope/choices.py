@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
+from vaescope.checks import fits, kinds, shown
 from vaescope.errors import UserError, unknown
 
 PACKAGE = __name__.partition(".")[0]
@@ -129,7 +130,19 @@ def build(kind: str, name: str, *arguments: Any, **options: Any) -> Any:
             if not known:
                 raise UserError(f"{singular} '{name}' takes no options, but '{option}' was given")
             raise unknown(f"option of {singular} '{name}'", option, known)
+    hints = _annotations(made)
+    for option, value in options.items():
+        if not fits(value, hints.get(option, Any)):
+            raise UserError(f"{singular} {name}.{option}: give {kinds(hints[option])}, not {shown(value)}")
     return made(*arguments, **options)
+
+
+def _annotations(made: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations of the options of a choice; none where they name what is only imported for type checkers."""
+    try:
+        return get_type_hints(made.__init__ if inspect.isclass(made) else made)
+    except (NameError, TypeError, AttributeError):
+        return {}
 
 
 def _kind(kind: str) -> Kind:

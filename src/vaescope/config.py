@@ -129,6 +129,10 @@ class ModelConfig(Section):
     reset_decoder: bool = Field(False, description="with init_from: start with a new decoder and new injections")
 
 
+NEVER_NEGATIVE = ("rate", "distortion", "mutual_information", "marginal_kl", "active_units")
+"""Numbers of a validation that are near no negative value."""
+
+
 class KeepConfig(Section):
     """Which models of validations are kept beside the last (or best): those on the Pareto front of some criteria."""
 
@@ -137,6 +141,14 @@ class KeepConfig(Section):
         description="for each number of a validation max, min, or near VALUE (rate: near is near the objective's)",
     )
     most: int = Field(5, ge=1, description="the most that are kept, at least one per criterion")
+
+    @field_validator("criteria")
+    @classmethod
+    def _possible(cls, criteria: dict[str, str]) -> dict[str, str]:
+        for name, aim in criteria.items():
+            if name in NEVER_NEGATIVE and aim.split()[:1] == ["near"] and aim.split()[1:2] and aim.split()[1][0] == "-":
+                raise ValueError(f"{name}: '{aim}': {name} is never negative; give near a value of at least 0")
+        return criteria
 
 
 class TrainingConfig(Section):

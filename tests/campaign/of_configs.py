@@ -66,7 +66,7 @@ def values() -> Iterator[Case]:
                 "config values",
                 f"{key}={value}",
                 ("train", "config.yaml", "out=new", *source, f"{key}={value}"),
-                (last, key, "out", "data"),
+                (last, key),
                 refused=not fitting & allowed,
             )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -34,32 +35,21 @@ def groups() -> dict[str, list[Case]]:
 
 
 def try_all(ground: Ground, group: str, cases: list[Case]) -> list[str]:
-    """Carry out cases; return a line for each that ends badly, and write the figures where they are wanted."""
-    faults, count, lines = [], Counter(), []
-    for number, case in enumerate(cases):
-        outcome, found = ground.carry_out(case, number)
-        count["accepted" if outcome.status == 0 else "refused"] += 1
-        said = (outcome.lines or [""])[-1]
-        lines.append(
-            {
-                "case": case.name,
-                "status": outcome.status,
-                "said": outcome.err[-400:],
-                "faults": found,
-                "seconds": round(outcome.seconds, 2),
-            }
-        )
-        if found:
-            faults.append(f"{case.name}: {', '.join(found)}: {said[:300]}")
-    if folder := os.environ.get("CAMPAIGN_OUT"):
-        path = Path(folder) / f"{group.replace(' ', '-')}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(
-            json.dumps(
-                {"group": group, "inputs": len(cases), **count, "faults": len(faults), "cases": lines}, indent=1
-            ),
-            encoding="utf-8",
-        )
+    """Carry out cases; return a line for each that ends badly. Write what each said, where that is wanted."""
+    faults = []
+    with contextlib.ExitStack() as stack:
+        log = None
+        if folder := os.environ.get("CAMPAIGN_OUT"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            log = stack.enter_context((Path(folder) / f"{group.replace(' ', '-')}.jsonl").open("w", encoding="utf-8"))
+        for number, case in enumerate(cases):
+            outcome, found = ground.carry_out(case, number)
+            said = (outcome.lines or [""])[-1]
+            if log is not None:
+                line = {"case": case.name, "status": outcome.status, "seconds": round(outcome.seconds, 2)}
+                print(json.dumps(line | {"faults": found, "said": outcome.err[-400:]}), file=log, flush=True)
+            if found:
+                faults.append(f"{case.name}: {', '.join(found)}: {said[:300]}")
     return faults
 
 

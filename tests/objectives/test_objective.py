@@ -69,6 +69,10 @@ def test_its_state_holds_the_multipliers_alone():
         ({"terms": {"rate": 1}, "constraints": {"rate": 8}}, "give a list"),
         ({"terms": {"rate": 1}, "constraints": 5}, "give a list"),
         ({"terms": {"rate": 1}, "encoder_steps": 5}, "give options"),
+        ({"preset": "mdr", "rate": -1}, "has no effect: rate is never below 0"),
+        ({"preset": "mdr", "rate": True}, "mdr.rate: give a finite number, not true"),
+        ({"preset": "infovae", "alpha": "x"}, "infovae.alpha: give a finite number, not 'x'"),
+        ({"preset": "hoffman", "estimator": [1]}, "hoffman.estimator: give a name, not"),
     ],
 )
 def test_bad_objectives_are_refused_in_one_line(spec, message):

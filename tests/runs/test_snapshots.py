@@ -91,7 +91,7 @@ def test_snapshots_that_cannot_be_taken_are_refused(tmp_path):
         parse_config(data | {"training": {"steps": 800, "snapshots": [0, 900]}})
     with pytest.raises(UserError, match="no latent to take snapshots of"):
         parse_config(data | {"objective": "language_model", "training": {"snapshots": [0]}})
-    with pytest.raises(UserError, match="greater than or equal to 0"):
+    with pytest.raises(UserError, match="give at least 0, not -1"):
         parse_config(data | {"training": {"snapshots": [-1]}})
     with pytest.raises(UserError, match="no snapshots"):
         load_snapshots(tmp_path)

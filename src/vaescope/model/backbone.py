@@ -7,6 +7,7 @@ causal model into body and head, the name of the cache, gradient checkpointing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from torch import Tensor, nn
@@ -20,7 +21,8 @@ from transformers import (
 )
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from vaescope.errors import UserError, unknown
+from vaescope.errors import UserError, looks_like_path, one_line, unknown
+from vaescope.model.network_settings import check_settings
 
 ATTENTION = ("attention", "attn", "self_attn")
 QUERY_KEY_VALUE = (("query", "key", "value"), ("q_proj", "k_proj", "v_proj"), ("c_attn",))
@@ -41,22 +43,30 @@ def new_config(settings: dict[str, Any], **required: Any) -> PreTrainedConfig:
     if model_type is None:
         raise UserError("a new network needs its model_type, for instance model.encoder.model_type=roberta")
     try:
-        default = AutoConfig.for_model(model_type)
-    except ValueError as error:
+        default = AutoConfig.for_model(str(model_type))
+    except (ValueError, KeyError) as error:
         raise UserError(f"transformers knows no model_type '{model_type}'; try roberta, bert or gpt2") from error
     known = {*default.to_dict(), *default.attribute_map}
     for option in options:
         if option not in known:
-            raise unknown(f"setting of '{model_type}'", option, known)
-    return AutoConfig.for_model(model_type, **{**options, **required})
+            raise unknown(f"setting of '{model_type}'", str(option), known)
+    check_settings(model_type, options, default)
+    try:
+        return AutoConfig.for_model(model_type, **{**options, **required})
+    except Exception as error:  # each architecture checks its settings in its own way
+        raise UserError(
+            f"'{model_type}': transformers refuses these settings ({one_line(str(error))[:200]})"
+        ) from error
 
 
 def read_config(checkpoint: str) -> PreTrainedConfig:
     """Return the configuration of a checkpoint (a folder or a hub name)."""
+    if looks_like_path(checkpoint) and not Path(checkpoint).expanduser().is_dir():
+        raise UserError(f"'{checkpoint}' is neither a model folder nor a reachable hub name (no such folder)")
     try:
         return AutoConfig.from_pretrained(checkpoint)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # the hub, its network and damaged files raise errors of many libraries
+        reason = one_line(str(error) or type(error).__name__)[:200]
         raise UserError(f"'{checkpoint}' is neither a model folder nor a reachable hub name ({reason})") from error
 
 

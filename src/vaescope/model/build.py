@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -11,13 +13,16 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from vaescope.config import ModelConfig
 from vaescope.corpora.batch import Batch
-from vaescope.errors import UserError
+from vaescope.errors import UserError, one_line
 from vaescope.model import backbone
 from vaescope.model.adapt import freeze
 from vaescope.model.checkpoints.warm_start import warm_start
 from vaescope.model.config import TransformerVAEConfig
+from vaescope.model.network_settings import refuse_too_large
 from vaescope.model.startup_check import check_model
 from vaescope.model.vae import TransformerVAE
+
+T = TypeVar("T")
 
 
 def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_length: int) -> TransformerVAE:
@@ -31,26 +36,9 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
         UserError: an unknown architecture, setting or checkpoint; a vocabulary or length that does not fit; sides that
             cannot be tied; weights to start from that do not fit.
     """
-    encoder_source = config.encoder
-    decoder_source = config.decoder if config.decoder is not None else config.encoder
-    encoder_config = _side(encoder_source, tokenizer, max_length)
-    decoder_config = backbone.causal(_side(decoder_source, tokenizer, max_length))
-    vae_config = TransformerVAEConfig(
-        encoder=encoder_config,
-        decoder=decoder_config,
-        latent_size=config.latent_size,
-        injection=config.injection,
-        pooling=config.pooling,
-        prior=config.prior,
-        posterior=config.posterior,
-        tie_encoder_decoder=config.tie,
-        text_length=max_length,
-        word_dropout=config.word_dropout,
-        lora=config.lora,
-        bos_token_id=_bos(tokenizer),
-        eos_token_id=_eos(tokenizer),
-        pad_token_id=tokenizer.pad_token_id,
-    )
+    vae_config = plan_model(config, tokenizer, max_length)
+    encoder_source, decoder_source = _sources(config)
+    encoder_config, decoder_config = vae_config.encoder, vae_config.decoder
     with_encoder = not vae_config.is_language_model
     model = TransformerVAE(
         vae_config,
@@ -67,6 +55,61 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
     freeze(model, config.freeze)
     check_model(model)
     return model
+
+
+def plan_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_length: int) -> TransformerVAEConfig:
+    """Return the architecture that a configuration describes, after it was built once without memory for its weights.
+
+    Raises:
+        UserError: an unknown architecture or setting, settings of which no network can be made, or more parameters than
+            this machine has memory for.
+    """
+    sides = [
+        _naming(f"model.{side}", lambda source=source: _side(source, tokenizer, max_length))
+        for side, source in zip(("encoder", "decoder"), _sources(config), strict=True)
+    ]
+    vae_config = TransformerVAEConfig(
+        encoder=sides[0],
+        decoder=backbone.causal(sides[1]),
+        latent_size=config.latent_size,
+        injection=config.injection,
+        pooling=config.pooling,
+        prior=config.prior,
+        posterior=config.posterior,
+        tie_encoder_decoder=config.tie,
+        text_length=max_length,
+        word_dropout=config.word_dropout,
+        lora=config.lora,
+        bos_token_id=_bos(tokenizer),
+        eos_token_id=_eos(tokenizer),
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    refuse_too_large(_without_weights(vae_config).num_parameters())
+    return vae_config
+
+
+def _without_weights(config: TransformerVAEConfig) -> TransformerVAE:
+    """Return a model on the meta device, which has shapes and no numbers."""
+    try:
+        with torch.device("meta"):
+            return TransformerVAE(copy.deepcopy(config))
+    except UserError:
+        raise
+    except Exception as error:  # networks, priors and injections of any origin
+        reason = one_line(str(error) or type(error).__name__)[:200]
+        raise UserError(f"model: no network can be made of these settings ({reason}); change model.*") from error
+
+
+def _sources(config: ModelConfig) -> tuple[str | dict[str, Any], str | dict[str, Any]]:
+    return config.encoder, config.encoder if config.decoder is None else config.decoder
+
+
+def _naming(key: str, make: Callable[[], T]) -> T:
+    """Name the key of the configuration in the error of what is made from it."""
+    try:
+        return make()
+    except UserError as error:
+        raise UserError(f"{key}: {error}") from error
 
 
 def tiny_model(**options: Any) -> tuple[TransformerVAE, Batch]:

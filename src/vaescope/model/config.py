@@ -62,6 +62,8 @@ class TransformerVAEConfig(PreTrainedConfig):
     def injections(self) -> dict[str, dict[str, Any]]:
         """The injections by name with their options: ``memory+embedding`` or ``{memory: {slots: 2}}``."""
         injections = _named("injections", self.injection)
+        if not injections:
+            raise UserError("model.injection names no injection; give one, or none for a language model")
         if "none" in injections and len(injections) > 1:
             raise UserError("injection 'none' is a language model without a latent: it composes with no other")
         return injections

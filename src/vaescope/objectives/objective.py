@@ -88,7 +88,11 @@ class Objective(nn.Module):
         if name not in self.terms:
             self.terms[name] = choices.build("terms", name)
         largest = self.schedules[name].largest if name in self.schedules else 0.0
-        return build_constraint(spec, self._sign(name) * largest, unit=self.terms[name].unit)
+        constraint = build_constraint(spec, self._sign(name) * largest, unit=self.terms[name].unit)
+        low, _ = self.terms[name].reach(2, 1)
+        if constraint.relation == ">=" and constraint.bound < low:
+            raise UserError(f"the constraint {constraint} has no effect: {name} is never below {low:g}; raise it")
+        return constraint
 
     def _sign(self, name: str) -> float:
         return -1.0 if self.terms[name].maximised else 1.0
