@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -22,8 +21,6 @@ from vaescope.model.network_settings import refuse_too_large
 from vaescope.model.startup_check import check_model
 from vaescope.model.vae import TransformerVAE
 
-T = TypeVar("T")
-
 
 def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_length: int) -> TransformerVAE:
     """Return the model that a configuration describes, its vocabulary and positions those of the tokenizer and texts.
@@ -38,7 +35,7 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
     """
     vae_config = plan_model(config, tokenizer, max_length)
     encoder_source, decoder_source = _sources(config)
-    encoder_config, decoder_config = vae_config.encoder, vae_config.decoder
+    encoder_config, decoder_config = (cast(PreTrainedConfig, c) for c in (vae_config.encoder, vae_config.decoder))
     with_encoder = not vae_config.is_language_model
     model = TransformerVAE(
         vae_config,
@@ -65,7 +62,7 @@ def plan_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_leng
             this machine has memory for.
     """
     sides = [
-        _naming(f"model.{side}", lambda source=source: _side(source, tokenizer, max_length))
+        _side(f"model.{side}", source, tokenizer, max_length)
         for side, source in zip(("encoder", "decoder"), _sources(config), strict=True)
     ]
     vae_config = TransformerVAEConfig(
@@ -104,14 +101,6 @@ def _sources(config: ModelConfig) -> tuple[str | dict[str, Any], str | dict[str,
     return config.encoder, config.encoder if config.decoder is None else config.decoder
 
 
-def _naming(key: str, make: Callable[[], T]) -> T:
-    """Name the key of the configuration in the error of what is made from it."""
-    try:
-        return make()
-    except UserError as error:
-        raise UserError(f"{key}: {error}") from error
-
-
 def tiny_model(**options: Any) -> tuple[TransformerVAE, Batch]:
     """Return a very small new model and a batch of two texts, for examples and tests."""
     torch.manual_seed(0)
@@ -129,9 +118,17 @@ def tiny_model(**options: Any) -> tuple[TransformerVAE, Batch]:
     return TransformerVAE(config).eval(), Batch(ids, mask, torch.arange(2))
 
 
-def _side(source: str | dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int) -> PreTrainedConfig:
-    if isinstance(source, str):
-        return backbone.read_config(source)
+def _side(
+    key: str, source: str | dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> PreTrainedConfig:
+    """The configuration of one side; its mistakes name the ``key`` of the configuration."""
+    try:
+        return backbone.read_config(source) if isinstance(source, str) else _new_side(source, tokenizer, max_length)
+    except UserError as error:
+        raise UserError(f"{key}: {error}") from error
+
+
+def _new_side(source: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int) -> PreTrainedConfig:
     required: dict[str, Any] = {
         "vocab_size": len(tokenizer),
         "pad_token_id": tokenizer.pad_token_id,
