@@ -114,7 +114,9 @@ class ModelConfig(Section):
     )
     latent_size: int = Field(32, ge=1, le=1_000_000, description="latent units D")
     injection: str | dict[str, Any] = Field("memory+embedding", description="how z reaches the decoder")
-    pooling: Literal["first_last", "first", "mean"] = Field("first_last", description="states that q(z|x) reads")
+    pooling: Literal["first_last", "first", "last", "mean"] = Field(
+        "first_last", description="states that q(z|x) reads"
+    )
     prior: str | dict[str, Any] = Field("standard", description="p(z)")
     posterior: str | dict[str, Any] = Field("gaussian", description="form of q(z|x)")
     tie: bool = Field(True, description="share encoder and decoder parameters where the architectures allow")

@@ -8,6 +8,7 @@ from vaescope.errors import UserError
 from vaescope.model import TransformerVAE
 from vaescope.model.backbone import causal, decoder_from, new_config
 from vaescope.model.build import tiny_model
+from vaescope.model.startup_check import check_model
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 12}
 TOKENS = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
@@ -26,7 +27,7 @@ def config_of(family):
     return new_config({"model_type": family}, **SIZES, **ENCODERS[family], **TOKENS)
 
 
-@pytest.mark.parametrize("pooling", ["first_last", "mean"])
+@pytest.mark.parametrize("pooling", ["first_last", "last", "mean"])
 @pytest.mark.parametrize("family", ENCODERS)
 def test_the_posterior_is_a_function_of_the_text_alone(family, pooling, tmp_path):
     model, batch = tiny_model(encoder=config_of(family), tie_encoder_decoder=False, pooling=pooling)
@@ -70,3 +71,21 @@ def test_sides_of_one_family_can_be_tied(family, tmp_path):
 def test_an_encoder_of_sequences_to_sequences_is_no_decoder():
     with pytest.raises(UserError, match="'t5' cannot be a decoder; use gpt2"):
         decoder_from(causal(config_of("t5")))
+
+
+@pytest.mark.parametrize("family", ENCODERS)
+def test_an_encoder_read_where_it_has_seen_nothing_is_refused(family, caplog):
+    """Causal networks at their first token; the others see the whole text there."""
+    blind = family in ("gpt2", "llama", "qwen3")
+    first, half, last = (
+        tiny_model(encoder=config_of(family), tie_encoder_decoder=False, pooling=pooling)[0]
+        for pooling in ("first", "first_last", "last")
+    )
+    if blind:
+        with pytest.raises(UserError, match=r"'\w+' is causal, .* set model.pooling to last or mean"):
+            check_model(first)
+    else:
+        check_model(first)
+    check_model(half)
+    assert ("reads a token that has seen nothing" in caplog.text) == blind
+    check_model(last)

@@ -8,6 +8,7 @@ from torch.distributions import Independent
 
 from vaescope.errors import UserError
 from vaescope.model.build import tiny_model
+from vaescope.model.config import POOLINGS
 from vaescope.testing.injections import DecoderContract
 from vaescope.testing.models import padded, text
 
@@ -23,7 +24,7 @@ class TestLikelihood(DecoderContract):
     """The contract, over every injection, alone and composed, and every family of decoders."""
 
 
-@pytest.mark.parametrize("pooling", ["first_last", "first", "mean"])
+@pytest.mark.parametrize("pooling", POOLINGS)
 def test_no_pooling_reads_padding(pooling):
     model, batch = tiny_model(pooling=pooling)
     with torch.no_grad():

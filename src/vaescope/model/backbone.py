@@ -6,6 +6,9 @@ causal model into body and head, the name of the cache, gradient checkpointing.
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -24,10 +27,43 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from vaescope.errors import UserError, looks_like_path, one_line, unknown
 from vaescope.model.network_settings import check_settings
 
-ATTENTION = ("attention", "attn", "self_attn")
+ATTENTION = ("attention", "attn", "self_attn", "self_attention")
 QUERY_KEY_VALUE = (("query", "key", "value"), ("q_proj", "k_proj", "v_proj"), ("c_attn",))
 CACHE = "cache" if "cache" in CausalLMOutputWithPast.__dataclass_fields__ else "past_key_values"
 """What networks, their outputs and ``generate`` call the keys and values of earlier tokens: the former from 5.24 on."""
+
+
+@contextmanager
+def in_one_line(decoder: PreTrainedConfig) -> Iterator[None]:
+    """Report in one line what fails in a decoder whose architecture is not built as those that are known here.
+
+    Raises:
+        UserError: any error of the code inside.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # networks of transformers fail in many ways when they are used in parts
+        reason = " ".join(str(error).split())[:150]
+        raise UserError(
+            f"decoder '{decoder.model_type}' cannot be conditioned on z ({type(error).__name__}: {reason}); "
+            "use gpt2, roberta, bert or llama"
+        ) from error
+
+
+def initial_scale(config: PreTrainedConfig) -> float:
+    """Return the standard deviation of a network's new weights, whatever its configuration calls it."""
+    for name in ("initializer_range", "init_std", "init_method_std"):
+        value = getattr(config, name, None)
+        if isinstance(value, float) and value > 0:
+            return value
+    return 0.02
+
+
+def accepts(network: nn.Module, argument: str) -> bool:
+    """Return whether the ``forward`` of a network names an argument."""
+    return argument in inspect.signature(network.forward).parameters
 
 
 def new_config(settings: dict[str, Any], **required: Any) -> PreTrainedConfig:
@@ -71,10 +107,10 @@ def read_config(checkpoint: str) -> PreTrainedConfig:
 
 
 def causal(config: PreTrainedConfig) -> PreTrainedConfig:
-    """Return a copy of a configuration for a decoder: BERT and RoBERTa are made causal by ``is_decoder``."""
+    """Return a copy of a configuration for a decoder: the BERT family is made causal by ``is_decoder``."""
     options = config.to_dict()
     options.pop("model_type")
-    if "bert" in config.model_type:
+    if "is_decoder" in options:
         options["is_decoder"] = True
     return AutoConfig.for_model(config.model_type, **options)
 
@@ -175,8 +211,13 @@ def _scale(config: PreTrainedConfig) -> float:
 def key_value_shape(config: PreTrainedConfig) -> tuple[int, int, int]:
     """Return layers, key-value heads and head size of a decoder's self-attention."""
     heads = config.num_attention_heads
-    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    size = head_size(config)
     return config.num_hidden_layers, getattr(config, "num_key_value_heads", None) or heads, size
+
+
+def head_size(config: PreTrainedConfig) -> int:
+    """Return the size of an attention head of a decoder."""
+    return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
 def layers_of(decoder: PreTrainedModel) -> list[nn.Module]:
@@ -228,6 +269,8 @@ def _encoders(config: PreTrainedConfig) -> Any:
 
 
 def _check_causal(config: PreTrainedConfig) -> None:
+    if config.get_text_config() is not config and not config.is_encoder_decoder:
+        raise UserError(f"'{config.model_type}' is made of several networks; give its text model as the decoder")
     if type(config) not in AutoModelForCausalLM._model_mapping:
         raise UserError(f"'{config.model_type}' cannot be a decoder; use gpt2, roberta, bert, llama or qwen3")
 

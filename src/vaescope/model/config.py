@@ -9,7 +9,7 @@ from transformers import AutoConfig, PreTrainedConfig
 from vaescope import choices
 from vaescope.errors import UserError, unknown
 
-POOLINGS = {"first_last": 2, "first": 1, "mean": 1}
+POOLINGS = {"first_last": 2, "first": 1, "last": 1, "mean": 1}
 """How q(z|x) reads the encoder's states, and how many state vectors that gives."""
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import Cache, PreTrainedModel
 
 from vaescope.corpora.batch import Batch
-from vaescope.model.backbone import CACHE, position_offset
+from vaescope.model.backbone import CACHE, accepts, position_offset
 from vaescope.model.injection import Conditioning
 from vaescope.model.kernels.packing import Packing, packed_states, packs
 from vaescope.model.kernels.shared_gradient import lookup
@@ -30,9 +30,10 @@ def conditioned_states(
 ) -> Tensor:
     """Return the last hidden states of the decoder under the conditioning, ``[N, T, h]``.
 
-    ``start`` is the number of tokens before these, which are in the ``cache``. Position ids are always given: with
-    embeddings as input the RoBERTa family would place them wrongly. ``word_dropout`` is the probability with which the
-    embedding of an input token is dropped. With a ``packing``, and a decoder that can be
+    ``start`` is the number of tokens before these, which are in the ``cache``. With an ``attention_mask`` of all
+    tokens so far, ``[N, start + T]``, texts may be padded on the left: positions count the real tokens. Position ids
+    are always given: with embeddings as input the RoBERTa family would place them wrongly. ``word_dropout`` is the
+    probability with which the embedding of an input token is dropped. With a ``packing``, and a decoder that can be
     packed, only its tokens are computed.
     """
     tokens = input_ids_NT.shape[1]
@@ -41,7 +42,7 @@ def conditioned_states(
         embeddings = embeddings * _kept_words(embeddings, word_dropout)
     if "embedding" in conditioning:
         embeddings = embeddings + conditioning["embedding"].to(embeddings.dtype).unsqueeze(1)
-    positions = torch.arange(start, start + tokens, device=input_ids_NT.device)
+    positions = _positions(input_ids_NT, start, options.get("attention_mask"))
     if "prefix" in conditioning:
         prefix_Nkh = conditioning["prefix"].to(embeddings.dtype)
         # a mask is given even where it hides nothing: without one, transformers takes equal positions for packed texts
@@ -51,13 +52,14 @@ def conditioned_states(
         if start == 0:
             embeddings = torch.cat([prefix_Nkh, embeddings], 1)
             positions = F.pad(positions, (prefix_Nkh.shape[1], 0))
+    body = cast(PreTrainedModel, decoder.base_model)
     if packing is not None and packing.saves and packs(decoder):
         whole = packing.after(embeddings.shape[1] - tokens)
-        body = cast(PreTrainedModel, decoder.base_model)
         return packed_states(body, whole, whole.pack(embeddings), positions, latent=conditioning)[:, -tokens:]
-    states_NTH = decoder.base_model(
+    if accepts(body, "position_ids"):
+        options["position_ids"] = (positions + position_offset(decoder)).expand(embeddings.shape[:2])
+    states_NTH = body(
         inputs_embeds=embeddings,
-        position_ids=(positions + position_offset(decoder)).expand(embeddings.shape[:2]),
         use_cache=cache is not None,
         latent=conditioning,
         **{CACHE: cache},
@@ -85,6 +87,14 @@ def log_likelihood(
     states_PH, targets_P = predictions.pack(states_NTH)[0], predictions.pack(batch.input_ids[:, 1:])[0]
     log_p_P = token_log_probs(decoder, states_PH, targets_P)
     return predictions.unpack(log_p_P.unsqueeze(0)).sum(1)
+
+
+def _positions(input_ids_NT: Tensor, start: int, mask: Tensor | None) -> Tensor:
+    """Return the positions of the tokens in their texts, ``[T]``, or with a mask ``[N, T]``."""
+    tokens = input_ids_NT.shape[1]
+    if mask is None:
+        return torch.arange(start, start + tokens, device=input_ids_NT.device)
+    return (mask.cumsum(1) - 1).clamp_min(0)[:, -tokens:]
 
 
 def _kept_words(embeddings_NTh: Tensor, dropout: float) -> Tensor:

@@ -33,8 +33,9 @@ def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:
 class PosteriorHead(nn.Module):
     r"""Pools the states of a text and maps them to the parameters of q(z|x), which ``family`` makes a distribution.
 
-    ``first_last`` joins the states of the first and the last *real* token, ``first`` takes the first, ``mean`` averages
-    over the real tokens: none reads padding. ``projection`` maps them to mean and log-variance,
+    ``first_last`` joins the states of the first and the last *real* token, ``first`` and ``last`` take one of them,
+    ``mean`` averages over the real tokens: none reads padding. In a causal encoder the first token has seen nothing of
+    the text: read it at the last one or by the mean. ``projection`` maps them to mean and log-variance,
     :math:`(\mu, \log\sigma^2) = W\,\mathrm{pool}(h) + b`.
     """
 
@@ -64,10 +65,12 @@ class PosteriorHead(nn.Module):
     def _first(self, states: Tensor, mask: Tensor) -> Tensor:
         return states[:, 0]
 
-    def _first_last(self, states: Tensor, mask: Tensor) -> Tensor:
-        last = mask.sum(1) - 1
+    def _last(self, states: Tensor, mask: Tensor) -> Tensor:
         rows = torch.arange(states.shape[0], device=states.device)
-        return torch.cat([states[:, 0], states[rows, last]], -1)
+        return states[rows, mask.sum(1) - 1]
+
+    def _first_last(self, states: Tensor, mask: Tensor) -> Tensor:
+        return torch.cat([states[:, 0], self._last(states, mask)], -1)
 
     def _mean(self, states: Tensor, mask: Tensor) -> Tensor:
         weights = mask.unsqueeze(-1).to(torch.float32)

@@ -2,42 +2,68 @@
 
 from __future__ import annotations
 
+import logging
+from typing import cast
+
 import torch
 from torch import Tensor
 from torch.func import functional_call
+from transformers import DynamicCache
 
+from vaescope.corpora.batch import Batch
 from vaescope.errors import UserError
-from vaescope.model.backbone import head_of, position_offset
-from vaescope.model.decoder import conditioned_states
+from vaescope.model.attention import LATENT_ATTENTION
+from vaescope.model.backbone import head_of, in_one_line
+from vaescope.model.decoder import conditioned_states, log_likelihood
+from vaescope.model.encoder import token_states
 from vaescope.model.vae import TransformerVAE
+
+log = logging.getLogger("vaescope")
+
+TOKENS = 6
+"""Tokens of each text of the check."""
 
 
 @torch.inference_mode()
 def check_model(model: TransformerVAE) -> None:
-    """Check that z moves every position and that body and head apart compute the decoder's own logits.
+    """Check p(x|z) and q(z|x) of a model that was built or loaded, whatever its networks are.
 
-    An attention implementation that ignores the latent memory, or an architecture that post-processes its logits, would
-    otherwise train and be assessed without a word.
+    z must move the logits of every position; the scorer must give a few tokens the log p of the network's own forward
+    pass (with its own attention and without z); the cache of generation must not change it; and q(z|x) must read a
+    position that has seen the text. Otherwise an architecture that ignores the latent memory, or changes its logits
+    after the head, would be trained and assessed with wrong numbers. The global random state is not advanced. A model
+    without weights (on the meta device) is not checked.
 
     Raises:
-        UserError: the decoder does not react to z, or its logits are not head(body).
+        UserError: one of these does not hold, in one line.
     """
+    if any(parameter.is_meta for parameter in model.parameters()):
+        return
     was_training = model.training
     model.eval()
-    decoder = model.decoder
-    kind = decoder.config.model_type
-    # draws of its own generator: building a model must not advance the global random state by the probe
-    noise = torch.Generator(device="cpu").manual_seed(0)
-    ids = torch.randint(0, decoder.config.vocab_size, (2, 6), generator=noise).to(model.device)
-    z = torch.randn(2, model.config.latent_size, generator=noise).to(model.device, model.dtype)
-    if not model.config.is_language_model and not _reacts(model, ids, z, noise):
-        raise UserError(f"decoder '{kind}' does not react to z at every position; use gpt2, roberta, bert or llama")
-    plain = head_of(decoder)(conditioned_states(decoder, ids, {}))
-    positions = torch.arange(ids.shape[1], device=ids.device) + position_offset(decoder)
-    own = decoder(input_ids=ids, position_ids=positions.expand(ids.shape)).logits
-    if not torch.allclose(plain, own, atol=1e-3, rtol=1e-3):
-        raise UserError(f"decoder '{kind}' does not compute its logits as head(body); use gpt2, roberta, bert or llama")
-    model.train(was_training)
+    try:
+        with in_one_line(model.decoder.config):
+            noise = torch.Generator(device="cpu").manual_seed(0)
+            texts = _texts(model, model.decoder.config.vocab_size, noise)
+            z = torch.randn(len(texts), model.config.latent_size, generator=noise).to(model.device)
+            if not model.config.is_language_model and not _reacts(model, texts.input_ids, z, noise):
+                raise _refusal(model, "does not react to z at every position")
+            _check_scorer(model, texts)
+            _check_cache(model, texts, z)
+        if model.encoder is not None:
+            _check_encoder(model, noise)
+    finally:
+        model.train(was_training)
+
+
+def _texts(model: TransformerVAE, vocabulary: int, noise: torch.Generator) -> Batch:
+    """Return two random texts after one BOS, without the padding token, which some networks treat in another way."""
+    ids = torch.randint(0, vocabulary, (2, min(TOKENS, model.config.text_length)), generator=noise)
+    pad, bos = (-1 if token is None else token for token in (model.config.pad_token_id, model.config.bos_token_id))
+    ids = torch.where(ids == pad, (ids + 1) % vocabulary, ids)
+    ids[:, 0] = bos if 0 <= bos < vocabulary else ids[0, 0]
+    ids = ids.to(model.device)
+    return Batch(ids, torch.ones_like(ids), torch.arange(len(ids)))
 
 
 def _reacts(model: TransformerVAE, ids: Tensor, z: Tensor, noise: torch.Generator) -> bool:
@@ -48,3 +74,64 @@ def _reacts(model: TransformerVAE, ids: Tensor, z: Tensor, noise: torch.Generato
     }
     first, second = (functional_call(model, nudged, (ids, value)).logits for value in (z, z + 1))
     return bool(((first - second).abs().amax((0, 2)) > 0).all())
+
+
+def _check_scorer(model: TransformerVAE, texts: Batch) -> None:
+    found_N = log_likelihood(model.decoder, texts, {})
+    model.decoder.set_attn_implementation("eager")
+    try:
+        logits = model.decoder(input_ids=texts.input_ids, use_cache=False).logits
+    finally:
+        model.decoder.set_attn_implementation(LATENT_ATTENTION)
+    log_p = torch.log_softmax(logits[:, :-1].to(found_N.dtype), -1)
+    own_N = log_p.gather(2, texts.input_ids[:, 1:, None]).sum((1, 2))
+    if not _agree(model, found_N, own_N):
+        raise _refusal(model, f"scores {_shown(found_N)} nats where its own forward pass scores {_shown(own_N)}")
+
+
+def _check_cache(model: TransformerVAE, texts: Batch, z: Tensor) -> None:
+    """Compare the last token's log p with a cache, from which the first text was removed, with that without a cache."""
+    ids, conditioning = texts.input_ids, model.condition(z)
+    head, last = head_of(model.decoder), slice(-1, None)
+    states = conditioned_states(model.decoder, ids[:, :-1], conditioning)[last, last]
+    cache = DynamicCache(config=model.decoder.config)
+    conditioned_states(model.decoder, ids[:, :-2], conditioning, cache=cache)
+    cache.batch_select_indices(torch.tensor([len(ids) - 1], device=ids.device))
+    kept = {place: value[last] for place, value in conditioning.items()}
+    start = ids.shape[1] - 2
+    cached = conditioned_states(model.decoder, ids[last, -2:-1], kept, start=start, cache=cache)
+    whole, stepwise = (head(h).float().log_softmax(-1)[..., ids[-1, -1]] for h in (states, cached))
+    if not _agree(model, stepwise, whole):
+        what = f"gives a token {_shown(stepwise)} nats in generation, with its cache, and {_shown(whole)} without"
+        raise _refusal(model, what)
+
+
+def _check_encoder(model: TransformerVAE, noise: torch.Generator) -> None:
+    """Refuse a pooling by which q(z|x) is the same for texts that have only their first token in common."""
+    kind = model.encoder.config.model_type
+    rows = cast(Tensor, model.encoder.get_input_embeddings().weight).shape[0]
+    texts = _texts(model, rows, noise)
+    pooled_BH = model.posterior_head.pool(token_states(model.encoder, texts), texts.attention_mask).float()
+    seen_H = (pooled_BH[0] - pooled_BH[1]).abs() > 1e-6 * pooled_BH.abs().max()
+    blind = [not part.any() for part in seen_H.chunk(2 if model.config.pooling == "first_last" else 1)]
+    mend = "set model.pooling to last or mean"
+    if all(blind):
+        raise UserError(
+            f"encoder '{kind}' is causal, so its first token has seen nothing of the text, and model.pooling="
+            f"{model.config.pooling} makes q(z|x) the same for every text; {mend}"
+        )
+    if any(blind):
+        log.warning("encoder '%s' is causal: pooling first_last reads a token that has seen nothing; %s", kind, mend)
+
+
+def _agree(model: TransformerVAE, a_N: Tensor, b_N: Tensor) -> bool:
+    tolerance = max(1e-3, 4 * torch.finfo(model.decoder.dtype).eps)
+    return torch.allclose(a_N.double(), b_N.double(), atol=tolerance, rtol=tolerance)
+
+
+def _shown(log_p_N: Tensor) -> str:
+    return f"{log_p_N.sum().item():.3f}"
+
+
+def _refusal(model: TransformerVAE, what: str) -> UserError:
+    return UserError(f"decoder '{model.decoder.config.model_type}' {what}; use gpt2, roberta, bert or llama")

@@ -46,6 +46,8 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
     main_input_name = "input_ids"
     supports_gradient_checkpointing = True
     _supports_sdpa = True
+    # loaded in half precision, q(z|x) and p(z) stay in float32, in which their densities are computed
+    _keep_in_fp32_modules_strict = {"posterior_head", "prior"}
     _supports_attention_backend = True
     encoder: PreTrainedModel
     posterior_head: PosteriorHead
@@ -65,23 +67,31 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         if config.lora is not None:
             add_lora(self.decoder, config.lora, tied=config.tied)
         replace_dropout(self.decoder)
-        self.injections = nn.ModuleDict(
-            {
-                # a name of the form module:Class may have dots, which the name of a parameter cannot
-                name.replace(".", "_"): choices.build("injections", name, config.latent_size, config.decoder, **options)
-                for name, options in config.injections.items()
-            }
-        )
+        self.injections = self._make_injections()
         name, options = config.prior_options
         self.prior: Prior = choices.build("priors", name, config.latent_size, **options)
         self.prior.bind(self)
         self.post_init()
-        for injection in self.injections.values():
-            cast(Injection, injection).attach(self.decoder)
+        with backbone.in_one_line(self.decoder.config):
+            for injection in self.injections.values():
+                cast(Injection, injection).attach(self.decoder)
+            self.decoder.set_attn_implementation(LATENT_ATTENTION)
         if self.encoder is not None:
             attention = LATENT_ATTENTION if can_pack(self.encoder) else "sdpa"
             self.encoder.set_attn_implementation(attention)
-        self.decoder.set_attn_implementation(LATENT_ATTENTION)
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return the model of a folder or a hub name as ``PreTrainedModel`` does, after its start-up check.
+
+        Raises:
+            UserError: the check fails (see ``startup_check``).
+        """
+        from vaescope.model.startup_check import check_model
+
+        loaded = super().from_pretrained(*args, **kwargs)
+        check_model(loaded[0] if isinstance(loaded, tuple) else loaded)
+        return loaded
 
     @property
     def packs(self) -> bool:
@@ -103,6 +113,7 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
     def encode_embeddings(self, embeddings_KTH: Tensor) -> DiagonalGaussian:
         """Return q(z|x) of K inputs given by their token embeddings, without padding: batch shape ``[K]``."""
         mask_KT = torch.ones(embeddings_KTH.shape[:2], dtype=torch.long, device=embeddings_KTH.device)
+        embeddings_KTH = embeddings_KTH.to(self.encoder.dtype)
         states = self.encoder(inputs_embeds=embeddings_KTH, attention_mask=mask_KT).last_hidden_state
         return self.posterior_head(self.posterior_head.pool(states, mask_KT))
 
@@ -129,7 +140,8 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         """Return what the decoder is conditioned on, by every injection of the model."""
         conditioning: Conditioning = {}
         for name, injection in self.injections.items():
-            part = injection(z_ND)
+            dtype = next((p.dtype for p in injection.parameters()), z_ND.dtype)
+            part = injection(z_ND.to(dtype))
             for place in part.keys() & conditioning.keys():
                 raise UserError(f"injection '{name}' fills the place '{place}', which another fills; use one of them")
             conditioning |= part
@@ -208,6 +220,19 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         config.encoder = self.encoder.config
         family = choices.build("posteriors", name, config.latent_size, **options)
         self.posterior_head = PosteriorHead(config.encoder.hidden_size, config.latent_size, config.pooling, family)
+
+    def _make_injections(self) -> nn.ModuleDict:
+        config = self.config
+        with backbone.in_one_line(self.decoder.config):
+            return nn.ModuleDict(
+                {
+                    # a name of the form module:Class may have dots, which the name of a parameter cannot
+                    name.replace(".", "_"): choices.build(
+                        "injections", name, config.latent_size, config.decoder, **options
+                    )
+                    for name, options in config.injections.items()
+                }
+            )
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, Injection | Posterior | PosteriorHead | Prior):

@@ -10,7 +10,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from typing_extensions import override
 
-from vaescope.model.backbone import attention_of, layers_of
+from vaescope.model.backbone import attention_of, initial_scale, layers_of
 from vaescope.model.injection import Conditioning, Injection, latent_of
 
 
@@ -32,11 +32,11 @@ class CrossAttention(Injection):
         heads, count = decoder.num_attention_heads, decoder.num_hidden_layers
         head_size = getattr(decoder, "head_dim", None) or decoder.hidden_size // heads
         width = heads * head_size
-        scale = decoder.initializer_range * math.sqrt(decoder.hidden_size / latent_size)
+        scale = initial_scale(decoder) * math.sqrt(decoder.hidden_size / latent_size)
         super().__init__(latent_size, decoder, width=count * width, scale=scale)
         self.shape = (count, heads, head_size)
         self.layers = nn.ModuleList(LatentOrSelf(index, decoder.hidden_size, width) for index in range(count))
-        self.std = decoder.initializer_range
+        self.std = initial_scale(decoder)
 
     @override
     def attach(self, decoder: PreTrainedModel) -> None:

@@ -10,7 +10,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from typing_extensions import override
 
 from vaescope.errors import unknown
-from vaescope.model.backbone import layers_of
+from vaescope.model.backbone import initial_scale, layers_of
 from vaescope.model.injection import Conditioning, Injection, hidden_states, latent_of, with_hidden_states
 
 PLACES = {"before_norm": "embedding", "after_norm": "first_layer"}
@@ -32,7 +32,7 @@ class Embedding(Injection):
     def __init__(self, latent_size: int, decoder: PreTrainedConfig, *, placement: str = "before_norm") -> None:
         if placement not in PLACES:
             raise unknown("placement of injection 'embedding'", placement, PLACES)
-        scale = decoder.initializer_range / math.sqrt(latent_size)
+        scale = initial_scale(decoder) / math.sqrt(latent_size)
         super().__init__(latent_size, decoder, width=decoder.hidden_size, scale=scale)
         self.place = PLACES[placement]
 

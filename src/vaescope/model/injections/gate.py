@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 from transformers import PreTrainedConfig
 
-from vaescope.model.backbone import key_value_shape
+from vaescope.model.backbone import initial_scale, key_value_shape
 from vaescope.model.injection import Conditioning, Injection
 
 
@@ -25,7 +25,7 @@ class Gate(Injection):
     """
 
     def __init__(self, latent_size: int, decoder: PreTrainedConfig) -> None:
-        scale = decoder.initializer_range * math.sqrt(decoder.hidden_size / latent_size)
+        scale = initial_scale(decoder) * math.sqrt(decoder.hidden_size / latent_size)
         shape = key_value_shape(decoder)
         super().__init__(latent_size, decoder, width=math.prod(shape), scale=scale)
         self.shape = shape

@@ -11,7 +11,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from typing_extensions import override
 
-from vaescope.model.backbone import key_value_shape, layers_of, projections_of
+from vaescope.model.backbone import initial_scale, key_value_shape, layers_of, projections_of
 from vaescope.model.injection import Conditioning, Injection, hidden_states, latent_of, with_hidden_states
 
 GATE_AT_START = -5.0
@@ -36,7 +36,7 @@ class Matrix(Injection):
         widths = [decoder.num_attention_heads * head_size, kv_heads * head_size, kv_heads * head_size]
         scale = 1 / math.sqrt(decoder.hidden_size * latent_size)
         super().__init__(latent_size, decoder, width=count * (1 + decoder.hidden_size), scale=scale)
-        self.key_scale = decoder.initializer_range * math.sqrt(decoder.hidden_size)
+        self.key_scale = initial_scale(decoder) * math.sqrt(decoder.hidden_size)
         self.layers = nn.ModuleList(RankOne(index, widths) for index in range(count))
 
     @override

@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedConfig
 
 from vaescope.errors import UserError
-from vaescope.model.backbone import key_value_shape
+from vaescope.model.backbone import initial_scale, key_value_shape
 from vaescope.model.injection import Conditioning, Injection
 
 
@@ -27,7 +27,7 @@ class Memory(Injection):
         if slots < 1:
             raise UserError(f"injection 'memory': slots must be at least 1, not {slots}")
         layers, heads, head_size = key_value_shape(decoder)
-        scale = decoder.initializer_range * math.sqrt(decoder.hidden_size / latent_size)
+        scale = initial_scale(decoder) * math.sqrt(decoder.hidden_size / latent_size)
         super().__init__(latent_size, decoder, width=layers * slots * heads * head_size, scale=scale)
         self.shape = (layers, slots, heads, head_size)
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedConfig
 
 from vaescope.errors import UserError
+from vaescope.model.backbone import initial_scale
 from vaescope.model.injection import Conditioning, Injection
 
 
@@ -25,7 +26,7 @@ class Prefix(Injection):
     def __init__(self, latent_size: int, decoder: PreTrainedConfig, *, tokens: int = 1) -> None:
         if tokens < 1:
             raise UserError(f"injection 'prefix': tokens must be at least 1, not {tokens}")
-        scale = decoder.initializer_range / math.sqrt(latent_size)
+        scale = initial_scale(decoder) / math.sqrt(latent_size)
         super().__init__(latent_size, decoder, width=tokens * decoder.hidden_size, scale=scale)
         self.tokens = tokens
 
