@@ -34,6 +34,7 @@ STAGES = [
     {"training", "sweep", "assessment"},
     {"study"},
     {"report"},
+    {"api"},
     {"explore"},
     {"cli"},
     {"testing"},

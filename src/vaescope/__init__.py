@@ -11,7 +11,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vaescope.assessment.assess import Assessment, assess
+    from vaescope.api import assess, compare, train
+    from vaescope.assessment.assess import Assessment
     from vaescope.config import RunConfig
     from vaescope.errors import UserError
     from vaescope.estimators.estimate import Estimate
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from vaescope.model.config import TransformerVAEConfig
     from vaescope.model.latent_space import LatentSpace
     from vaescope.model.vae import TransformerVAE
-    from vaescope.training.loop import train
 
 __version__ = "0.1.0"
 
@@ -35,9 +35,10 @@ _HOMES = {
     "TransformerVAE": "vaescope.model.vae",
     "TransformerVAEConfig": "vaescope.model.config",
     "UserError": "vaescope.errors",
-    "assess": "vaescope.assessment.assess",
+    "assess": "vaescope.api",
+    "compare": "vaescope.api",
     "load": "vaescope.model.checkpoints.load",
-    "train": "vaescope.training.loop",
+    "train": "vaescope.api",
 }
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "UserError",
     "__version__",
     "assess",
+    "compare",
     "load",
     "train",
 ]

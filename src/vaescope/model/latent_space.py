@@ -10,6 +10,7 @@ from typing import cast
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 from transformers import PreTrainedTokenizerFast
 
 from vaescope.corpora.tokenized import Tokenized, tokenize
@@ -66,7 +67,7 @@ class LatentSpace:
         Raises:
             UserError: no text, an empty one, or a model without latent.
         """
-        tokenized = self._tokenize(texts)
+        tokenized = self.tokenize(texts)
         mean_ND = torch.empty(len(tokenized), self.model.config.latent_size)
         std_ND = torch.empty_like(mean_ND)
         with torch.inference_mode():
@@ -75,18 +76,18 @@ class LatentSpace:
                 mean_ND[batch.index], std_ND[batch.index] = posterior.mean.cpu(), posterior.stddev.cpu()
         return DiagonalGaussian(mean_ND, std_ND)
 
-    def decode(self, z: Tensor, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    def decode(self, z: Tensor | Distribution, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
         """Return one text for every point: the greedy one, or a sample of p(x|z) at a temperature.
 
         Args:
-            z: points, ``[N, D]`` or ``[D]``.
+            z: points, ``[N, D]`` or ``[D]``; or what ``encode`` returns, whose means are decoded.
             temperature: 0 takes the most probable token each time, 1 samples p(x|z) as it is.
             seed: of the samples; the global random state is neither read nor changed.
 
         Raises:
             UserError: points that are not finite or of another size than the model's.
         """
-        z_ND = self._points(z)
+        z_ND = self._points(z.mean if isinstance(z, Distribution) else z)
         texts: list[str] = []
         unfinished = 0
         with _seeded(self.model.device, seed):
@@ -174,7 +175,12 @@ class LatentSpace:
         """Return KL(q(z_d|x) || p(z_d)) of each text and unit in nats, ``[N, D]``, or None without a closed form."""
         return self.model.prior.rate(self.encode(texts))
 
-    def _tokenize(self, texts: Sequence[str]) -> Tokenized:
+    def tokenize(self, texts: Sequence[str]) -> Tokenized:
+        """Return the texts as the model reads them.
+
+        Raises:
+            UserError: no text, an empty one, a tokenizer of another model, or a model without latent.
+        """
         if self.model.config.is_language_model:
             raise UserError("this model is a language model (injection 'none'): it has no latent space")
         if isinstance(texts, str):

@@ -1,0 +1,153 @@
+"""What a person calls in Python: train, assess and compare, each given what is at hand.
+
+They join the stages. Whoever needs one stage alone imports it: ``vaescope.training.loop.train``,
+``vaescope.assessment.assess.assess``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vaescope import choices
+from vaescope.assessment import assess as stage
+from vaescope.assessment.assess import Assessment
+from vaescope.config import RunConfig, parse_config
+from vaescope.errors import UserError
+from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
+from vaescope.model.latent_space import LatentSpace
+from vaescope.report.page import compare as write_page
+from vaescope.runs.run_folder import RunFolder
+from vaescope.study.evidence import validation_examiner
+from vaescope.study.examine import Examined
+from vaescope.sweep.sweep import sweep
+from vaescope.training.loop import Progress
+from vaescope.training.loop import train as train_loop
+from vaescope.yaml_file import apply_override, read_yaml
+
+Run = str | Path | RunFolder
+
+
+def train(
+    config: RunConfig | str | Path | Mapping[str, Any] | None = None,
+    *overrides: str,
+    progress: Progress | None = None,
+    **sections: Any,
+) -> RunFolder:
+    """Train a model and return its run folder; the same call resumes a run that was interrupted.
+
+    Args:
+        config: a configuration, a YAML file, a mapping, or nothing.
+        overrides: as on the command line, for instance ``"training.steps=100"``.
+        progress: called with the steps done, their total, and a note.
+        sections: sections of the configuration: ``data`` (a mapping, a file, a folder or the name of a built-in
+            corpus), ``model``, ``objective``, ``training``, ``assessment``, ``tokenizer``, ``seed``, ``out``. They take
+            the place of those of ``config``.
+
+    Raises:
+        UserError: a configuration that is not valid, or a folder that holds another run.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = train(
+    ...         data={"known": "template", "sizes": [64, 16, 16]},
+    ...         model={"latent_size": 2},
+    ...         training={"steps": 2, "batch_size": 8, "tracker": "none"},
+    ...         out=f"{folder}/run",
+    ...     )
+    ...     run.status["finished"]
+    True
+    """
+    settings = _settings(config, overrides, sections)
+    return train_loop(settings, progress=progress, examine=validation_examiner(settings))
+
+
+def assess(
+    subject: Run | Draws | Evidence | LatentSpace,
+    texts: Sequence[str] | None = None,
+    *,
+    split: str | None = None,
+    control: Run | None = None,
+    **options: Any,
+) -> Assessment:
+    """Assess a run, a file of draws, draws or evidence, or a loaded model on texts.
+
+    Args:
+        subject: a run folder; a file of draws (``.safetensors``); ``Draws`` or ``Evidence``; or what ``vaescope.load``
+            returns, together with ``texts``.
+        texts: the texts of a loaded model.
+        split: of a run, by default the first of its configuration.
+        control: of a run, the run of a language model on the same texts.
+        options: of a run those of ``Examined.assess`` (suite, samples, texts of the split, labels), of draws those of
+            ``vaescope.assessment.assess.assess`` (suite, diagnostics, also, thresholds), of a loaded model samples and
+            the latter.
+
+    Raises:
+        UserError: a subject that cannot be assessed, or an option of another kind of subject.
+
+    >>> from vaescope.evidence.linear_gaussian import LinearGaussian
+    >>> model = LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0)
+    >>> found = assess(Draws(**model.sample_draws(300)), diagnostics=["rate"])
+    >>> found.estimates["rate"].low < 2.0 < found.estimates["rate"].high
+    True
+    """
+    if isinstance(subject, LatentSpace):
+        if texts is None:
+            raise UserError("a loaded model is assessed on texts: vaescope.assess(vae, texts)")
+        return stage.assess(_drawn(subject, texts, options), **options)
+    if texts is not None:
+        raise UserError("texts are for a loaded model; a run has its splits, and draws have their own texts")
+    if isinstance(subject, Draws | Evidence):
+        return stage.assess(subject, **options)
+    path = _path(subject)
+    if path.suffix == ".safetensors":
+        return stage.assess(Draws.load(path), **options)
+    run = Examined.load(path)
+    beside = (
+        None if control is None else Examined.load(control.path if isinstance(control, RunFolder) else Path(control))
+    )
+    return run.assess(split or run.config.assessment.splits[0], control=beside, **options)
+
+
+def compare(*runs: Run, out: str | Path = "comparison", split: str | None = None, title: str = "Comparison") -> Path:
+    """Write the page that shows assessed runs side by side, with figures and CSV, and return its file."""
+    folders = [_path(run) for run in runs]
+    if not folders:
+        raise UserError("compare needs at least one assessed run")
+    return write_page(folders, Path(out), split=split or RunFolder(folders[0]).config.assessment.splits[0], title=title)
+
+
+def _path(run: Run) -> Path:
+    return run.path if isinstance(run, RunFolder) else Path(run)
+
+
+def _settings(
+    config: RunConfig | str | Path | Mapping[str, Any] | None, overrides: Sequence[str], sections: dict[str, Any]
+) -> RunConfig:
+    """Return one checked configuration of all that was given."""
+    raw: dict[str, Any]
+    if isinstance(config, RunConfig):
+        raw = config.model_dump(mode="json", exclude_unset=True)
+    elif isinstance(config, str | Path):
+        raw = read_yaml(Path(config))
+    else:
+        raw = dict(config or {})
+    raw |= {name: str(value) if isinstance(value, Path) else value for name, value in sections.items()}
+    data = raw.get("data")
+    if isinstance(data, str):
+        raw["data"] = {"known": data} if data in choices.names("corpora") else {"path": data}
+    for override in overrides:
+        apply_override(raw, override)
+    return parse_config(raw, source=str(config) if isinstance(config, str | Path) else "configuration")
+
+
+def _drawn(vae: LatentSpace, texts: Sequence[str], options: dict[str, Any]) -> Evidence:
+    """Return the evidence of one sweep of a loaded model over texts; takes the sweep's options out of ``options``."""
+    tokenized = vae.tokenize(texts)
+    names = ("samples", "seed", "group_tokens", "precision", "progress")
+    draws = sweep(vae.model, tokenized, **{"samples": 64} | {n: options.pop(n) for n in names if n in options})
+    evidence = Evidence.of(replace(draws, text_id=tokenized.text_id))
+    return replace(evidence, facts=replace(evidence.facts, strings=tokenized.texts))
