@@ -1,9 +1,13 @@
 """The assessment at validations leaves training as it was."""
 
+from pathlib import Path
+
 import pytest
 
 from vaescope.config import parse_config
+from vaescope.errors import UserError
 from vaescope.study.evidence import validation_examiner
+from vaescope.study.examine import Examined
 from vaescope.training.loop import train
 
 TINY = {"model_type": "roberta", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
@@ -61,3 +65,59 @@ def test_an_examined_run_resumes_bit_for_bit(tmp_path, examined):
     assert losses(resumed) == losses(examined)
     for one, other in zip(resumed.metrics("assessment"), examined.metrics("assessment"), strict=True):
         assert one == other
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """A run on a CSV file with two columns of labels, some texts without, one too long."""
+    folder = tmp_path_factory.mktemp("labelled")
+    rows = [f"{'good' if i % 2 else 'bad'} text {i},{i % 2},{'ab'[i % 3 == 0]}" for i in range(150)]
+    rows[3] += ""
+    rows[5] = rows[5].rpartition(",")[0] + ","
+    rows.append(f"{'long ' * 60}text,0,a")
+    (folder / "all.csv").write_text("text,mood,kind\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    config = config_of(folder / "run").model_dump(mode="json")
+    config["data"] = {
+        "path": str(folder / "all.csv"), "label": ["mood", "kind"], "too_long": "drop", "max_length": 24,
+        "fractions": [0.4, 0.1],
+    }  # fmt: skip
+    train(parse_config(config))
+    return folder / "run"
+
+
+def test_the_labels_of_the_corpus_are_probed_by_default(labelled):
+    examined = Examined.load(labelled)
+    texts, labels = examined.tokenized("valid").texts, examined.tokenized("valid").labels
+    assert [label == "1" for label in labels["mood"]] == [text.startswith("good") for text in texts]
+    found = examined.assess("valid", samples=2)
+    assert {"probe_mood", "probe_information_mood", "probe_kind", "probe_information_kind"} <= found.estimates.keys()
+    assert {"probe_mood", "probe_kind"} <= {finding.name for finding in found.findings}
+    assert found.estimates["probe_mood"].detail["commonest"] == pytest.approx(
+        max(labels["mood"].count(label) for label in "01") / len(texts)
+    )
+
+
+def test_one_kind_of_label_is_chosen_by_name_or_given_as_a_file(labelled, tmp_path):
+    examined = Examined.load(labelled)
+    by_name = examined.assess("valid", samples=2, labels=Path("kind"))
+    assert "probe" in by_name.estimates
+    assert "probe_kind" not in by_name.estimates
+    file = tmp_path / "own.labels"
+    file.write_text("".join(f"{label}\n" for label in examined.tokenized("valid").labels["kind"]), encoding="utf-8")
+    if "" not in examined.tokenized("valid").labels["kind"]:
+        assert examined.assess("valid", samples=2, labels=file).estimates["probe"] == by_name.estimates["probe"]
+
+
+def test_wrong_labels_are_refused_before_the_sweep(labelled, tmp_path):
+    examined = Examined.load(labelled)
+
+    def swept(done, total):
+        raise AssertionError
+
+    with pytest.raises(UserError, match=r"kinds: no such file of labels; give a file .* or one of mood, kind"):
+        examined.assess("valid", labels=Path("kinds"), progress=swept)
+    (tmp_path / "few").write_text("a\nb\n", encoding="utf-8")
+    with pytest.raises(UserError, match="few: 2 labels for"):
+        examined.assess("valid", labels=tmp_path / "few", progress=swept)
+    with pytest.raises(UserError, match="unknown split 'dev'"):
+        examined.assess("dev", progress=swept)

@@ -18,7 +18,10 @@ def assess(
     split: Annotated[list[str] | None, typer.Option(help="train, valid or test; may be given again")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="posterior samples per text")] = None,
     texts: Annotated[int | None, typer.Option(min=2, help="assess the first so many texts of the split")] = None,
-    labels: Annotated[Path | None, typer.Option(help="a file with one label per text, to read from z")] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="a file with one label per text, or a label column of the corpus; by default all"),
+    ] = None,
     checkpoint: Annotated[
         str | None, typer.Option(help="a kept model of the run (training.keep), for instance pareto/step-500")
     ] = None,

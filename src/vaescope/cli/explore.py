@@ -13,7 +13,9 @@ def explore(
     run: Annotated[Path, typer.Argument(help="a run folder")],
     host: Annotated[str, typer.Option(help="where to listen: by default for this machine alone")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one")] = 7860,
-    labels: Annotated[Path | None, typer.Option(help="one label per validation text, for the map's colours")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="colours of the map: a file with one label per text, or a label column")
+    ] = None,
     browser: Annotated[bool, typer.Option(help="open the page in a browser")] = True,
 ) -> None:
     """Explore a latent space in the browser: type texts, follow paths, move units, look at the map."""

@@ -15,7 +15,7 @@ from vaescope.corpora.cache import digest
 from vaescope.corpora.known._known import KnownCorpus
 from vaescope.corpora.rows import Columns, Rows, strip
 from vaescope.corpora.world import Drawn, read_world
-from vaescope.errors import UserError
+from vaescope.errors import UserError, unknown
 
 log = logging.getLogger("vaescope")
 
@@ -72,7 +72,13 @@ class Corpus:
     notes: tuple[str, ...] = ()
 
     def split(self, name: str) -> list[str]:
-        """Return the texts of the split ``train``, ``valid`` or ``test``."""
+        """Return the texts of the split ``train``, ``valid`` or ``test``.
+
+        Raises:
+            UserError: another name.
+        """
+        if name not in SPLITS:
+            raise unknown("split", name, SPLITS)
         return {"train": self.train, "valid": self.valid, "test": self.test}[name]
 
     def digest(self, split: str) -> str:

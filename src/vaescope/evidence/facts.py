@@ -31,7 +31,7 @@ class Facts:
 
     Attributes:
         strings: the texts themselves, N of them.
-        labels: one label per text.
+        labels: one label per text, or such a list for each kind of label; an empty label is that of a text without one.
         label_ceiling: the best accuracy that any reader of the text can have.
         entropy: the exact entropy H(X) of the distribution of the texts, nats per text.
         multipliers: the last multipliers of each constraint of the training, by its name (``rate>=``).
@@ -42,7 +42,7 @@ class Facts:
     """
 
     strings: list[str] | None = None
-    labels: list[str] | None = None
+    labels: list[str] | Mapping[str, list[str]] | None = None
     label_ceiling: float | None = None
     entropy: float | None = None
     multipliers: Mapping[str, list[float]] = field(default_factory=dict)
@@ -63,10 +63,18 @@ class Facts:
             language_model_nll=None if given is None else _baseline(given),
         )
 
+    @property
+    def label_kinds(self) -> dict[str, list[str]]:
+        """One label per text for each kind of label; a single list is the kind ``label``."""
+        if self.labels is None:
+            return {}
+        return dict(self.labels) if isinstance(self.labels, Mapping) else {"label": self.labels}
+
     def check(self, texts: int) -> None:
         """Raise a UserError for what is not one per text."""
         baseline = None if self.language_model_nll is None else self.language_model_nll.per_text
-        per_text = {"strings": self.strings, "labels": self.labels, "language_model_nll": baseline}
+        labels = {"labels" if kind == "label" else f"labels of {kind}": list(v) for kind, v in self.label_kinds.items()}
+        per_text = {"strings": self.strings, "language_model_nll": baseline, **labels}
         for name, found in per_text.items():
             if found is not None and len(found) != texts:
                 raise UserError(f"'{name}': expected {texts}, one for each text, found {len(found)}")

@@ -17,7 +17,7 @@ from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.explore.latent_map import LatentMap, rates, samples_of
 from vaescope.model.latent_space import TOKENS_AT_ONCE, LatentSpace
 from vaescope.model.paths import PATHS
-from vaescope.study.evidence import known_causes, read_labels
+from vaescope.study.evidence import labels_of
 from vaescope.study.examine import Examined
 from vaescope.sweep.scoring import score
 from vaescope.sweep.sweep import sweep
@@ -79,7 +79,7 @@ class Explorer:
 
         Args:
             run: a run folder.
-            labels: a file with one label per validation text; a built-in corpus brings its causes.
+            labels: a file with one label per validation text, or a kind of label of the corpus; by default its first.
 
         Raises:
             UserError: not a run with a trained model and its corpus, or a language model.
@@ -88,9 +88,8 @@ class Explorer:
         if examined.model.config.is_language_model:
             raise UserError(f"{run}: a language model (injection 'none') has no latent space; give the run of a VAE")
         vae, valid = LatentSpace(examined.model, examined.tokenizer), examined.tokenized("valid")
-        names = None if labels is None else read_labels(labels, len(valid))
-        if names is None and not valid.dropped:
-            names = (known_causes(examined.corpus, examined.config, "valid") or (None,))[0]
+        kinds, _ = labels_of(valid, examined.corpus, examined.config, "valid", labels)
+        names = next(iter(kinds.values()), None)
         shown = LatentMap.of(vae, valid.texts[:MAP_TEXTS], names and names[:MAP_TEXTS])
         return cls(vae, run.resolve().name, shown, _collapse(examined, valid))
 

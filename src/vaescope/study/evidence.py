@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from vaescope.config import RunConfig
 from vaescope.corpora.corpus import SPLITS, Corpus, read_corpus
 from vaescope.corpora.known._known import DiscreteCause
 from vaescope.corpora.split import read_split
+from vaescope.corpora.tables import decode
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.errors import UserError
 from vaescope.model.vae import TransformerVAE
@@ -24,16 +25,43 @@ VALIDATION_SAMPLES = 4
 """Posterior samples per text in the assessment at a validation: enough for all but the importance-weighted bound."""
 
 
-def read_labels(path: Path, count: int) -> list[str]:
+def labels_of(
+    tokenized: Tokenized, corpus: Corpus, config: RunConfig, split: str, given: Path | None
+) -> tuple[dict[str, list[str]], float | None]:
+    """Return labels of the texts of a split by kind, and the accuracy of the best reader of the texts if it is known.
+
+    They are those that are given (a file with a label per line, or the name of one kind of the corpus), else all that
+    the corpus has: its columns, or the causes of a built-in corpus.
+
+    Raises:
+        UserError: no such file or kind, or not as many labels as texts.
+    """
+    if given is not None:
+        name = str(given)
+        if name in tokenized.labels and not given.exists():
+            return {name: tokenized.labels[name]}, None
+        return {"label": read_labels(given, len(tokenized), tokenized.labels)}, None
+    if tokenized.labels:
+        return tokenized.labels, None
+    causes = None if tokenized.dropped else known_causes(corpus, config, split)
+    if causes is None:
+        return {}, None
+    # the best reader is one of whole texts
+    return {"label": causes[0]}, None if tokenized.truncated else causes[1]
+
+
+def read_labels(path: Path, count: int, kinds: Iterable[str] = ()) -> list[str]:
     """Return one label per line of a file.
 
     Raises:
-        UserError: no such file, or not as many lines as texts.
+        UserError: no such file (nor one of the ``kinds`` that the corpus has), or not as many lines as texts.
     """
     try:
-        labels = path.read_text(encoding="utf-8").splitlines()
+        text = decode(path.read_bytes(), str(path))
     except OSError as error:
-        raise UserError(f"{path}: no such file of labels; give one label per line") from error
+        known = f" or one of {', '.join(kinds)}" if kinds else ""
+        raise UserError(f"{path}: no such file of labels; give a file with one label per line{known}") from error
+    labels = text.removesuffix("\n").split("\n")
     if len(labels) != count:
         raise UserError(f"{path}: {len(labels)} labels for {count} texts; give one per line, in the order of the texts")
     return [label.strip() for label in labels]

@@ -23,7 +23,7 @@ from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.facts import Baseline
 from vaescope.model.vae import TransformerVAE
 from vaescope.runs.run_folder import RunFolder
-from vaescope.study.evidence import baseline_nll, known_causes, read_labels
+from vaescope.study.evidence import baseline_nll, labels_of
 from vaescope.study.training_record import last_multipliers, training_findings
 from vaescope.sweep.experiments import experiment
 from vaescope.sweep.proposals import adapted
@@ -97,12 +97,14 @@ class Examined:
             suite: ``fast``, or ``full``, which also draws texts from the model.
             samples: posterior samples per text.
             texts: only the first so many.
-            labels: a file with one label per text of the split; a built-in corpus brings its causes.
+            labels: a file with one label per text of the split, or the name of a kind of label of the corpus; by
+                default all labels of the corpus, or the causes of a built-in one.
             control: the run of a language model on the same texts: the baseline of distortion and of drawn texts.
             progress: told how many texts are done.
         """
         given = {name: value for name, value in (("suite", suite), ("samples", samples), ("texts", texts)) if value}
         settings, tokenized = self.config.assessment.model_copy(update=given), self.tokenized(split)
+        known = labels_of(tokenized, self.corpus, self.config, split, labels)
         draws = sweep(
             self.model,
             tokenized,
@@ -113,7 +115,7 @@ class Examined:
             seed=self.config.seed,
             progress=progress,
         )
-        evidence = self._described(draws, tokenized, split, labels)
+        evidence = self._described(draws, tokenized, split, *known)
         # the settings that the numbers were made with, which are not always those that the run was trained with
         evidence.draws.metadata["config"]["assessment"] = settings.model_dump(mode="json")
         if control is not None:
@@ -126,7 +128,9 @@ class Examined:
         findings = worst_first([*found.findings, *training_findings(self.folder, self.checkpoint)])
         return replace(found, findings=findings)
 
-    def _described(self, draws: Draws, tokenized: Tokenized, split: str, labels: Path | None) -> Evidence:
+    def _described(
+        self, draws: Draws, tokenized: Tokenized, split: str, labels: dict[str, list[str]], ceiling: float | None
+    ) -> Evidence:
         """Return the evidence of a sweep with what is known of its texts and of the training.
 
         The exact entropy H(X) of a built-in corpus and the log-probability of each text are passed on where every text
@@ -141,13 +145,12 @@ class Examined:
         }
         if multipliers := last_multipliers(self.folder, self.checkpoint):
             source["multipliers"] = multipliers
-        names = None if labels is None else read_labels(labels, len(tokenized))
+        if ceiling is not None:
+            source["label_ceiling"] = ceiling
         log_q_x = None
         if self.corpus.known is not None and not tokenized.truncated and not tokenized.dropped:
             source["entropy"] = self.corpus.known.entropy()
             log_q_x = self.corpus.known.log_prob(tokenized.texts[: draws.texts])
-            if names is None and (causes := known_causes(self.corpus, self.config, split)) is not None:
-                names, source["label_ceiling"] = causes
         if self.corpus.entropy is not None:
             source["entropy"], source["entropy_se"] = self.corpus.entropy
             log_q_x = self.corpus.drawn[split].log_prob[: draws.texts]
@@ -156,7 +159,7 @@ class Examined:
         facts = replace(
             known.facts,
             strings=tokenized.texts[: draws.texts],
-            labels=None if names is None else names[: draws.texts],
+            labels={kind: values[: draws.texts] for kind, values in labels.items()} or None,
         )
         return replace(known, facts=facts)
 

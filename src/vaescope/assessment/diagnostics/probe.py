@@ -8,7 +8,7 @@ from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
-from vaescope.estimators.estimate import mean_of
+from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.estimators.probe import FOLDS, read_labels
 from vaescope.evidence.evidence import Evidence, need
 
@@ -24,38 +24,66 @@ class Probe(Diagnostic):
     """
 
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``probe`` (accuracy) and ``probe_information`` (nats)."""
-        draws = evidence.draws
-        labels = need(evidence.facts.labels, "labels", "assess with --labels FILE, one label per line")
-        counts = Counter(labels)
-        if len(counts) < 2 or min(counts.values()) < FOLDS:
-            raise Missing(f"fewer than 2 labels, or one with fewer than {FOLDS} texts: assess more texts")
-        from_z, from_mean = read_labels(draws.z[0], labels), read_labels(draws.posterior_mean, labels)
-        detail = {
-            "labels": len(from_z.shares),
-            "commonest": from_z.shares.max().item(),
-            "posterior_mean": from_mean.right.double().mean().item(),
-        }
-        if (ceiling := evidence.facts.label_ceiling) is not None:
-            detail["ceiling"] = ceiling
-        entropy = {"entropy": from_z.entropy}
-        return {
-            "probe": mean_of(from_z.right, unit="accuracy", kind="lower", detail=detail),
-            "probe_information": mean_of(from_z.gains, unit="nats/text", kind="lower", detail=entropy),
-        }
+        """Return ``probe`` (accuracy) and ``probe_information`` (nats); of several kinds of labels ``probe_KIND``."""
+        kinds = evidence.facts.label_kinds or None
+        kinds = need(kinds, "labels", "set data.label, or assess with --labels FILE, one label per line")
+        found: dict[str, Estimate] = {}
+        for kind, labels in kinds.items():
+            suffix = f"_{kind}" if len(kinds) > 1 else ""
+            if (reason := _too_few(labels)) and len(kinds) == 1:
+                raise Missing(reason)
+            if not reason:
+                accuracy, nats = _read(evidence, labels)
+                found |= {f"probe{suffix}": accuracy, f"probe_information{suffix}": nats}
+        if not found:
+            raise Missing(f"no kind of label with 2 labels of {FOLDS} texts each: assess more texts")
+        return found
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Say whether z tells the label at all."""
-        accuracy, nats = estimates["probe"], estimates["probe_information"]
-        detail = accuracy.detail or {}
-        message = (
-            f"the label is read from z with accuracy {accuracy.value:.1%} ± {accuracy.se:.1%} (always the commonest "
-        )
-        message += f"{detail['commonest']:.1%}" + (
-            f", best reader {detail['ceiling']:.1%}" if "ceiling" in detail else ""
-        )
-        message += f"): at least {nats.value:.2f} nats of it"
-        rule = "PASS if the information on the label is surely above 0"
-        if nats.low > 0:
-            return [Finding("probe", "PASS", message, rule)]
-        return [Finding("probe", "WARN", message, rule, "z does not tell this label to a linear reader")]
+        """Say for each kind of label whether z tells it at all."""
+        names = [name for name in estimates if name == "probe" or not name.startswith("probe_information")]
+        return [_finding(name, estimates) for name in names if name.startswith("probe")]
+
+
+def _too_few(labels: list[str]) -> str:
+    counts = Counter(label for label in labels if label)
+    if len(counts) < 2 or min(counts.values()) < FOLDS:
+        return f"fewer than 2 labels, or one with fewer than {FOLDS} texts: assess more texts"
+    return ""
+
+
+def _read(evidence: Evidence, labels: list[str]) -> tuple[Estimate, Estimate]:
+    """Return accuracy and nats known of one kind of label, from the texts that have one."""
+    draws, rows = evidence.draws, [i for i, label in enumerate(labels) if label]
+    own = [labels[i] for i in rows]
+    from_z, from_mean = read_labels(draws.z[0][rows], own), read_labels(draws.posterior_mean[rows], own)
+    detail = {
+        "labels": len(from_z.shares),
+        "texts": len(rows),
+        "commonest": from_z.shares.max().item(),
+        "posterior_mean": from_mean.right.double().mean().item(),
+    }
+    if (ceiling := evidence.facts.label_ceiling) is not None:
+        detail["ceiling"] = ceiling
+    entropy = {"entropy": from_z.entropy}
+    return (
+        mean_of(from_z.right, unit="accuracy", kind="lower", detail=detail),
+        mean_of(from_z.gains, unit="nats/text", kind="lower", detail=entropy),
+    )
+
+
+def _finding(name: str, estimates: Estimates) -> Finding:
+    kind = name.removeprefix("probe").removeprefix("_") or "label"
+    accuracy = estimates[name]
+    nats = estimates[name.replace("probe", "probe_information", 1)]
+    detail = accuracy.detail or {}
+    best = f", best reader {detail['ceiling']:.1%}" if "ceiling" in detail else ""
+    message = (
+        f"the {kind} is read from z with accuracy {accuracy.value:.1%} ± {accuracy.se:.1%} "
+        f"(always the commonest {detail['commonest']:.1%}{best})"
+    )
+    rule = "PASS if the information on the label is surely above 0"
+    if nats.low > 0:
+        return Finding(name, "PASS", f"{message}: at least {nats.value:.2f} nats of it", rule)
+    step = "train with a higher rate, or read the label with a non-linear reader"
+    return Finding(name, "WARN", f"{message}: no information on it was found", rule, step)
