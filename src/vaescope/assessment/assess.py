@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vaescope import __version__, choices
 from vaescope.assessment import thresholds as conventions
+from vaescope.assessment import verdict as verdicts
 from vaescope.assessment.diagnostic import Diagnostic
 from vaescope.assessment.findings import Finding, worst_first
 from vaescope.assessment.identities import estimate_identities, evidence_identities
@@ -55,9 +56,27 @@ class Assessment:
         """Whether z carries nothing."""
         return _collapsed(self.findings)
 
+    @property
+    def verdict(self) -> str:
+        """The verdict on the model: FAIL, WARN, UNRESOLVED, PASS, or BASELINE for a language model."""
+        return verdicts.verdict(self.findings)
+
+    @property
+    def badges(self) -> dict[str, verdicts.Badge]:
+        """The answers to the three questions: ``use``, ``fit`` and ``trust``."""
+        return verdicts.badges(self.findings)
+
+    @property
+    def headline(self) -> str:
+        """One sentence on the model."""
+        return verdicts.headline(self.estimates, self.findings, self.metadata)
+
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``assessment.json``; what is not a finite number becomes null."""
         content = {
+            "verdict": self.verdict,
+            "headline": self.headline,
+            "badges": {name: badge.answer for name, badge in self.badges.items()},
             "estimates": {name: estimate.to_json() for name, estimate in self.estimates.items()},
             "findings": [finding.to_json() for finding in self.findings],
             "skipped": self.skipped,
@@ -207,6 +226,8 @@ def _judge(
 ) -> list[Finding]:
     judged = {name: diagnostic.findings(estimates, evidence, table) for name, diagnostic in ran.items()}
     everything = [finding for findings in judged.values() for finding in findings]
+    if verdicts.is_baseline(everything):
+        return [f if _applies_without_latent(f) else f.without_latent() for f in everything]
     if _collapsed(everything):
         everything = [
             finding.vacuous() if ran[name].consistency else finding
@@ -214,6 +235,11 @@ def _judge(
             for finding in findings
         ]
     return everything
+
+
+def _applies_without_latent(finding: Finding) -> bool:
+    """Whether a finding asks for something that a language model has."""
+    return finding.name == "latent_use" or verdicts.question_of(finding.name) in ("trust", "other")
 
 
 def _collapsed(findings: list[Finding]) -> bool:
