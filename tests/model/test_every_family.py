@@ -38,7 +38,8 @@ SIZES = {
     "eos_token_id": 2,
 }
 FAST = ["bart", "bloom", "cohere", "codegen", "gemma2", "gpt_oss", "gptj", "granite", "mamba", "mpt", "opt", "xglm"]
-SUPPORTED = [name for name in FAST if name != "mamba"]
+FAST += ["ernie", "modernbert-decoder", "moshi"]
+SUPPORTED = [name for name in FAST if name not in ("mamba", "moshi")]
 SPECIAL = {
     "cohere": {"logit_scale": 0.3},
     "cohere2": {"logit_scale": 0.3},

@@ -160,7 +160,7 @@ class Head:
     r"""Maps a decoder's last hidden states h to logits :math:`c \tanh(s\,f(h) / c)`, or :math:`s\,f(h)` without a cap.
 
     Attributes:
-        module: f.
+        module: f, or what comes before its last layer.
         last: the last layer of f, whose matrix has one row per token.
         scale: s, by which Cohere, Granite and others multiply their logits.
         cap: c, at which the Gemma family caps them; None for no cap.
@@ -179,6 +179,7 @@ class Head:
     def __call__(self, states: Tensor) -> Tensor:
         """Return logits, ``[..., h] -> [..., V]``."""
         logits = self.module(states)
+        logits = logits if self.last in self.module.modules() else self.last(logits)
         logits = logits if self.scale == 1 else self.scale * logits
         return logits if self.cap is None else self.cap * (logits / self.cap).tanh()
 

@@ -21,7 +21,7 @@ from vaescope.model.vae import TransformerVAE
 log = logging.getLogger("vaescope")
 
 TOKENS = 6
-"""Tokens of each text of the check."""
+"""Tokens of each text of the check, where the network attends to whole texts."""
 
 
 @torch.inference_mode()
@@ -57,8 +57,13 @@ def check_model(model: TransformerVAE) -> None:
 
 
 def _texts(model: TransformerVAE, vocabulary: int, noise: torch.Generator) -> Batch:
-    """Return two random texts after one BOS, without the padding token, which some networks treat in another way."""
-    ids = torch.randint(0, vocabulary, (2, min(TOKENS, model.config.text_length)), generator=noise)
+    """Return two random texts after one BOS, longer than a sliding window that texts can exceed.
+
+    They have no padding token, which some networks treat in another way.
+    """
+    window = getattr(model.decoder.config, "sliding_window", None) or model.config.text_length
+    tokens = TOKENS if window >= model.config.text_length else max(TOKENS, window + 3)
+    ids = torch.randint(0, vocabulary, (2, min(tokens, model.config.text_length)), generator=noise)
     pad, bos = (-1 if token is None else token for token in (model.config.pad_token_id, model.config.bos_token_id))
     ids = torch.where(ids == pad, (ids + 1) % vocabulary, ids)
     ids[:, 0] = bos if 0 <= bos < vocabulary else ids[0, 0]
@@ -78,15 +83,19 @@ def _reacts(model: TransformerVAE, ids: Tensor, z: Tensor, noise: torch.Generato
 
 def _check_scorer(model: TransformerVAE, texts: Batch) -> None:
     found_N = log_likelihood(model.decoder, texts, {})
+    head = head_of(model.decoder)(conditioned_states(model.decoder, texts.input_ids, {}))
     model.decoder.set_attn_implementation("eager")
     try:
         logits = model.decoder(input_ids=texts.input_ids, use_cache=False).logits
     finally:
         model.decoder.set_attn_implementation(LATENT_ATTENTION)
-    log_p = torch.log_softmax(logits[:, :-1].to(found_N.dtype), -1)
-    own_N = log_p.gather(2, texts.input_ids[:, 1:, None]).sum((1, 2))
-    if not _agree(model, found_N, own_N):
-        raise _refusal(model, f"scores {_shown(found_N)} nats where its own forward pass scores {_shown(own_N)}")
+    own_N, head_N = (
+        _log_softmax(x[:, :-1], found_N.dtype).gather(2, texts.input_ids[:, 1:, None]).sum((1, 2))
+        for x in (logits, head)
+    )
+    for a_N in (found_N, head_N):
+        if not _agree(model, a_N, own_N):
+            raise _refusal(model, f"scores {_shown(a_N)} nats where its own forward pass scores {_shown(own_N)}")
 
 
 def _check_cache(model: TransformerVAE, texts: Batch, z: Tensor) -> None:
@@ -95,12 +104,13 @@ def _check_cache(model: TransformerVAE, texts: Batch, z: Tensor) -> None:
     head, last = head_of(model.decoder), slice(-1, None)
     states = conditioned_states(model.decoder, ids[:, :-1], conditioning)[last, last]
     cache = DynamicCache(config=model.decoder.config)
-    conditioned_states(model.decoder, ids[:, :-2], conditioning, cache=cache)
+    conditioned_states(model.decoder, ids[:, :1], conditioning, cache=cache)
     cache.batch_select_indices(torch.tensor([len(ids) - 1], device=ids.device))
     kept = {place: value[last] for place, value in conditioning.items()}
-    start = ids.shape[1] - 2
-    cached = conditioned_states(model.decoder, ids[last, -2:-1], kept, start=start, cache=cache)
-    whole, stepwise = (head(h).float().log_softmax(-1)[..., ids[-1, -1]] for h in (states, cached))
+    for start in range(1, ids.shape[1] - 1):
+        token = ids[last, start : start + 1]
+        cached = conditioned_states(model.decoder, token, kept, start=start, cache=cache)
+    whole, stepwise = (_log_softmax(head(h), torch.float32)[..., ids[-1, -1]] for h in (states, cached))
     if not _agree(model, stepwise, whole):
         what = f"gives a token {_shown(stepwise)} nats in generation, with its cache, and {_shown(whole)} without"
         raise _refusal(model, what)
@@ -122,6 +132,10 @@ def _check_encoder(model: TransformerVAE, noise: torch.Generator) -> None:
         )
     if any(blind):
         log.warning("encoder '%s' is causal: pooling first_last reads a token that has seen nothing; %s", kind, mend)
+
+
+def _log_softmax(logits: Tensor, dtype: torch.dtype) -> Tensor:
+    return logits.to(dtype).log_softmax(-1)
 
 
 def _agree(model: TransformerVAE, a_N: Tensor, b_N: Tensor) -> bool:
