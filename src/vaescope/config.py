@@ -128,7 +128,11 @@ class ModelConfig(Section):
         None, description="a low-rank adapter in place of the decoder's training: {rank: 8, alpha: 16, dropout: 0.0}"
     )
     init_from: str | None = Field(None, description="a run or model folder whose weights the model starts from")
-    reset_decoder: bool = Field(False, description="with init_from: start with a new decoder and new injections")
+    init_parts: list[Literal["encoder", "decoder", "injections", "prior"]] = Field(
+        default=["encoder", "decoder", "injections", "prior"],
+        min_length=1,
+        description="with init_from: the parts whose weights are taken; the encoder brings its posterior head",
+    )
 
 
 NEVER_NEGATIVE = ("rate", "distortion", "mutual_information", "marginal_kl", "active_units")

@@ -184,7 +184,7 @@ def choices_of_the_model() -> Iterator[Case]:
             ("tokenizer", value),
         )
     yield Case(
-        "model", "reset_decoder", ("train", "config.yaml", "out=new", "model.reset_decoder=true"), ("reset_decoder",)
+        "model", "init_parts", ("train", "config.yaml", "out=new", "model.init_parts=[decoder]"), ("init_parts",)
     )
 
 

@@ -60,8 +60,6 @@ def test_lora_without_peft_names_the_extra(monkeypatch):
 def test_lora_starts_as_the_identity_and_trains_alone(decoder, tmp_path):
     pytest.importorskip("peft")
     adapted, batch = model_of("memory+matrix", decoder, awake=False, tied=False, lora={"rank": 2})
-    with pytest.raises(UserError, match=r"set model\.freeze to none or encoder"):
-        freeze(adapted, "both")
     bases = [m for m in adapted.decoder.modules() if hasattr(m, "lora_B")]
     assert bases
     assert all(m.lora_B["default"].weight.abs().max() == 0 for m in bases)
@@ -104,3 +102,12 @@ def test_word_dropout_acts_in_training_only():
         model.decoder.config.attention_probs_dropout_prob = 0.0
         model.train()
         assert not torch.allclose(model.log_likelihood(batch, z), model.log_likelihood(batch, z))
+
+
+def test_a_frozen_decoder_keeps_its_adapter_as_it_is():
+    adapted, batch = model_of("memory", "llama", tied=False, lora={"rank": 2})
+    freeze(adapted, "decoder")
+    assert not [name for name, p in adapted.decoder.named_parameters() if p.requires_grad]
+    z = torch.zeros(1, len(batch), adapted.config.latent_size)
+    adapted.train().log_likelihood(batch, z).sum().backward()
+    assert all(p.grad is not None for p in adapted.injections.parameters())

@@ -21,17 +21,15 @@ LORA_OPTIONS = ("rank", "alpha", "dropout")
 
 
 def freeze(model: TransformerVAE, sides: str) -> None:
-    """Keep the networks of ``sides`` as they are; posterior head, injections and prior are trained all the same.
+    """Keep the networks of ``sides`` and their adapters as they are; posterior head, injections and prior are trained.
 
     Raises:
-        UserError: an unknown value, or a frozen side whose parameters are also those of the other side or an adapter's.
+        UserError: an unknown value, or a frozen side whose parameters are also those of the other side.
     """
     if sides not in FROZEN:
         raise unknown("value of model.freeze", sides, FROZEN)
     if model.config.tied and len(FROZEN[sides]) == 1:
         raise UserError(f"model.freeze={sides} with tied sides would freeze both; set model.tie=false, or freeze both")
-    if model.config.lora is not None and "decoder" in FROZEN[sides]:
-        raise UserError("model.lora freezes all of the decoder but its adapter; set model.freeze to none or encoder")
     for side in FROZEN[sides]:
         network = getattr(model, side)
         if network is not None:

@@ -46,9 +46,9 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
         if network is not None:
             _check_fit(side, network, tokenizer, max_length)
     if config.init_from is not None:
-        warm_start(model, Path(config.init_from), tokenizer, reset_decoder=config.reset_decoder)
-    elif config.reset_decoder:
-        raise UserError("model.reset_decoder has a meaning only with model.init_from=FOLDER")
+        warm_start(model, Path(config.init_from), tokenizer, config.init_parts)
+    elif "init_parts" in config.model_fields_set:
+        raise UserError("model.init_parts has a meaning only with model.init_from=FOLDER")
     freeze(model, config.freeze)
     check_model(model)
     return model

@@ -10,6 +10,7 @@ from vaescope.errors import UserError
 from vaescope.model import build_model
 
 WORDS = ["<s>", "<pad>", "</s>", "<unk>", "a", "b", "c", "d"]
+ENCODER_AND_PRIOR = ["encoder", "prior"]
 SMALL = {
     "model_type": "roberta",
     "hidden_size": 16,
@@ -53,7 +54,7 @@ def test_a_model_starts_with_the_weights_of_a_run_or_model_folder(tmp_path, plac
 def test_a_reset_decoder_is_new(tmp_path):
     first = built(tie=False)
     source = saved(tmp_path, first)
-    second = built(tie=False, init_from=source, reset_decoder=True, injection="prefix")
+    second = built(tie=False, init_from=source, init_parts=ENCODER_AND_PRIOR, injection="prefix")
     for name, value in second.state_dict().items():
         if name.startswith(("encoder.", "posterior_head.")):
             assert torch.equal(value, first.state_dict()[name])
@@ -66,9 +67,8 @@ def test_a_reset_decoder_is_new(tmp_path):
     [
         ({"latent_size": 4}, r"of another shape: .*\[.*\] where \[.*\] is needed"),
         ({"injection": "memory+prefix"}, r"missing: injections\.prefix.*; unknown: injections\.embedding"),
-        ({"reset_decoder": True}, "set model.tie=false"),
+        ({"init_parts": ENCODER_AND_PRIOR}, "set model.tie=false"),
         ({"init_from": "no/such/run"}, "neither a run with a trained model nor a model folder"),
-        ({"init_from": None, "reset_decoder": True}, "only with model.init_from"),
         ({"words": [*WORDS[:-1], "e"]}, "another vocabulary; set tokenizer.path="),
     ],
 )
@@ -77,3 +77,17 @@ def test_weights_that_do_not_fit_are_refused_in_one_line(tmp_path, options, mess
     with pytest.raises(UserError, match=message) as caught:
         built(**{"init_from": source, **options})
     assert "\n" not in str(caught.value)
+
+
+def test_the_decoder_of_a_language_model_starts_that_of_a_vae(tmp_path):
+    control = built(injection="none", tie=False)
+    source = saved(tmp_path, control)
+    torch.manual_seed(1)
+    vae = built(tie=False, init_from=source, init_parts=["decoder"])
+    for name, value in control.decoder.state_dict().items():
+        assert torch.equal(vae.decoder.state_dict()[name], value)
+
+
+def test_parts_without_a_start_are_refused():
+    with pytest.raises(UserError, match=r"model.init_parts has a meaning only with model.init_from"):
+        built(init_parts=ENCODER_AND_PRIOR)

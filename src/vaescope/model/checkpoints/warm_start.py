@@ -1,7 +1,8 @@
-"""A warm start: the weights of another model, for instance an autoencoder's for a VAE."""
+"""A warm start: weights of another model, for instance an autoencoder's for a VAE, or a language model's decoder."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -15,26 +16,37 @@ SHOWN = 3
 """How many names an error lists."""
 
 
-def warm_start(model: TransformerVAE, folder: Path, tokenizer: PreTrainedTokenizerBase, *, reset_decoder: bool) -> None:
-    """Load into ``model`` the weights of the model in ``folder``, a run or a model folder.
+PARTS = {
+    "encoder": ("encoder.", "posterior_head."),
+    "decoder": ("decoder.",),
+    "injections": ("injections.",),
+    "prior": ("prior.",),
+}
+"""The parts of a model, and how the names of their parameters begin."""
 
-    With ``reset_decoder`` the decoder and the injections stay as they are (new, or from their own checkpoint), and
-    only encoder, posterior head and prior are loaded.
+
+def warm_start(model: TransformerVAE, folder: Path, tokenizer: PreTrainedTokenizerBase, parts: Sequence[str]) -> None:
+    """Load into ``model`` the weights of some parts of the model in ``folder``, a run or a model folder.
+
+    The other parts stay as they are: new, or from their own checkpoint. The decoder of a language model can start that
+    of a VAE.
 
     Raises:
-        UserError: no model in the folder, another vocabulary, parameters of other names or shapes, or a reset of a
-            decoder that shares its parameters with the encoder.
+        UserError: no model in the folder, another vocabulary, parameters of other names or shapes, or one of encoder
+            and decoder without the other where they share their parameters.
     """
     source = folder / "model" if (folder / "model" / "config.json").exists() else folder
     if not (source / "config.json").exists():
         raise UserError(f"model.init_from: {folder} is neither a run with a trained model nor a model folder")
-    if reset_decoder and model.config.tied:
-        raise UserError("model.reset_decoder would reset the encoder, which shares its parameters; set model.tie=false")
+    if model.config.tied and ("encoder" in parts) != ("decoder" in parts):
+        raise UserError(
+            f"model.init_parts={list(parts)}: encoder and decoder share parameters; name both, or set model.tie=false"
+        )
     _check_vocabulary(source, tokenizer)
+    starts = tuple(start for part in parts for start in PARTS[part])
     state = TransformerVAE.from_pretrained(source).state_dict()
-    kept = ("decoder.", "injections.") if reset_decoder else ()
-    wanted = {name: value for name, value in model.state_dict().items() if not name.startswith(kept)}
-    given = {name: value for name, value in state.items() if not name.startswith(kept)}
+    wanted = {name: value for name, value in model.state_dict().items() if name.startswith(starts)}
+    given = {name: value for name, value in state.items() if name.startswith(starts)}
     mismatch = differences(wanted, given)
     if mismatch:
         raise UserError(f"model.init_from: {folder} does not fit this model: {mismatch}")

@@ -58,16 +58,18 @@ class _LowRank(torch.autograd.Function):
 
     @staticmethod
     @first_only
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, None, Tensor, Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, None, Tensor | None, Tensor | None, None]:
         x_PI, code_PR, weight_OI, down, up = ctx.saved_tensors
         of_x, of_down, of_up = ctx.types
         gradient_PO = gradient.flatten(0, -2)
         code_gradient_PR = (gradient_PO @ up).mul_(ctx.scale)
-        x_gradient = None
+        x_gradient = down_gradient = up_gradient = None
         if ctx.needs_input_grad[0]:
             x_gradient = (gradient_PO @ weight_OI).addmm_(code_gradient_PR, down).view(ctx.shape).to(of_x)
-        down_gradient = (code_gradient_PR.mT @ x_PI).to(of_down)
-        up_gradient = (code_PR.mT @ gradient_PO).mT.to(of_up).mul_(ctx.scale)
+        if ctx.needs_input_grad[3]:
+            down_gradient = (code_gradient_PR.mT @ x_PI).to(of_down)
+        if ctx.needs_input_grad[4]:
+            up_gradient = (code_PR.mT @ gradient_PO).mT.to(of_up).mul_(ctx.scale)
         return x_gradient, None, None, down_gradient, up_gradient, None
 
 
