@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
 """Colours of runs: those of Okabe and Ito (2008), which people with a colour vision deficiency tell apart."""
@@ -47,6 +49,24 @@ def grid(width: float, height: float, *, rows: list[float], columns: int) -> tup
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(width, height), layout="constrained")
         return figure, figure.subplots(len(rows), columns, squeeze=False, height_ratios=rows).tolist()
+
+
+def histogram(ax: Axes, values: ArrayLike, *, bins: int = 50, filled: bool = True, **style: Any) -> None:
+    """Draw the density of finite values, which may all be equal up to rounding.
+
+    >>> _, (ax,) = axes()
+    >>> histogram(ax, [1.0, 1.0 + 1e-15], label="rates")
+    """
+    finite = np.asarray(values, dtype=float).ravel()
+    finite = finite[np.isfinite(finite)]
+    if not len(finite):
+        return
+    low, high = finite.min(), finite.max()
+    least = 1e-6 * max(abs(low), abs(high), 1e-6)
+    if high - low < least:
+        low, high = low - least, high + least
+    kind = {"color": PALETTE[0]} if filled else {"color": INK, "histtype": "step"}
+    ax.hist(finite, bins=np.linspace(low, high, bins + 1).tolist(), density=True, **kind | style)
 
 
 def look(run: int) -> tuple[str, str]:

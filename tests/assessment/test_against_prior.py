@@ -168,7 +168,7 @@ def test_moments_need_the_standard_prior_and_enough_texts():
 def test_pictures_have_a_null_panel():
     for draws in (draws_of(matched(), n=50), draws_of(matched(1), n=20)):
         rows = choices.build("diagnostics", "latent_pictures").figure(Evidence.of(draws), {}).get_axes()
-        assert [rows[0].get_ylabel(), rows[4].get_ylabel()] == ["encodings", "prior (null)"]
+        assert [rows[0].get_ylabel(), rows[4].get_ylabel()] == ["encodings: density", "prior (null): density"]
 
 
 def test_map_shows_who_is_where_the_prior_is():

@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from vaescope import Draws, choices
-from vaescope.assessment.diagnostics.sliced_wasserstein import _directions
+from vaescope.assessment.diagnostics.sliced_wasserstein import directions
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.linear_gaussian import LinearGaussian
 
@@ -123,7 +123,7 @@ def test_intervals_of_distances(wrong):
     vae = vae_of(wrong)
     if not wrong:
         vae = replace(vae, encoder_bias=vae.encoder_bias + 0.5)
-    theta_DP = _directions(vae.latent_size)
+    theta_DP = directions(vae.latent_size)
     variance_P = ((vae.aggregate_covariance @ theta_DP) * theta_DP).sum(0)
     squares_P = (variance_P.sqrt() - 1).square() + (vae.aggregate_mean @ theta_DP).square()
     grid = torch.linspace(-6, 6, 6001, dtype=torch.float64)[:, None]

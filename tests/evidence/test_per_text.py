@@ -36,7 +36,7 @@ def test_a_saved_assessment_has_them_beside_it(draws, tmp_path):
     found = assess(known(draws), suite="fast")
     found.save(tmp_path, name="assessment-test")
     again = PerText.load(tmp_path / "assessment-test-texts.safetensors")
-    assert again.panel == found.per_text.panel != ""
+    assert again.digest == found.per_text.digest != ""
     torch.testing.assert_close(again.elbo, found.per_text.elbo, rtol=0, atol=0)
     torch.testing.assert_close(again.posterior_mean, draws.posterior_mean.float(), rtol=0, atol=0)
 
@@ -53,17 +53,17 @@ def test_a_sample_is_one_of_each_posterior(draws):
 
 def test_the_panel_is_that_of_the_texts_and_their_order(draws):
     here, there = known(draws), known(draws, [f"text {n}" for n in range(200)][::-1])
-    assert PerText.of(here).panel != PerText.of(there).panel
-    assert PerText.of(Evidence.of(draws)).panel == ""
+    assert PerText.of(here).digest != PerText.of(there).digest
+    assert PerText.of(Evidence.of(draws)).digest == ""
 
 
 def test_pairing_takes_out_what_texts_have_in_common():
     torch.manual_seed(0)
     common_N = 100 * torch.randn(400)
     ours_N, theirs_N = common_N + 0.5 + 0.1 * torch.randn(400), common_N + 0.1 * torch.randn(400)
-    difference, error = paired_difference(ours_N, theirs_N)
-    assert abs(difference - 0.5) < 4 * error
-    assert error < 0.02 < (ours_N.var() / 400 + theirs_N.var() / 400) ** 0.5
+    difference = paired_difference(ours_N, theirs_N)
+    assert abs(difference.value - 0.5) < 4 * difference.se
+    assert difference.se < 0.02 < (ours_N.var() / 400 + theirs_N.var() / 400) ** 0.5
 
 
 def test_a_missing_file_names_the_mend(tmp_path):

@@ -16,6 +16,7 @@ from tests.report.pages import Elements
 from vaescope import choices
 from vaescope.assessment.assess import assess
 from vaescope.errors import UserError
+from vaescope.estimators.estimate import quantile
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.evidence.per_text import PerText
@@ -154,7 +155,9 @@ def test_paired_differences_are_those_of_the_texts(out, study):
     row = table["reference", "mdr-3-0", "lm", "log_likelihood"]
     assert float(row["value"]) == pytest.approx(difference.mean())
     se = difference.std(ddof=1) / np.sqrt(TEXTS)
-    assert [float(row[k]) for k in ("low", "high")] == pytest.approx(difference.mean() + np.array([-1.96, 1.96]) * se)
+    assert [float(row[k]) for k in ("low", "high")] == pytest.approx(
+        difference.mean() + np.array([-1, 1]) * quantile(len(difference)) * se
+    )
     assert {key[2] for key in table if key[0] == "reference"} == {"lm"}
 
 
@@ -178,7 +181,7 @@ def test_the_reference_is_the_language_model_or_the_highest_elbo(comparison):
 def test_other_texts_are_not_paired(tmp_path):
     runs = [made(tmp_path, name, "vae") for name in ("a", "b")]
     file = runs[1] / "assessment-test-texts.safetensors"
-    replace(PerText.load(file), panel="other texts").save(file)
+    replace(PerText.load(file), digest="other texts").save(file)
     found = read(runs, "test")
     assert against_reference(found) == []
     assert any("same texts" in note for note in found.notes)
@@ -244,7 +247,7 @@ def test_refusals_name_the_run_and_the_mend(tmp_path):
         read([tmp_path], "train")
     other = made(tmp_path, "other", "vae", corpus="another")
     replaced = other / "assessment-test-texts.safetensors"
-    replace(PerText.load(replaced), panel="other texts").save(replaced)
+    replace(PerText.load(replaced), digest="other texts").save(replaced)
     with pytest.raises(UserError, match=r"other: assessed on another .test., but .*here on gaussian .test."):
         read([here, other], "test")
 

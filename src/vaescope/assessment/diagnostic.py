@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from vaescope.assessment.findings import Finding
@@ -51,3 +51,11 @@ class Diagnostic:
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure | None:
         """Return a picture, or None."""
         return None
+
+
+def attempt(make: Callable[[], Estimate]) -> Estimate | Missing:
+    """Return an estimate, or why it cannot be had while others can."""
+    try:
+        return make()
+    except Missing as reason:
+        return reason

@@ -10,7 +10,7 @@ from vaescope.assessment.diagnostic import Estimates
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
-from vaescope.estimators.estimate import mean_of
+from vaescope.estimators.estimate import Estimate, deviations, mean_of
 from vaescope.estimators.importance import log_mean_exp
 from vaescope.evidence.aggregate import Aggregate
 from vaescope.evidence.draws import Draws
@@ -99,10 +99,8 @@ def _rate_by_samples(draws: Draws, thresholds: Thresholds) -> Finding | None:
         return None
     sampled_N = (draws.log_q_z_x.double() - draws.log_p_z.double()).mean(0)
     difference = mean_of(sampled_N - draws.rates, unit="nats/text")
-    sigmas = thresholds.identity_sigmas
     message = f"rate by samples - closed form = {difference.value:.2g} ± {difference.se:.2g} nats"
-    # float32 densities leave a systematic 1e-4, however many texts there are
-    holds = abs(difference.value) <= sigmas * difference.se + 1e-3
+    holds = abs(difference.value) <= _slack(difference, thresholds)
     return _finding("identity_rate", holds, message, "z is not drawn from the stated posterior")
 
 
@@ -114,7 +112,7 @@ def _bound_order(draws: Draws, thresholds: Thresholds) -> Finding:
     """
     gap = mean_of(log_mean_exp(draws.log_weights) + draws.distortions + draws.rates, unit="nats/text")
     message = f"log-likelihood - ELBO, paired on texts, is {gap.value:.2g} ± {gap.se:.2g} nats"
-    holds = gap.value >= -thresholds.identity_sigmas * gap.se - 1e-3
+    holds = gap.value >= -_slack(gap, thresholds)
     return _finding("identity_bounds", holds, message, "the densities of the samples are not those of q(z|x) and p(z)")
 
 
@@ -125,7 +123,7 @@ def _entropy(evidence: Evidence, thresholds: Thresholds) -> Finding | None:
         return None
     found = mean_of(-log_q_x, unit="nats/text")
     message = f"mean -log q(x) = {found.value:.3f} ± {found.se:.2g} nats, H(X) = {entropy:.3f}"
-    holds = abs(found.value - entropy) <= thresholds.identity_sigmas * found.se + 1e-6 * abs(entropy)
+    holds = abs(found.value - entropy) <= _slack(found, thresholds) + 1e-6 * abs(entropy)
     return _finding("identity_entropy", holds, message, "the texts are not drawn from the distribution of this entropy")
 
 
@@ -133,8 +131,7 @@ def _ceiling(draws: Draws, estimates: Estimates, thresholds: Thresholds) -> Find
     """I <= log N and I <= R."""
     information, rate = estimates["mutual_information"], draws.rates.mean().item()
     ceiling = draws.copies.entropy
-    slack = thresholds.identity_sigmas * information.se + 1e-3
-    holds = information.value <= min(ceiling + 1e-6, rate + slack)
+    holds = information.value <= min(ceiling + 1e-6, rate + _slack(information, thresholds))
     message = f"information {information.value:.2f} <= log N = {ceiling:.2f} and <= rate {rate:.2f} nats"
     return _finding("identity_information", holds, message, "z is not drawn from the stated posterior")
 
@@ -147,6 +144,11 @@ def _decomposition(estimates: Estimates) -> Finding:
     message = f"rate {rate:.2f} = information {information:.2f} + marginal KL {marginal.value:.2f} nats"
     holds = error <= 1e-6 + 1e-9 * abs(rate) and marginal.high >= 0
     return _finding("identity_rate_split", holds, message, "the marginal KL is negative: z and densities disagree")
+
+
+def _slack(estimate: Estimate, thresholds: Thresholds) -> float:
+    """By how much an identity may be off by chance; float32 densities leave a systematic 1e-4, whatever N is."""
+    return deviations(thresholds.identity_sigmas, estimate.n) * estimate.se + 1e-3
 
 
 def _finding(name: str, holds: bool, message: str, step: str) -> Finding:

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
+from vaescope import plotting
 from vaescope.assessment.ratio import ratio
 from vaescope.estimators.estimate import Estimate
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 BINS = 10
 
 
-def token_mean(values_T: Tensor, text_T: Tensor, *, unit: str, kind: str = "unbiased") -> Estimate:
+def token_mean(values_T: Tensor, text_T: Tensor, *, unit: str, detail: Mapping[str, Any]) -> Estimate:
     """The mean over tokens, whose error counts texts, since the tokens of a text depend on one another."""
     _, place_T = text_T.unique(return_inverse=True)
     counts = torch.bincount(place_T)
     sums = torch.zeros(len(counts), dtype=torch.float64).index_add_(0, place_T, values_T.double())
-    return ratio(sums, counts, unit=unit, kind=kind)
+    return ratio(sums, counts, unit=unit, kind="unbiased", detail=detail)
 
 
 def profile(values_T: Tensor, position_T: Tensor) -> list[float | None]:
@@ -39,12 +38,9 @@ def profile(values_T: Tensor, position_T: Tensor) -> list[float | None]:
 
 def profile_figure(labels: Mapping[str, str], estimates: Mapping[str, Estimate], quantity: str) -> Figure:
     """Draw the ``profile`` in the detail of some estimates, named in ``labels``, in ten parts of the text."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5, 3), layout="constrained")
-    axes = figure.subplots()
+    figure, (axes,) = plotting.axes(5, 3)
     for name, label in labels.items():
-        line = [float("nan") if v is None else v for v in (estimates[name].detail or {})["profile"]]
+        line = [float("nan") if v is None else v for v in estimates[name].detail["profile"]]
         axes.plot([(i + 0.5) / BINS for i in range(BINS)], line, marker="o", label=label)
     axes.set(xlabel="position in the text", ylabel=quantity)
     axes.legend(frameon=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from torch import Tensor
 
@@ -13,7 +15,9 @@ from vaescope.estimators.estimate import Estimate, mean_of
 LARGEST_EXPONENT = 300.0
 
 
-def ratio(numerator_N: Tensor, denominator_N: Tensor, *, unit: str, kind: str) -> Estimate:
+def ratio(
+    numerator_N: Tensor, denominator_N: Tensor, *, unit: str, kind: str, detail: Mapping[str, Any] | None = None
+) -> Estimate:
     """sum numerator / sum denominator; its error is that of the mean residual a_n - r b_n over mean b.
 
     >>> import torch
@@ -27,7 +31,7 @@ def ratio(numerator_N: Tensor, denominator_N: Tensor, *, unit: str, kind: str) -
     value = (numerator_N.sum() / denominator_N.sum()).item()
     residual = mean_of(numerator_N - value * denominator_N, unit=unit)
     se = residual.se / denominator_N.mean().item()
-    detail = {"denominator_per_text": denominator_N.mean().item()}
+    detail = {"denominator_per_text": denominator_N.mean().item(), **(detail or {})}
     return Estimate(value=value, se=se, unit=unit, kind=kind, n=len(numerator_N), detail=detail)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 from vaescope.errors import unknown
 
-VERSION = "1"
+VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,21 @@ class Thresholds:
     """... or when its interval is wider than this,"""
     resolved_share: float = 0.2
     """and also wider than this share of its upper end."""
+    information_share_pass: float = 0.5
+    information_share_fail: float = 0.25
+    """Share of the rate that is information about the text; no unit."""
     marginal_kl_pass: float = 0.5
     marginal_kl_pass_share: float = 0.05
-    """Passes up to the larger of the two, the second as a share of the rate."""
+    """PASS below the larger of the two, the second as a share of the rate."""
     marginal_kl_fail: float = 1.0
     marginal_kl_fail_share: float = 0.2
-    """Fails from the larger of the two on."""
+    """FAIL above the larger of the two."""
     inference_gap_pass: float = 0.5
     inference_gap_pass_share: float = 0.1
     inference_gap_fail: float = 2.0
     inference_gap_fail_share: float = 0.5
     good_tail_share: float = 0.05
-    """Share of texts with an unreliable tail index up to which the log-likelihood is a number, not a bound,"""
+    """Share of texts with an unreliable bound up to which the mean is a number, not a bound,"""
     bad_tail_share: float = 0.2
     """and above which it may only be published as a bound."""
     doubling_gain: float = 0.1
@@ -88,6 +91,20 @@ class Thresholds:
     """Share of the prior where fewer texts are encoded than at 99% of the encodings (0.01 where q(z) = p(z))."""
     active_variance: float = 0.01
     """Variance of the posterior mean above which a unit is active (Burda et al. 2016); not in nats."""
+
+    def marginal_kl_limits(self, rate: float) -> tuple[float, float]:
+        """Return the limits of PASS and FAIL of the marginal KL at a rate."""
+        return (
+            max(self.marginal_kl_pass, self.marginal_kl_pass_share * rate),
+            max(self.marginal_kl_fail, self.marginal_kl_fail_share * rate),
+        )
+
+    def inference_gap_limits(self, rate: float) -> tuple[float, float]:
+        """Return the limits of PASS and FAIL of the inference gap at a rate."""
+        return (
+            max(self.inference_gap_pass, self.inference_gap_pass_share * rate),
+            max(self.inference_gap_fail, self.inference_gap_fail_share * rate),
+        )
 
     @classmethod
     def override(cls, values: Mapping[str, float] | None) -> Thresholds:

@@ -47,10 +47,11 @@ def two_sample(x_ND: Tensor, y_ND: Tensor, classifier: str, *, seed: int = 0) ->
     train_labels, test_labels = (
         np.concatenate([np.zeros(len(halves[0][part])), np.ones(len(halves[1][part]))]) for part in (0, 1)
     )
-    model = _classifier(classifier, train.shape[1], seed).fit(train, train_labels)
+    model = _classifier(classifier, train.shape, seed).fit(train, train_labels)
     chance = model.predict_proba(test)[np.arange(len(test)), test_labels.astype(int)]
     gains = math.log(2) + np.log(np.clip(chance, 1e-12, None))
-    right = int((chance > 0.5).sum())
+    # a classifier that says 1/2 is right by chance
+    right = int((chance > 0.5).sum()) + int((chance == 0.5).sum()) // 2
     p = stats.binomtest(right, len(test), alternative="greater").pvalue
     return TwoSample(torch.from_numpy(gains), right / len(test), float(p))
 
@@ -60,10 +61,18 @@ def _halves(sample: np.ndarray, generator: np.random.Generator) -> tuple[np.ndar
     return shuffled[: len(sample) // 2], shuffled[len(sample) // 2 :]
 
 
-def _classifier(name: str, size: int, seed: int) -> HistGradientBoostingClassifier | Pipeline:
+def _classifier(name: str, shape: tuple[int, int], seed: int) -> HistGradientBoostingClassifier | Pipeline:
+    count, size = shape
     if name == "boosting":
+        # leaves of 20 samples (the default) would leave few samples without a single split
+        leaf = max(2, min(20, count // 10))
         return HistGradientBoostingClassifier(
-            max_iter=100, learning_rate=0.05, max_leaf_nodes=8, early_stopping=True, random_state=seed
+            max_iter=100,
+            learning_rate=0.05,
+            max_leaf_nodes=8,
+            min_samples_leaf=leaf,
+            early_stopping=True,
+            random_state=seed,
         )
     all_pairs = size <= MOST_PRODUCTS
     products = PolynomialFeatures(2, include_bias=False) if all_pairs else FunctionTransformer(_with_squares)

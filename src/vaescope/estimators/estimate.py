@@ -3,14 +3,44 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any
 
+from scipy import stats
 from torch import Tensor
+
+from vaescope.errors import Missing
 
 KINDS = ("exact", "unbiased", "consistent", "lower", "upper", "interval")
 """What an estimator's expectation is to the truth: equal by computation, equal in expectation, equal in the limit,
 below it, above it, or enclosed by the ends ``low`` and ``high``."""
+
+LEVEL = 0.95
+"""Confidence of every interval."""
+
+
+@cache
+def quantile(count: int, *, level: float = LEVEL, candidates: int = 1) -> float:
+    """Return how many standard errors an interval reaches to each side, by Student's t with ``count`` - 1 degrees.
+
+    Where the best of several intervals is taken, ``candidates`` is their number (Bonferroni).
+
+    >>> round(quantile(1_000_000), 2), round(quantile(3), 2)
+    (1.96, 4.3)
+    """
+    return float(stats.t.ppf(1 - (1 - level) / 2 / candidates, count - 1)) if count > 1 else math.inf
+
+
+@cache
+def deviations(sigmas: float, count: int) -> float:
+    """Return the standard errors that a mean of ``count`` texts exceeds as rarely as a normal variable exceeds sigmas.
+
+    >>> round(deviations(4.0, 1_000_000), 2), round(deviations(4.0, 5), 1)
+    (4.0, 13.0)
+    """
+    return float(stats.t.isf(stats.norm.sf(sigmas), count - 1))
 
 
 @dataclass(frozen=True)
@@ -23,8 +53,9 @@ class Estimate:
         unit: for instance ``nats/text``.
         kind: one of ``KINDS``.
         n: number of texts (or draws) behind it.
-        low: lower end of the 95% interval: of the truth for kinds exact, unbiased, consistent and interval; of the
-            expectation of the estimator for ``lower`` and ``upper``.
+        low: lower end of the 95% interval, by Student's t with n - 1 degrees of freedom unless it is given: of the
+            truth for kinds exact, unbiased, consistent and interval; of the expectation of the estimator for
+            ``lower`` and ``upper``.
         high: its upper end.
         ceiling: the largest value that the estimator can return (log N for information), or None.
         detail: further numbers that belong to it (effective sample sizes, parts of a sum).
@@ -33,7 +64,7 @@ class Estimate:
         ValueError: no finite standard error, an unknown kind, or an interval without ends.
 
     >>> Estimate(value=8.1, se=0.1, unit="nats/text", kind="unbiased", n=500).low
-    7.904
+    7.9035...
     """
 
     value: float
@@ -44,23 +75,24 @@ class Estimate:
     low: float = math.nan
     high: float = math.nan
     ceiling: float | None = None
-    detail: dict[str, Any] | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"kind '{self.kind}' is none of {', '.join(KINDS)}")
+            raise ValueError(f"kind '{self.kind}' is not one of {', '.join(KINDS)}")
         if not (math.isfinite(self.se) and self.se >= 0):
             raise ValueError(f"an estimate needs a finite standard error, not {self.se}")
         if self.kind == "interval":
             if not self.low <= self.high:
                 raise ValueError(f"an interval needs ordered ends, not [{self.low}, {self.high}]")
         elif math.isnan(self.low):
-            object.__setattr__(self, "low", self.value - 1.96 * self.se)
-            object.__setattr__(self, "high", self.value + 1.96 * self.se)
+            reach = quantile(self.n) * self.se if self.se > 0 else 0.0
+            object.__setattr__(self, "low", self.value - reach)
+            object.__setattr__(self, "high", self.value + reach)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain numbers and strings, those without a meaning left out."""
-        return {k: v for k, v in asdict(self).items() if v is not None}
+        return {k: v for k, v in asdict(self).items() if v is not None and v != {}}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Estimate:
@@ -74,8 +106,13 @@ class Estimate:
         return cls(**fields | {name: unknown[name] for name in unknown if fields.get(name, 0) is None})
 
 
-def mean_of(values_N: Tensor, *, unit: str, kind: str = "unbiased", detail: dict[str, Any] | None = None) -> Estimate:
+def mean_of(
+    values_N: Tensor, *, unit: str, kind: str = "unbiased", detail: Mapping[str, Any] | None = None
+) -> Estimate:
     """Return the mean over independent texts with its standard error, in float64.
+
+    Raises:
+        Missing: fewer than two texts, from which no error can be had.
 
     >>> import torch
     >>> e = mean_of(torch.tensor([1.0, 2.0, 3.0]), unit="nats/text")
@@ -84,5 +121,7 @@ def mean_of(values_N: Tensor, *, unit: str, kind: str = "unbiased", detail: dict
     """
     values = values_N.double()
     n = values.numel()
-    se = values.std().item() / math.sqrt(n) if n > 1 else 0.0
-    return Estimate(value=values.mean().item(), se=se, unit=unit, kind=kind, n=n, detail=detail)
+    if n < 2:
+        raise Missing(f"mean of {n} texts with an error: at least 2 are needed")
+    se = values.std().item() / math.sqrt(n)
+    return Estimate(value=values.mean().item(), se=se, unit=unit, kind=kind, n=n, detail=detail or {})

@@ -8,8 +8,9 @@ so the standard error of any combination follows without algebra, correlations i
 from __future__ import annotations
 
 import torch
-from scipy import stats
 from torch import Tensor
+
+from vaescope.estimators.estimate import quantile
 
 BLOCKS = 40
 
@@ -76,4 +77,4 @@ def upper_end(replicates: Tensor, *, candidates: int = 1) -> float:
 
 
 def _quantile(replicates: Tensor, candidates: int) -> float:
-    return float(stats.t.ppf(1 - 0.025 / candidates, replicates.numel() - 2))
+    return quantile(replicates.numel() - 1, candidates=candidates)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vaescope.errors import UserError
 from vaescope.estimators import importance
+from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.evidence import Evidence
 
 
@@ -20,7 +21,7 @@ from vaescope.evidence.evidence import Evidence
 class PerText:
     """Numbers of N texts under one model, in nats per text.
 
-    Two models assessed on the same texts have equal ``panel``; a difference of their numbers is then taken text by
+    Two models assessed on the same texts have equal ``digest``; a difference of their numbers is then taken text by
     text, which is far more certain than the difference of two means.
 
     Attributes:
@@ -30,7 +31,7 @@ class PerText:
         tokens: predicted tokens, ``[N]``, int64.
         posterior_mean: mean of q(z|x), ``[N, D]``, float32.
         posterior_std: its standard deviation, ``[N, D]``, float32.
-        panel: a digest of the texts and their order; empty where the strings are not known.
+        digest: SHA-256 of the texts and their order; empty where the strings are not known.
     """
 
     rate: Tensor
@@ -39,7 +40,7 @@ class PerText:
     tokens: Tensor
     posterior_mean: Tensor
     posterior_std: Tensor
-    panel: str = ""
+    digest: str = ""
 
     @classmethod
     def of(cls, evidence: Evidence) -> PerText:
@@ -52,7 +53,7 @@ class PerText:
             tokens=draws.tokens,
             posterior_mean=draws.posterior_mean.float(),
             posterior_std=draws.posterior_std.float(),
-            panel="" if strings is None else hashlib.sha256("\n".join(strings).encode()).hexdigest(),
+            digest="" if strings is None else hashlib.sha256("\n".join(strings).encode()).hexdigest(),
         )
 
     @property
@@ -66,9 +67,9 @@ class PerText:
         return self.posterior_mean + self.posterior_std * noise_ND
 
     def save(self, path: Path) -> None:
-        """Write a safetensors file: the tensors by name, the panel in the metadata."""
-        tensors = {f.name: getattr(self, f.name).cpu().contiguous() for f in fields(self) if f.name != "panel"}
-        save_file(tensors, path, metadata={"panel": self.panel})
+        """Write a safetensors file: the tensors by name, the digest in the metadata."""
+        tensors = {f.name: getattr(self, f.name).cpu().contiguous() for f in fields(self) if f.name != "digest"}
+        save_file(tensors, path, metadata={"digest": self.digest})
 
     @classmethod
     def load(cls, path: Path) -> PerText:
@@ -77,21 +78,23 @@ class PerText:
         Raises:
             UserError: no such file, or not a complete one.
         """
-        names = [f.name for f in fields(cls) if f.name != "panel"]
+        names = [f.name for f in fields(cls) if f.name != "digest"]
         try:
             with safe_open(path, framework="pt") as file:
-                panel = (file.metadata() or {}).get("panel", "")
-                return cls(**{name: file.get_tensor(name) for name in names}, panel=panel)
+                metadata = file.metadata() or {}
+                # files of earlier versions call it panel
+                digest = metadata.get("digest", metadata.get("panel", ""))
+                return cls(**{name: file.get_tensor(name) for name in names}, digest=digest)
         except (SafetensorError, OSError) as error:
             raise UserError(f"{path}: no numbers of single texts there; assess the run again") from error
 
 
-def paired_difference(ours_N: Tensor, theirs_N: Tensor) -> tuple[float, float]:
-    """Return the mean of ours - theirs over the same texts, and its standard error.
+def paired_difference(ours_N: Tensor, theirs_N: Tensor, *, kind: str = "unbiased") -> Estimate:
+    """Return the mean of ours - theirs over the same texts, in nats per text.
 
     >>> import torch
-    >>> paired_difference(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.0, 1.0, 3.0]))
+    >>> difference = paired_difference(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.0, 1.0, 3.0]))
+    >>> difference.value, difference.se
     (1.0, 0.0)
     """
-    difference_N = ours_N.double() - theirs_N.double()
-    return difference_N.mean().item(), difference_N.std().item() / difference_N.numel() ** 0.5
+    return mean_of(ours_N.double() - theirs_N.double(), unit="nats/text", kind=kind)

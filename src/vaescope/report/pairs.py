@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from vaescope.evidence.per_text import paired_difference
-from vaescope.report.runs import Comparison, Run, panel
+from vaescope.report.runs import Comparison, Run, digest
 
 QUANTITIES = ("elbo", "log_likelihood", "distortion", "rate")
 
@@ -41,7 +41,7 @@ class Difference:
 
 def pairable(one: Run, other: Run) -> bool:
     """Tell whether both were assessed on the same texts, and are known to be."""
-    return bool(panel(one)) and panel(one) == panel(other)
+    return bool(digest(one)) and digest(one) == digest(other)
 
 
 def reference(comparison: Comparison) -> Run | None:
@@ -83,9 +83,8 @@ def differences(run: Run, against: Run) -> list[Difference]:
     assert theirs is not None
     found = []
     for quantity in QUANTITIES:
-        value, se = paired_difference(getattr(ours, quantity), getattr(theirs, quantity))
-        ends = value - 1.96 * se, value + 1.96 * se
-        found.append(Difference(run, against, quantity, value, se, *ends, len(ours.rate)))
+        e = paired_difference(getattr(ours, quantity), getattr(theirs, quantity))
+        found.append(Difference(run, against, quantity, e.value, e.se, e.low, e.high, e.n))
     return found
 
 

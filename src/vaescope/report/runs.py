@@ -244,7 +244,7 @@ def _check(runs: list[Run], split: str) -> list[str]:
     """Refuse runs on other corpora than the first, and return notes on what is less than comparable."""
     first = runs[0]
     for run in runs[1:]:
-        same_texts = panel(run) and panel(run) == panel(first)
+        same_texts = digest(run) and digest(run) == digest(first)
         ours, theirs = _source(run, split), _source(first, split)
         if not same_texts and ours != theirs:
             raise UserError(
@@ -253,7 +253,7 @@ def _check(runs: list[Run], split: str) -> list[str]:
             )
     notes = []
     sizes = sorted({run.assessment.estimates["rate"].n for run in runs})
-    if len({panel(run) for run in runs if panel(run)}) > 1 or len(sizes) > 1:
+    if len({digest(run) for run in runs if digest(run)}) > 1 or len(sizes) > 1:
         texts = "–".join(f"{n:,}" for n in (sizes[0], sizes[-1])) if len(sizes) > 1 else f"{sizes[0]:,}"
         notes.append(
             f"The runs are not all assessed on the same texts ({texts} of them): means differ by the choice of texts "
@@ -271,9 +271,9 @@ def _check(runs: list[Run], split: str) -> list[str]:
     return notes
 
 
-def panel(run: Run) -> str:
+def digest(run: Run) -> str:
     """Return the digest of the texts that a run was assessed on; empty where it is not known."""
-    return "" if run.per_text is None else run.per_text.panel
+    return "" if run.per_text is None else run.per_text.digest
 
 
 def _source(run: Run, split: str) -> tuple[str, ...]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 from typing_extensions import override
 
+from vaescope import plotting
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.evidence import Evidence
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 RESAMPLES = 200
 
@@ -60,12 +57,9 @@ class ActiveUnits(Diagnostic):
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Variance of the posterior means of each unit, the cut dashed."""
         draws = evidence.draws
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(5, 3), layout="constrained")
-        axes = figure.subplots()
-        axes.bar(range(draws.latent_size), draws.posterior_mean.double().var(0).numpy(), color="tab:blue")
-        axes.axhline(self.cut, color="black", linestyle="--")
+        figure, (axes,) = plotting.axes(5, 3)
+        axes.bar(range(draws.latent_size), draws.posterior_mean.double().var(0).numpy(), color=plotting.PALETTE[0])
+        axes.axhline(self.cut, color=plotting.INK, linestyle="--")
         axes.set(xlabel="latent unit", ylabel="variance of the posterior mean", yscale="log")
         return figure
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
-from vaescope.estimators.estimate import Estimate, mean_of
+from vaescope.estimators.estimate import Estimate, deviations, mean_of
 from vaescope.evidence.evidence import Evidence, need
 
 
@@ -38,19 +40,23 @@ class AnnealedLikelihood(Diagnostic):
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the importance-weighted bound by the annealed one."""
-        detail, short = estimates["annealed_likelihood"].detail or {}, estimates["annealed_likelihood_shortfall"]
+        detail, short = estimates["annealed_likelihood"].detail, estimates["annealed_likelihood_shortfall"]
         message = (
             f"on {short.n} drawn texts log p(x) is within {detail['width']:.2g} nats, and the importance-weighted "
         )
         message += f"bound is {short.value:.2g} [{short.low:.2g}, {short.high:.2g}] below the lower end"
-        rule = f"PASS if the bound is surely at most {thresholds.doubling_gain:.2g} nats below"
-        if detail["width"] < -thresholds.identity_sigmas * short.se - thresholds.doubling_gain:
+        gain = thresholds.doubling_gain
+        rule = Rule(
+            gain,
+            math.inf,
+            "nats",
+            subject="the distance of the bound below the annealed one",
+            needs=(Condition("the annealed bounds are within 1 nat", detail["width"] <= 1),),
+            seen=Condition(f"it is surely above {gain:.3g}", short.low > gain),
+        )
+        if detail["width"] < -deviations(thresholds.identity_sigmas, short.n) * short.se - gain:
             step = "the texts were not drawn from the z that they came with"
-            return [Finding("annealed_likelihood", "FAIL", f"the bounds cross: {message}", rule, step)]
-        if short.low > thresholds.doubling_gain:
-            step = "take more samples per text, or adapt the proposal (assessment.adapted_texts)"
-            return [Finding("annealed_likelihood", "WARN", message, rule, step)]
-        if detail["width"] > 1 or short.high > thresholds.doubling_gain:
-            step = "anneal in more steps, or more texts"
-            return [Finding("annealed_likelihood", "UNRESOLVED", message, rule, step)]
-        return [Finding("annealed_likelihood", "PASS", message, rule)]
+            return [Finding("annealed_likelihood", "FAIL", f"the bounds cross: {message}", str(rule), step)]
+        step = "take more samples per text, or adapt the proposal (assessment.adapted_texts)"
+        more = "anneal in more steps, or more texts"
+        return [rule.judge("annealed_likelihood", short, message, next_step=step, more=more)]

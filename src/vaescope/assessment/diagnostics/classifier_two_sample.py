@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from vaescope.assessment.against_prior import encodings, prior_samples
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators.classifier import CLASSIFIERS, two_sample
@@ -32,7 +32,7 @@ class ClassifierTwoSample(Diagnostic):
         if draws.texts < FEWEST:
             raise Missing(f"{draws.texts} texts are too few to train a classifier: assess at least {FEWEST}")
         z_ND = encodings(draws, most=MOST)
-        prior_ND = prior_samples(draws, len(z_ND))
+        prior_ND = prior_samples(draws, len(z_ND), "classifier")
         z_ND = z_ND[: len(prior_ND)]
         estimates = {}
         for name in CLASSIFIERS:
@@ -46,18 +46,21 @@ class ClassifierTwoSample(Diagnostic):
         """Judge the better of the two classifiers by its gain."""
         gains = {name: estimates[f"classifier_two_sample_{name}"] for name in CLASSIFIERS}
         passes, fails = thresholds.classifier_pass, thresholds.classifier_fail
-        rule = f"FAIL if one surely gains {fails} nats, PASS if none surely gains {passes} and none may gain {fails}"
         parts = [
-            f"{name} {gain.value:.3f} [{gain.low:.3f}, {gain.high:.3f}] ({(gain.detail or {})['accuracy']:.0%} right)"
+            f"{name} {gain.value:.3f} [{gain.low:.3f}, {gain.high:.3f}] ({gain.detail['accuracy']:.0%} right)"
             for name, gain in gains.items()
         ]
         message = "telling encodings from the prior gains, in nats: " + "; ".join(parts)
         low, high = (max(getattr(gain, end) for gain in gains.values()) for end in ("low", "high"))
-        if low >= fails:
-            step = "refit the prior (mixture, vamp, flow), or constrain the mmd"
-            return [Finding("classifier_two_sample", "FAIL", message, rule, step)]
-        if low >= passes:
-            return [Finding("classifier_two_sample", "WARN", message, rule, "look at latent_pictures")]
-        if high < fails:
-            return [Finding("classifier_two_sample", "PASS", message, rule)]
-        return [Finding("classifier_two_sample", "UNRESOLVED", message, rule, "assess more texts")]
+        better = replace(max(gains.values(), key=lambda gain: gain.value), low=low, high=high)
+        detected = Condition(f"it is surely above {passes:g}", low > passes)
+        rule = Rule(
+            fails,
+            fails,
+            "nats",
+            subject="the larger gain of these classifiers",
+            needs=(Condition(f"it is not surely above {passes:g}", not detected.holds, otherwise="WARN"),),
+            seen=detected,
+        )
+        step = "refit the prior (mixture, vamp, flow), constrain the mmd, or look at latent_pictures"
+        return [rule.judge("classifier_two_sample", better, message, next_step=step)]

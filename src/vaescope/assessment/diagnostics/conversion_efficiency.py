@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.ratio import ratio
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
@@ -37,7 +37,7 @@ class ConversionEfficiency(Diagnostic):
         else:
             distortion = mean_of(draws.distortions, unit="nats/text")
             value, se = baseline.value - distortion.value, math.hypot(baseline.se, distortion.se)
-            gain = replace(distortion, value=value, se=se, low=value - 1.96 * se, high=value + 1.96 * se)
+            gain = replace(distortion, value=value, se=se, low=math.nan, high=math.nan)
             share = value / rate.value
             error = math.hypot(se, share * rate.se) / rate.value
             efficiency = Estimate(value=share, se=error, unit="nats/nat", kind="consistent", n=draws.texts)
@@ -48,13 +48,10 @@ class ConversionEfficiency(Diagnostic):
         """Judge what a nat of rate returns."""
         draws = evidence.draws
         share, gain = estimates["conversion_efficiency"], estimates["distortion_gain"]
-        passes, fails = thresholds.efficiency_pass, thresholds.efficiency_fail
-        rule = f"PASS if surely at least {passes} nats per nat, FAIL if surely less than {fails}"
+        rule = Rule(thresholds.efficiency_pass, thresholds.efficiency_fail, "nats per nat", good="above")
         message = f"{gain.value:.2f} nats of distortion for {draws.rates.mean().item():.2f} nats of rate: "
         message += f"{share.value:.2f} per nat [{share.low:.2f}, {share.high:.2f}]"
         if draws.rates.mean().item() < thresholds.latent_use:
-            return [Finding("conversion_efficiency", "VACUOUS", f"{message}: there is no rate to speak of", rule)]
+            return [Finding("conversion_efficiency", "VACUOUS", f"{message}: the rate is negligible", str(rule))]
         step = "lower the target rate, or strengthen how z reaches the decoder"
-        if share.low >= passes:
-            return [Finding("conversion_efficiency", "PASS", message, rule)]
-        return [Finding("conversion_efficiency", "FAIL" if share.high < fails else "WARN", message, rule, step)]
+        return [rule.judge("conversion_efficiency", share, message, next_step=step)]

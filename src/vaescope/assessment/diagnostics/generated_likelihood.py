@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
+from matplotlib.figure import Figure
 from scipy import stats
 from torch import Tensor
 
+from vaescope import plotting
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.text_statistics import null_quantile
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.estimators.importance import log_mean_exp
 from vaescope.evidence.evidence import Evidence, need
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 class GeneratedLikelihood(Diagnostic):
@@ -47,7 +46,7 @@ class GeneratedLikelihood(Diagnostic):
             se=math.hypot(means[0].se, means[1].se),
             unit="nats/text",
             kind="consistent",
-            n=len(generated_M),
+            n=min(len(observed_N), len(generated_M)),
             detail=detail,
         )
         return {"generated_likelihood": estimate}
@@ -55,26 +54,21 @@ class GeneratedLikelihood(Diagnostic):
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the distance of the two distributions by that of halves of the data."""
         estimate = estimates["generated_likelihood"]
-        detail = estimate.detail or {}
+        detail = estimate.detail
         multiple = detail["wasserstein"] / max(detail["wasserstein_null_p95"], 1e-12)
         message = f"log p of drawn texts is {abs(estimate.value):.2f} ± {estimate.se:.2f} nats "
         message += f"{'above' if estimate.value > 0 else 'below'} that of the data; the "
         message += f"distributions are {multiple:.1f} times as far apart as halves of the data can be"
-        good, bad = thresholds.null_multiple_pass, thresholds.null_multiple_fail
-        rule = f"PASS up to {good:g} times, FAIL from {bad:g} times"
+        rule = Rule(thresholds.null_multiple_pass, thresholds.null_multiple_fail, "times", sure=False)
         step = "lengths tell whether texts are too short; a large prior mismatch would explain improbable ones"
-        if multiple <= good:
-            return [Finding("generated_likelihood", "PASS", message, rule)]
-        return [Finding("generated_likelihood", "FAIL" if multiple >= bad else "WARN", message, rule, step)]
+        return [rule.judge("generated_likelihood", replace(estimate, value=multiple), message, next_step=step)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Histograms of the log-likelihoods of data and of drawn texts."""
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(5, 3), layout="constrained")
-        axes = figure.subplots()
-        for bound, label in zip(_bounds(evidence)[:2], ("data", "drawn"), strict=True):
-            axes.hist(bound.numpy(), bins=40, density=True, histtype="step", label=label)
+        figure, (axes,) = plotting.axes(5, 3)
+        data_N, drawn_M, _ = _bounds(evidence)
+        for bound, label, colour in ((data_N, "data", plotting.INK), (drawn_M, "drawn", plotting.PALETTE[0])):
+            plotting.histogram(axes, bound, bins=40, filled=False, color=colour, label=label)
         axes.set(xlabel="bound on log p(x) of a text (nats)", ylabel="density")
         axes.legend(frameon=False)
         return figure

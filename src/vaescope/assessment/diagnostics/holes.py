@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
-from vaescope.assessment.against_prior import judged, prior_samples
+from vaescope import plotting
+from vaescope.assessment.against_prior import prior_points
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
-from vaescope.estimators.estimate import Estimate
+from vaescope.estimators.estimate import Estimate, quantile
 from vaescope.evidence.evidence import Evidence
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-MOST = 2000
+POINTS = 2048
 LEVEL = 0.01
 
 
@@ -38,14 +36,15 @@ class Holes(Diagnostic):
         n, m = evidence.draws.copies.effective, len(surprise_M)
         # the quantile is itself uncertain by the error of its level
         level_se = math.sqrt(LEVEL * (1 - LEVEL) / n)
-        levels = torch.tensor([LEVEL, LEVEL - 1.96 * level_se, LEVEL + 1.96 * level_se], dtype=torch.float64)
+        reach = quantile(n)
+        levels = torch.tensor([LEVEL, LEVEL - reach * level_se, LEVEL + reach * level_se], dtype=torch.float64)
         cuts = surprise_N.quantile(1 - levels.clamp(0, 1))
         share, fewer, more = ((surprise_M > cut).double().mean().item() for cut in cuts)
         if levels[1] <= 0:
             fewer = 0.0  # with so few texts the true quantile may lie beyond all of their encodings
         binomial = math.sqrt(max(share * (1 - share), 1 / m) / m)
-        se = math.hypot(binomial, (more - fewer) / 3.92)
-        low, high = max(0.0, share - 1.96 * se), min(1.0, share + 1.96 * se)
+        se = math.hypot(binomial, (more - fewer) / (2 * reach))
+        low, high = max(0.0, share - reach * se), min(1.0, share + reach * se)
         holes = Estimate(share, se, "of the prior", "consistent", m, low=low, high=high, detail={"expected": LEVEL})
         difference = (surprise_M.mean() - surprise_N.mean()).item()
         error = math.sqrt((surprise_M.var() / m + surprise_N.var() / n).item())
@@ -56,27 +55,24 @@ class Holes(Diagnostic):
         holes = estimates["holes"]
         message = f"{holes.value:.1%} of the prior lies where fewer texts are encoded than at 99% of the encodings "
         message += f"[{holes.low:.1%}, {holes.high:.1%}] (1% is expected)"
-        limits = {"passes": thresholds.holes_pass, "fails": thresholds.holes_fail}
-        return [judged("holes", holes, message, **limits, next_step="sample from a prior refitted to the encodings")]
+        rule = Rule(thresholds.holes_pass, thresholds.holes_fail, holes.unit)
+        return [rule.judge("holes", holes, message, next_step="sample from a prior refitted to the encodings")]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Histograms of -log q_N(z) at encodings and at prior samples."""
-        from matplotlib.figure import Figure
-
         surprise_N, surprise_M = (values[values.isfinite()] for values in _surprises(evidence))
         cut = surprise_N.quantile(1 - LEVEL).item()
-        figure = Figure(figsize=(5, 3), layout="constrained")
-        axes = figure.subplots()
-        axes.hist(surprise_N.numpy(), bins=50, density=True, color="tab:blue", label="encodings")
-        axes.hist(surprise_M.numpy(), bins=50, density=True, histtype="step", color="black", label="prior")
-        axes.axvline(cut, color="black", linestyle="--")
+        figure, (axes,) = plotting.axes(5, 3)
+        plotting.histogram(axes, surprise_N, label="encodings")
+        plotting.histogram(axes, surprise_M, filled=False, label="prior")
+        axes.axvline(cut, color=plotting.INK, linestyle="--")
         axes.set(xlabel="-log q(z) (nats)", ylabel="density")
-        axes.legend()
+        axes.legend(frameon=False)
         return figure
 
 
 def _surprises(evidence: Evidence) -> tuple[Tensor, Tensor]:
     """-log q_N at each encoding, the posteriors of its own text left out, ``[N]``; and at prior samples, ``[M]``."""
     draws = evidence.draws
-    prior_MD = prior_samples(draws, min(MOST, draws.texts))
+    prior_MD = prior_points(draws, POINTS)
     return evidence.aggregate.surprise, evidence.aggregate.surprise_at(prior_MD)

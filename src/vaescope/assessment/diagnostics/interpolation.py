@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from matplotlib.figure import Figure
 
+from vaescope import plotting
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators.estimate import mean_of
 from vaescope.evidence.evidence import Evidence, need
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 class Interpolation(Diagnostic):
@@ -36,11 +34,8 @@ class Interpolation(Diagnostic):
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Both profiles along the path."""
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(5, 3), layout="constrained")
-        axes = figure.subplots()
-        detail = estimates["interpolation"].detail or {}
+        figure, (axes,) = plotting.axes(5, 3)
+        detail = estimates["interpolation"].detail
         axes.plot(detail["steps"], detail["decoded"], marker="o", label="text decoded there")
         axes.plot(detail["steps"], detail["start"], marker="o", label="text at the start")
         axes.set(xlabel="place on the path", ylabel="-log p (nats per token)")

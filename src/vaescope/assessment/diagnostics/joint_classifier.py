@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate, mean_of
@@ -50,16 +50,14 @@ class JointClassifier(Diagnostic):
             f"pairs (x, z) of the model are told from those of data and encoder with a gain of {xz.value:.3f} nats; "
         )
         message += f"x alone {x.value:.3f}, z alone {z.value:.3f}, both beyond that {beyond.value:.3f}"
-        rule = f"PASS if all gains are surely below {good}, FAIL if both gain surely {bad} beyond x and z alone"
         causes = {"texts unlike the data": x, "encodings unlike the prior": z, "x and z tied otherwise": beyond}
         step = "mostly " + max(causes, key=lambda cause: causes[cause].value)
-        if beyond.low > bad:
-            return [Finding("joint_classifier", "FAIL", message, rule, step)]
-        if max(x.high, z.high, xz.high) < good:
-            return [Finding("joint_classifier", "PASS", message, rule)]
-        if max(x.low, z.low, xz.low) > 0:
-            return [Finding("joint_classifier", "WARN", message, rule, step)]
-        return [Finding("joint_classifier", "UNRESOLVED", message, rule, "draw more texts")]
+        largest, least = max(x.high, z.high, xz.high), max(x.low, z.low, xz.low)
+        seen = Condition("a gain is surely above 0", least > 0)
+        limited = Condition(f"no gain may be above {good}", largest < good, "WARN" if least > 0 else "UNRESOLVED")
+        subject = "the gain of x and z together beyond the better of them"
+        rule = Rule(bad, bad, "nats", subject=subject, needs=(limited,), seen=seen)
+        return [rule.judge("joint_classifier", beyond, message, next_step=step, more="draw more texts")]
 
 
 def _gains(evidence: Evidence) -> dict[str, torch.Tensor]:

@@ -10,7 +10,7 @@ from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.diagnostics.marginal_kl import marginal_kl
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
-from vaescope.estimators.estimate import mean_of
+from vaescope.estimators.estimate import deviations, mean_of
 from vaescope.estimators.importance import log_mean_exp
 from vaescope.evidence.evidence import Evidence, need
 
@@ -41,16 +41,17 @@ class JointInconsistency(Diagnostic):
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Check the information inequality R + D >= H and put both splits into words."""
         joint, data = estimates["joint_inconsistency"], estimates["joint_inconsistency_data"]
-        detail = joint.detail or {}
+        detail = joint.detail
         prior, decoder = detail["prior_mismatch"], detail["decoder_mismatch"]
         message = (
             f"q(x,z) and p(x,z) differ by {joint.value:.2f} nats = prior mismatch [{prior[0]:.2f}, {prior[1]:.2f}]"
         )
         message += f" + decoder mismatch [{decoder[0]:.2f}, {decoder[1]:.2f}]; or = data mismatch, at most "
         message += f"{data.value:.2f}, + inference gap, at least {joint.value - data.value:.2f}"
-        rule = f"FAIL if R + D is below H by more than {thresholds.identity_sigmas:g} standard errors"
+        reach = deviations(thresholds.identity_sigmas, joint.n)
+        rule = f"FAIL if R + D is below H by more than {reach:.2g} standard errors, else PASS"
         # float32 densities leave a systematic 1e-4, however small the error is
-        if joint.value < -thresholds.identity_sigmas * joint.se - 1e-3:
+        if joint.value < -reach * joint.se - 1e-3:
             step = "the likelihood counts other tokens than the entropy, or the entropy is wrong"
             return [Finding("joint_inconsistency", "FAIL", message, rule, step)]
         return [Finding("joint_inconsistency", "PASS", message, rule)]

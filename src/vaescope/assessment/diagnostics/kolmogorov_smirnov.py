@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
+from matplotlib.figure import Figure
 
-from vaescope.assessment.against_prior import encodings, judged
+from vaescope import plotting
+from vaescope.assessment.against_prior import encodings
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import goodness
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.evidence import Evidence
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 class KolmogorovSmirnov(Diagnostic):
@@ -63,26 +61,21 @@ class KolmogorovSmirnov(Diagnostic):
         """Judge the unit that is farthest from the prior."""
         draws = evidence.draws
         estimate = estimates["kolmogorov_smirnov"]
-        detail = estimate.detail or {}
-        rejected, worst = (
-            len(detail["rejected_units"]),
-            max(enumerate(detail["distances"]), key=lambda pair: pair[1])[0],
-        )
+        detail = estimate.detail
+        distances = detail["distances"]
+        rejected, worst = len(detail["rejected_units"]), distances.index(max(distances))
         message = f"{rejected} of {draws.latent_size} units differ detectably from the prior; the farthest is unit "
         message += f"{worst} at {estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}] of probability"
-        limits = {"passes": thresholds.margin_distance_pass, "fails": thresholds.margin_distance_fail}
-        return [judged("kolmogorov_smirnov", estimate, message, **limits, next_step="look at latent_pictures")]
+        rule = Rule(thresholds.margin_distance_pass, thresholds.margin_distance_fail, estimate.unit)
+        return [rule.judge("kolmogorov_smirnov", estimate, message, next_step="look at latent_pictures")]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Distance of each unit; above the dashed line it is detectable at 5% for that unit alone."""
         draws = evidence.draws
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(5, 3), layout="constrained")
-        axes = figure.subplots()
+        figure, (axes,) = plotting.axes(5, 3)
         axes.bar(
-            range(draws.latent_size), (estimates["kolmogorov_smirnov"].detail or {})["distances"], color="tab:blue"
+            range(draws.latent_size), estimates["kolmogorov_smirnov"].detail["distances"], color=plotting.PALETTE[0]
         )
-        axes.axhline(goodness.distance_margin(draws.texts), color="black", linestyle="--")
-        axes.set(xlabel="latent unit", ylabel="distance to the prior")
+        axes.axhline(goodness.distance_margin(draws.texts), color=plotting.INK, linestyle="--")
+        axes.set(xlabel="latent unit", ylabel="distance to the prior (of probability)")
         return figure

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
 
 import torch
+from matplotlib.figure import Figure
 
+from vaescope import plotting
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.positions import profile, token_mean
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.evidence.evidence import Evidence, need
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 class LatentAttention(Diagnostic):
@@ -29,27 +28,22 @@ class LatentAttention(Diagnostic):
         tokens = need(evidence.experiments.tokens, "token predictions", "assess with suite=full")
         remedy = "only injections with slots of their own (embedding, memory) have any"
         attention_LT = need(evidence.experiments.attention, "attention on latent slots", remedy)
-        estimate = token_mean(attention_LT.double().mean(0), tokens.text, unit="share")
-        detail = estimate.detail or {}
-        detail["profiles"] = [profile(mass_T, tokens.position) for mass_T in attention_LT]
-        return {"latent_attention": estimate}
+        profiles = {"profiles": [profile(mass_T, tokens.position) for mass_T in attention_LT]}
+        share_T = attention_LT.double().mean(0)
+        return {"latent_attention": token_mean(share_T, tokens.text, unit="share", detail=profiles)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Say whether the decoder looks at z at all."""
-        estimate, limit = estimates["latent_attention"], thresholds.attention_pass
+        estimate = estimates["latent_attention"]
         message = f"{estimate.value:.1%} of the decoder's attention falls on z"
-        rule = f"PASS from {limit:.0%}"
-        if estimate.value >= limit:
-            return [Finding("latent_attention", "PASS", message, rule)]
-        return [Finding("latent_attention", "WARN", message, rule, "add the injection embedding, or start z sooner")]
+        rule = Rule(thresholds.attention_pass, -math.inf, "of the attention", good="above", sure=False)
+        step = "add the injection embedding, or start z sooner"
+        return [rule.judge("latent_attention", estimate, message, next_step=step)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """The share by layer (rows) and position in the text (columns)."""
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(5, 3), layout="constrained")
-        axes = figure.subplots()
-        profiles = (estimates["latent_attention"].detail or {})["profiles"]
+        figure, (axes,) = plotting.axes(5, 3)
+        profiles = estimates["latent_attention"].detail["profiles"]
         rows = [[float("nan") if v is None else v for v in row] for row in profiles]
         image = axes.imshow(torch.tensor(rows).numpy(), aspect="auto", extent=(0, 1, len(rows) - 0.5, -0.5), vmin=0)
         figure.colorbar(image, label="share of the attention")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from scipy import stats
 from torch import Tensor
 
+from vaescope import plotting
 from vaescope.assessment.against_prior import encodings, prior_samples
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.evidence.evidence import Evidence
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MOST = 1000
 
@@ -33,38 +30,39 @@ class LatentPictures(Diagnostic):
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Draw both rows with the same axes and the same projection."""
         draws = evidence.draws
-        from matplotlib.figure import Figure
-
         z_ND = encodings(draws, most=MOST)
-        prior_ND = prior_samples(draws, len(z_ND), seed=1)
+        prior_ND = prior_samples(draws, len(z_ND), "picture")
         active = draws.posterior_mean.double().var(0).argsort(descending=True).tolist()
         first, second = active[0], active[min(1, len(active) - 1)]
         plane_D2 = _principal_plane(z_ND)
-        figure = Figure(figsize=(12, 5.5), layout="constrained")
-        grid = figure.subplots(2, 4, sharex="col", sharey="col")
-        for row, sample_ND, label in zip(grid, (z_ND, prior_ND), ("encodings", "prior (null)"), strict=True):
+        figure, rows = plotting.grid(12, 5.5, rows=[1, 1], columns=4)
+        for upper, lower in zip(*rows, strict=True):
+            lower.sharex(upper)
+            lower.sharey(upper)
+        for row, sample_ND, label in zip(rows, (z_ND, prior_ND), ("encodings", "prior (null)"), strict=True):
             _histogram(row[0], sample_ND[:, first], f"unit {first}", draws.prior_z is None)
-            row[1].hist(sample_ND.square().sum(1).numpy(), bins=40, density=True, color="tab:blue")
-            row[1].set_xlabel("|z|^2")
+            plotting.histogram(row[1], sample_ND.square().sum(1), bins=40)
+            row[1].set(xlabel="|z|^2", ylabel="density")
             _scatter(row[2], sample_ND @ plane_D2, "principal plane of the encodings")
             _scatter(row[3], sample_ND[:, [first, second]], f"units {first} and {second}")
-            row[0].set_ylabel(label)
+            row[0].set_ylabel(f"{label}: density")
         return figure
 
 
 def _histogram(axes: Axes, values_N: Tensor, label: str, standard: bool) -> None:
-    axes.hist(values_N.numpy(), bins=40, density=True, color="tab:blue")
+    plotting.histogram(axes, values_N, bins=40)
     axes.set_xlabel(label)
     if standard:
         grid = np.linspace(-4, 4, 200)
-        axes.plot(grid, stats.norm.pdf(grid), color="black")
+        axes.plot(grid, stats.norm.pdf(grid), color=plotting.INK)
 
 
 def _scatter(axes: Axes, points_N2: Tensor, label: str) -> None:
-    axes.scatter(points_N2[:, 0].numpy(), points_N2[:, 1].numpy(), s=3, alpha=0.5, color="tab:blue", linewidths=0)
+    x_N, y_N = points_N2.mT.numpy()
+    axes.scatter(x_N, y_N, s=3, alpha=0.5, color=plotting.PALETTE[0], linewidths=0)
     angle = np.linspace(0, 2 * np.pi, 200)
     # holds 95% of N(0, I) in a plane
-    axes.plot(2.448 * np.cos(angle), 2.448 * np.sin(angle), color="black")
+    axes.plot(2.448 * np.cos(angle), 2.448 * np.sin(angle), color=plotting.INK)
     axes.set_xlabel(label)
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
+from vaescope import plotting
 from vaescope.assessment.diagnostic import Diagnostic, Estimates, Results
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence, need
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 class LatentUse(Diagnostic):
@@ -40,27 +39,22 @@ class LatentUse(Diagnostic):
         """Judge whether the decoder reads z; whether the code carries anything is judged with the rate."""
         use, information = estimates["latent_use"], estimates.get("mutual_information")
         limit = thresholds.latent_use
-        rule = f"PASS if another text's z surely costs more than {limit} nats, FAIL if surely less and z says nothing"
+        silent = information is None or information.high < limit
+        fails = limit if silent else -math.inf
+        rule = Rule(limit, fails, "nats", good="above", subject="what the z of another text costs")
         message = f"the z of another text costs {use.value:.3g} nats [{use.low:.3g}, {use.high:.3g}]"
-        if use.low > limit:
-            return [Finding("decoder_use", "PASS", message, rule)]
-        step = "weaken the decoder (word dropout), add an injection of z, or try mdr"
-        if use.high < limit and (information is None or information.high < limit):
-            return [Finding("decoder_use", "FAIL", message + ": the decoder ignores z", rule, step)]
         if use.high < limit:
-            message += ": the decoder ignores a z that says which text it is"
-        return [Finding("decoder_use", "WARN", message, rule, step)]
+            message += ": the decoder ignores z" if silent else ": the decoder ignores a z that says which text it is"
+        step = "weaken the decoder (word dropout), add an injection of z, or try mdr"
+        return [rule.judge("decoder_use", use, message, next_step=step)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Histogram of what the z of another text costs; the line is the mean."""
         draws = evidence.draws
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(5, 3), layout="constrained")
-        axes = figure.subplots()
-        axes.hist(_losses(draws).numpy(), bins=50, color="tab:blue")
-        axes.axvline(estimates["latent_use"].value, color="black")
-        axes.set(xlabel="D_shuffled - D of a text (nats)", ylabel="texts")
+        figure, (axes,) = plotting.axes(5, 3)
+        plotting.histogram(axes, _losses(draws))
+        axes.axvline(estimates["latent_use"].value, color=plotting.INK)
+        axes.set(xlabel="D_shuffled - D of a text (nats)", ylabel="density")
         return figure
 
 

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
-from vaescope.assessment.diagnostic import Diagnostic, Estimates, Results
-from vaescope.assessment.findings import Finding
+from vaescope import plotting
+from vaescope.assessment.diagnostic import Diagnostic, Estimates, Results, attempt
+from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators import importance
-from vaescope.estimators.estimate import Estimate, mean_of
+from vaescope.estimators.estimate import Estimate, mean_of, quantile
+from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 BINS = (0.5, 0.7, 1.0)
 """Where the tail index is called ok, bad and very bad (Vehtari et al. 2024)."""
+TOLERANCE = 0.025
+"""Gain of the bound of a text by doubling S, nats, up to which its tail index does not matter."""
 
 
 class LogLikelihood(Diagnostic):
@@ -37,59 +40,63 @@ class LogLikelihood(Diagnostic):
         if (adapted_SP := draws.log_weights_adapted) is None:
             reason = Missing("no 'log_weights_adapted': assess with suite=full")
             return {"log_likelihood": bound, "log_likelihood_adapted": reason}
-        own_P = importance.log_mean_exp(draws.log_weights[:, : adapted_SP.shape[1]])
-        gain = mean_of(importance.log_mean_exp(adapted_SP) - own_P, unit="nats/text")
-        adapted = _bound(adapted_SP, {"gain": gain.value, "gain_se": gain.se})
-        return {"log_likelihood": bound, "log_likelihood_adapted": adapted}
+        return {"log_likelihood": bound, "log_likelihood_adapted": attempt(lambda: _adapted(draws, adapted_SP))}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge whether the bound is tight enough to be called the log-likelihood."""
-        draws = evidence.draws
-        estimate = estimates["log_likelihood"]
-        detail = estimate.detail or {}
-        share, gain = detail["unreliable_share"], detail["doubling_gain"]
-        good, bad = thresholds.good_tail_share, thresholds.bad_tail_share
-        rule = f"PASS if Pareto k is bad for at most {good:.0%} of the texts and doubling S gains < "
-        rule += f"{thresholds.doubling_gain} nats, as does a proposal adapted to each text; FAIL if bad for more than "
-        rule += f"{bad:.0%}"
-        if gain is None or detail["pareto_k"]["median"] is None:
-            message = f"log-likelihood >= {estimate.value:.2f}: {draws.samples} samples are too few to judge the bound"
-            return [Finding("log_likelihood", "UNRESOLVED", message, rule, "take at least 64 samples per text")]
-        message = f"log-likelihood >= {estimate.value:.2f}: Pareto k is bad for {share:.0%} of the texts, "
-        message += f"doubling S gained {gain:.2g} nats"
-        short = False
-        if "log_likelihood_adapted" in estimates:
-            found = estimates["log_likelihood_adapted"].detail or {}
-            message += f", an adapted proposal {found['gain']:.2g}"
-            short = found["gain"] - 2 * found["gain_se"] > thresholds.doubling_gain
-        if share > bad:
-            return [Finding("log_likelihood", "FAIL", message, rule, "publish it only as a bound; take more samples")]
+        estimate, limit = estimates["log_likelihood"], thresholds.doubling_gain
+        share, gain = estimate.detail["unreliable_share"], estimate.detail["doubling_gain"]
+        found = estimates["log_likelihood_adapted"].detail if "log_likelihood_adapted" in estimates else None
+        short = found is not None and found["gain"] - quantile(found["texts"]) * found["gain_se"] > limit
+        rule = Rule(
+            thresholds.good_tail_share,
+            thresholds.bad_tail_share,
+            "of the texts",
+            subject="the share with an unreliable bound (Pareto k bad by more than its error, and weights that vary)",
+            sure=False,
+            needs=(
+                Condition(f"doubling S gains less than {limit:g} nats", gain is not None and gain < limit, "WARN"),
+                Condition("so does a proposal adapted to each text", not short, "WARN"),
+            ),
+        )
+        message = f"log-likelihood >= {estimate.value:.2f}"
+        if gain is None or estimate.detail["pareto_k"]["median"] is None:
+            message += f": {estimate.detail['samples']} samples are too few to judge the bound"
+            step = "take at least 64 samples per text"
+            return [Finding("log_likelihood", "UNRESOLVED", message, str(rule), step)]
+        message += f": unreliable for {share:.0%} of the texts, doubling S gained {gain:.2g} nats"
+        message += "" if found is None else f", an adapted proposal {found['gain']:.2g}"
+        step = "take more samples per text; until then publish it only as a bound"
         if short:
             step = "read log_likelihood_adapted, for all texts with assessment.adapted_texts"
-            return [Finding("log_likelihood", "WARN", message, rule, step)]
-        if share > good or gain >= thresholds.doubling_gain:
-            return [Finding("log_likelihood", "WARN", message, rule, "take more samples per text")]
-        return [Finding("log_likelihood", "PASS", message, rule)]
+        number = replace(estimate, value=share)
+        return [rule.judge("log_likelihood", number, message, next_step=step)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """The bound as the number of samples doubles: still rising is not converged."""
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(5, 3), layout="constrained")
-        axes = figure.subplots()
+        figure, (axes,) = plotting.axes(5, 3)
         for name, label in (("log_likelihood", "q(z|x)"), ("log_likelihood_adapted", "adapted to each text")):
             if name in estimates:
-                curve = (estimates[name].detail or {})["curve"]
+                curve = estimates[name].detail["curve"]
                 axes.plot([int(k) for k in curve], list(curve.values()), marker="o", label=label)
         axes.set(xscale="log", xlabel="samples per text", ylabel="bound on log p(x) (nats)")
         axes.legend(frameon=False)
         return figure
 
 
+def _adapted(draws: Draws, adapted_SP: Tensor) -> Estimate:
+    """The bound by adapted proposals, and what it gains on the same texts."""
+    own_P = importance.log_mean_exp(draws.log_weights[:, : adapted_SP.shape[1]])
+    gain = mean_of(importance.log_mean_exp(adapted_SP) - own_P, unit="nats/text")
+    return _bound(adapted_SP, {"gain": gain.value, "gain_se": gain.se, "texts": gain.n})
+
+
 def _bound(log_w_SN: Tensor, extra: dict[str, Any] | None = None) -> Estimate:
     bound_N, samples = importance.log_mean_exp(log_w_SN), len(log_w_SN)
     size_N, k_N = importance.effective_sample_size(log_w_SN), importance.tail_index(log_w_SN)
     good = importance.good_tail_index(samples)
+    error_N = importance.tail_index_error(k_N, samples)
+    gain_N = torch.maximum(importance.doubling_gain(log_w_SN), (samples / size_N - 1) / (2 * samples))
     edges = [-torch.inf, *BINS, torch.inf]
     detail = {
         "samples": samples,
@@ -98,7 +105,7 @@ def _bound(log_w_SN: Tensor, extra: dict[str, Any] | None = None) -> Estimate:
         "pareto_k_counts": {
             f"({low}, {high}]": int(((k_N > low) & (k_N <= high)).sum()) for low, high in pairwise(edges)
         },
-        "unreliable_share": (k_N > good).double().mean().item(),
+        "unreliable_share": ((k_N - error_N > good) & (gain_N > TOLERANCE)).double().mean().item(),
         "doubling_gain": _finite(importance.doubling_gain(log_w_SN).mean()),
         "curve": importance.doubling_curve(log_w_SN),
         **(extra or {}),

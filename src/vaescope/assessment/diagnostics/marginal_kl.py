@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate
@@ -55,17 +55,11 @@ class MarginalKl(Diagnostic):
         """Judge the mismatch of the aggregate posterior and the prior by the ends of the interval."""
         draws = evidence.draws
         estimate, rate = estimates["marginal_kl"], draws.rates.mean().item()
-        passes = max(thresholds.marginal_kl_pass, thresholds.marginal_kl_pass_share * rate)
-        fails = max(thresholds.marginal_kl_fail, thresholds.marginal_kl_fail_share * rate)
-        rule = f"PASS if surely at most {passes:.2g} nats, FAIL if surely at least {fails:.2g}"
         message = f"marginal KL in [{estimate.low:.2f}, {estimate.high:.2f}] nats"
-        if estimate.high <= passes:
-            return [Finding("marginal_kl", "PASS", message, rule)]
-        if estimate.low >= fails:
-            step = "refit the prior (mixture, vamp, flow), or constrain the mmd"
-            return [Finding("marginal_kl", "FAIL", message, rule, step)]
-        pinned = draws.copies.entropy - jackknife.value(evidence.aggregate.information) < thresholds.saturation
-        if pinned or estimate.high - estimate.low > 0.5 * estimate.high:
-            step = f"more texts than {draws.texts} would narrow the upper end"
-            return [Finding("marginal_kl", "UNRESOLVED", message, rule, step)]
-        return [Finding("marginal_kl", "WARN", message, rule, "compare with a fitted prior (mixture, vamp, flow)")]
+        free = draws.copies.entropy - jackknife.value(evidence.aggregate.information) >= thresholds.saturation
+        narrow = estimate.high - estimate.low <= 0.5 * estimate.high
+        words = f"the interval is narrower than half its upper end and log N exceeds I by {thresholds.saturation:g}"
+        rule = Rule(*thresholds.marginal_kl_limits(rate), "nats", seen=Condition(words, free and narrow))
+        step = "refit the prior (mixture, vamp, flow), or constrain the mmd"
+        more = f"more texts than {draws.texts} would narrow the upper end"
+        return [rule.judge("marginal_kl", estimate, message, next_step=step, more=more)]

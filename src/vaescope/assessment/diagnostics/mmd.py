@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from vaescope.assessment.against_prior import encodings, judged, prior_samples
+from vaescope.assessment.against_prior import encodings, prior_samples
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import mmd
 from vaescope.estimators.estimate import Estimate
@@ -28,7 +28,7 @@ class Mmd(Diagnostic):
         """Return ``mmd``."""
         draws = evidence.draws
         z_ND = encodings(draws, most=MOST)
-        prior_ND = prior_samples(draws, len(z_ND))
+        prior_ND = prior_samples(draws, len(z_ND), "mmd")
         z_ND = z_ND[: len(prior_ND)]
         width = mmd.median_width(prior_ND).item()
         if draws.prior_z is None:
@@ -56,6 +56,6 @@ class Mmd(Diagnostic):
         """Judge the effect; the p-value only says whether it is detectable."""
         estimate = estimates["mmd"]
         message = f"MMD^2 is {estimate.value:.3g} [{estimate.low:.3g}, {estimate.high:.3g}] of the prior's kernel mean"
-        message += f" (p = {(estimate.detail or {})['p_value']:.3g} with {min(estimate.n, PERMUTED)} texts)"
-        limits = {"passes": thresholds.mmd_pass, "fails": thresholds.mmd_fail}
-        return [judged("mmd", estimate, message, **limits, next_step="constrain the mmd, or refit the prior")]
+        message += f" (p = {estimate.detail['p_value']:.3g} with {min(estimate.n, PERMUTED)} texts)"
+        rule = Rule(thresholds.mmd_pass, thresholds.mmd_fail, estimate.unit)
+        return [rule.judge("mmd", estimate, message, next_step="constrain the mmd, or refit the prior")]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
+from vaescope import plotting
 from vaescope.assessment.against_prior import standard_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators import jackknife
@@ -15,31 +17,48 @@ from vaescope.estimators.gaussian import moments_kl
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+ENOUGH = 10
+"""Texts per unit from which the bias is small enough to be corrected."""
 
 
 def moment_kl(draws: Draws) -> Estimate:
-    """The mismatch of mean and covariance of q(z) and N(0, I); see ``MomentKl``."""
+    """KL(N(m, S) || N(0, I)), m = mean mu_i, S = Cov(mu_i) + mean V_i, with the bias of N texts taken out.
+
+    Without correction the expectation is at least the truth, whatever N is (the KL is convex in the first and second
+    moments). With fewer than 10 texts per unit no correction is safe: the interval then reaches from 0 to the upper end
+    of the uncorrected number.
+    """
     standard_prior(draws)
-    mean_D, covariance_DD = moments(draws)
     replicates = _replicates(draws)
-    bias = jackknife.bias(replicates)
-    value, se = jackknife.value(replicates) - bias, jackknife.standard_error(replicates)
+    plain, se = jackknife.value(replicates), jackknife.standard_error(replicates)
+    bias = _bias(draws)
+    value = max(0.0, plain - bias)
+    few = draws.texts < ENOUGH * draws.latent_size
+    reach = jackknife.upper_end(replicates) - plain
+    mean_D, covariance_DD = moments(draws)
     variance_D = covariance_DD.diagonal()
-    detail = {
-        "bias": bias,
-        "bias_of_sharp_codes": draws.latent_size * (draws.latent_size + 3) / (4 * draws.texts),
-        "gaussian_total_correlation": 0.5 * (variance_D.log().sum() - torch.logdet(covariance_DD)).item(),
-        "per_unit": (0.5 * (variance_D + mean_D.square() - 1 - variance_D.log())).tolist(),
-    }
-    return Estimate(value=value, se=se, unit="nats/text", kind="consistent", n=draws.texts, detail=detail)
+    return Estimate(
+        value=value,
+        se=se,
+        unit="nats/text",
+        kind="interval" if few else "consistent",
+        n=draws.texts,
+        low=0.0 if few else max(0.0, plain - bias - reach),
+        high=plain + reach if few else max(value, plain - bias) + reach,
+        detail={
+            "bias": bias,
+            "uncorrected": plain,
+            "gaussian_total_correlation": 0.5 * (variance_D.log().sum() - torch.logdet(covariance_DD)).item(),
+            "per_unit": (0.5 * (variance_D + mean_D.square() - 1 - variance_D.log())).tolist(),
+        },
+    )
 
 
 class MomentKl(Diagnostic):
-    """m = mean mu_i, S = Cov(mu_i) + mean V_i; the bias is taken out by the jackknife.
+    """An interval for few texts, else a consistent number.
 
-    The bias is d(d+3)/(4N) where the codes are sharp and none where they are all the prior, so no one formula fits.
+    The bias is that of a Wishart determinant in the directions in which the posterior means vary, and none in those
+    where all codes are the prior.
     """
 
     consistency = True
@@ -50,12 +69,9 @@ class MomentKl(Diagnostic):
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """The part of each unit, by mean and variance alone."""
-        draws = evidence.draws
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(5, 3), layout="constrained")
-        axes = figure.subplots()
-        axes.bar(range(draws.latent_size), (estimates["moment_kl"].detail or {})["per_unit"], color="tab:blue")
+        figure, (axes,) = plotting.axes(5, 3)
+        parts = estimates["moment_kl"].detail["per_unit"]
+        axes.bar(range(len(parts)), parts, color=plotting.PALETTE[0])
         axes.set(xlabel="latent unit", ylabel="KL of the Gaussian margin (nats)")
         return figure
 
@@ -65,6 +81,26 @@ def moments(draws: Draws) -> tuple[Tensor, Tensor]:
     mean_ND, variance_ND = draws.posterior_mean.double(), draws.posterior_std.double().square()
     covariance_DD = torch.cov(mean_ND.mT, correction=0).reshape(draws.latent_size, draws.latent_size)
     return mean_ND.mean(0), covariance_DD + variance_ND.mean(0).diag()
+
+
+def _bias(draws: Draws) -> float:
+    """By how much the plain number is too large: that of -log|S|/2, since tr S + m'm is a mean over texts.
+
+    To first order it is sum_k a_k/(2 N) + [sum_k a_k^2 + (sum_k a_k)^2]/(4 N), a_k in [0, 1] the eigenvalues of
+    S^-1 Cov(mu): all 1 for sharp codes, all 0 where every posterior is the prior. The terms beyond are those of a sharp
+    code of K = sum_k a_k units, whose bias is known (Wishart): [K log(N/2) - sum_j psi((N - j)/2)]/2, j = 1 .. K, where
+    the first order is K (K + 3)/(4 N).
+    """
+    texts, mean_ND = draws.texts, draws.posterior_mean.double()
+    variance_D = draws.posterior_std.double().square().mean(0)
+    squares_K = torch.linalg.svdvals((mean_ND - mean_ND.mean(0)) * (variance_D * texts).rsqrt()).square()
+    share_K = squares_K / (1 + squares_K)
+    total = share_K.sum().item()
+    first = total / (2 * texts) + (share_K.square().sum().item() + total**2) / (4 * texts)
+    units = max(1, min(round(total), texts - 2))
+    digammas = torch.digamma((texts - torch.arange(1, units + 1, dtype=torch.float64)) / 2).sum().item()
+    exact = (units * math.log(texts / 2) - digammas) / 2
+    return first * exact / (units * (units + 3) / (4 * texts))
 
 
 def _replicates(draws: Draws) -> Tensor:

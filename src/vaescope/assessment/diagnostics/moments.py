@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
-from vaescope.assessment.against_prior import encodings, judged, standard_prior
+from vaescope import plotting
+from vaescope.assessment.against_prior import encodings, standard_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.diagnostics.moment_kl import moment_kl
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.evidence import Evidence
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from vaescope.randomness import stream
 
 NULLS = 99
 
@@ -68,26 +67,24 @@ class Moments(Diagnostic):
         parts = []
         for name, words in (("mean", "mean at distance"), ("largest", "variances up to"), ("smallest", "down to")):
             estimate = estimates[f"moments_{name}"]
-            low, high = (estimate.detail or {})["null"]
+            low, high = estimate.detail["null"]
             parts.append(f"{words} {estimate.value:.3g} (the prior's: {low:.2g} to {high:.2g})")
         message = f"moment KL {kl.value:.2f} nats [{kl.low:.2f}, {kl.high:.2f}]: {', '.join(parts)}"
-        passes = max(thresholds.marginal_kl_pass, thresholds.marginal_kl_pass_share * rate)
-        fails = max(thresholds.marginal_kl_fail, thresholds.marginal_kl_fail_share * rate)
+        rule = Rule(*thresholds.marginal_kl_limits(rate), "nats")
         step = "refit the prior as a Gaussian, or lower the weight that shrinks the posterior"
-        return [judged("moments", kl, message, passes=passes, fails=fails, next_step=step)]
+        more = f"assess at least {10 * evidence.draws.latent_size} texts"
+        return [rule.judge("moments", kl, message, next_step=step, more=more)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Eigenvalues of Cov(z) in order, over those of one sample of the prior."""
         draws = evidence.draws
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(5, 3), layout="constrained")
-        axes = figure.subplots()
-        null_ND = torch.randn(draws.texts, draws.latent_size, generator=torch.Generator().manual_seed(0)).double()
-        for z_ND, label, colour in ((null_ND, "prior", "black"), (encodings(draws), "encodings", "tab:blue")):
+        figure, (axes,) = plotting.axes(5, 3)
+        null_ND = torch.randn(draws.texts, draws.latent_size, generator=stream(0, "picture of moments")).double()
+        looks = ((null_ND, "prior", plotting.INK), (encodings(draws), "encodings", plotting.PALETTE[0]))
+        for z_ND, label, colour in looks:
             axes.plot(_eigenvalues(z_ND).flip(0).numpy(), marker=".", label=label, color=colour)
         axes.set(xlabel="direction", ylabel="variance")
-        axes.legend()
+        axes.legend(frameon=False)
         return figure
 
 

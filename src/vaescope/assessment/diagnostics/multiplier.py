@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean, stdev
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.evidence import Evidence, need
@@ -39,12 +39,9 @@ class Multiplier(Diagnostic):
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge what forced rate returns."""
         estimate = estimates["multiplier"]
-        warns, fails = thresholds.multiplier_warn, thresholds.multiplier_fail
-        rule = f"PASS below {warns}, FAIL if surely at least {fails}"
         message = (
             f"multiplier {estimate.value:.3f}: another nat of rate buys {1 - estimate.value:.3f} nats of distortion"
         )
         step = "lower the target rate: the rate is forced and the decoder does not use it"
-        if estimate.high < warns:
-            return [Finding("rate_return", "PASS", message, rule)]
-        return [Finding("rate_return", "FAIL" if estimate.low >= fails else "WARN", message, rule, step)]
+        rule = Rule(thresholds.multiplier_warn, thresholds.multiplier_fail, subject="the multiplier")
+        return [rule.judge("rate_return", estimate, message, next_step=step)]

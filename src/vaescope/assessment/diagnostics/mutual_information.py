@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate
-from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 
 
@@ -56,11 +56,11 @@ class MutualInformation(Diagnostic):
         return {"mutual_information": mutual_information(evidence)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Judge whether N texts can resolve the information, and whether the rate exceeds what N texts can hold."""
+        """Judge the information against the rate, and say where the rate exceeds what N texts can show."""
         draws = evidence.draws
-        found = [_resolution(estimates["mutual_information"], draws, thresholds)]
         rate = draws.rates.mean().item()
-        ceiling = evidence.draws.copies.entropy
+        ceiling = draws.copies.entropy
+        found = [_judged(estimates["mutual_information"], rate, ceiling, thresholds)]
         surplus = rate - ceiling
         if surplus > 0:
             message = f"rate {rate:.2f} exceeds log N = {ceiling:.2f} of these texts: at least "
@@ -71,19 +71,36 @@ class MutualInformation(Diagnostic):
 
 def resolved(information: Estimate, thresholds: Thresholds) -> bool:
     """Return whether the interval of the information is narrow and away from the ceiling."""
-    assert information.ceiling is not None
     width = information.high - information.low
     narrow = width <= thresholds.resolved_width or width <= thresholds.resolved_share * information.high
-    return narrow and information.value <= information.ceiling - thresholds.saturation
+    ceiling = math.inf if information.ceiling is None else information.ceiling
+    return narrow and information.value <= ceiling - thresholds.saturation
 
 
-def _resolution(information: Estimate, draws: Draws, thresholds: Thresholds) -> Finding:
-    interval = f"[{information.low:.2f}, {information.high:.2f}]"
-    rule = f"UNRESOLVED within {thresholds.saturation} of log N, or in an interval wider than "
-    rule += f"{thresholds.resolved_width} nats and {thresholds.resolved_share:.0%}"
-    if resolved(information, thresholds):
-        return Finding("mutual_information", "PASS", f"information in {interval} nats", rule)
-    message = f"information in {interval} nats; {draws.texts} texts can show at most log N = {information.ceiling:.2f}"
-    needed = math.exp(min(information.high + thresholds.saturation, 700.0))
-    step = f"about {needed:.1g} texts would settle it" if needed < 1e8 else "no corpus is large enough to settle it"
-    return Finding("mutual_information", "UNRESOLVED", message, rule, step)
+def _judged(information: Estimate, rate: float, ceiling: float, thresholds: Thresholds) -> Finding:
+    """Judge which share of the rate is information, where N texts can resolve it."""
+    clear = resolved(information, thresholds)
+    words = f"the interval is at most {thresholds.resolved_width:g} nats or {thresholds.resolved_share:.0%} wide, "
+    words += f"{thresholds.saturation:g} below log N"
+    rule = Rule(
+        thresholds.information_share_pass,
+        thresholds.information_share_fail,
+        "of the rate",
+        good="above",
+        subject="the information",
+        needs=(Condition(words, clear),),
+        seen=Condition(words, clear),
+    )
+    message = f"information in [{information.low:.2f}, {information.high:.2f}] nats"
+    if rate < thresholds.latent_use:
+        return Finding("mutual_information", "VACUOUS", f"{message}: the rate is negligible", str(rule))
+    message += f" at a rate of {rate:.2f}"
+    more = ""
+    if not clear:
+        message += f"; {information.n} texts can show at most log N = {ceiling:.2f}"
+        needed = math.exp(min(information.high + thresholds.saturation, 700.0))
+        more = f"about {needed:.1g} texts would settle it" if needed < 1e8 else "no corpus is large enough to settle it"
+    value, low, high = (number / rate for number in (information.value, information.low, information.high))
+    share = replace(information, value=value, low=low, high=high, unit="of the rate")
+    step = "look at marginal_kl: the rest of the rate pays for encodings unlike the prior"
+    return rule.judge("mutual_information", share, message, next_step=step, more=more)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from scipy import stats
 
+from vaescope import plotting
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators import calibration, goodness
 from vaescope.estimators.estimate import mean_of
 from vaescope.evidence.evidence import Evidence, need
 from vaescope.evidence.simulations import Simulations
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 
 FEWEST = 20
 
@@ -60,36 +58,41 @@ class PosteriorCalibration(Diagnostic):
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the coverage; that a band is crossed is only worth a warning."""
         estimate = estimates["posterior_calibration"]
-        detail, off = estimate.detail or {}, abs(estimate.value - 0.9)
+        detail = estimate.detail
         rejected = detail["rejected"]
         message = f"90% intervals of q(z|x) hold the z that made the text in {estimate.value:.1%} of {estimate.n} texts"
         message += f"; {len(rejected)} of {detail['quantities']} quantities leave their band"
         if rejected:
             message += f" ({', '.join(rejected[:5])}{', ...' if len(rejected) > 5 else ''})"
         near, far = thresholds.coverage_pass, thresholds.coverage_fail
-        rule = f"PASS within {near:.0%} of 90% and no band left, FAIL if surely {far:.0%} off"
+        off = abs(estimate.value - 0.9)
         step = "q(z|x) is too narrow" if estimate.value < 0.9 else "q(z|x) is too wide"
         step += " on texts of the model: train longer, or a richer posterior"
-        if off - 1.96 * estimate.se > far:
-            return [Finding("posterior_calibration", "FAIL", message, rule, step)]
-        if off > near or rejected:
-            return [Finding("posterior_calibration", "WARN", message, rule, step)]
-        return [Finding("posterior_calibration", "PASS", message, rule)]
+        near_and_inside = off <= near and not rejected
+        rule = Rule(
+            far,
+            far,
+            subject="the distance of the coverage from 90%",
+            needs=(Condition(f"its value is at most {near:g} and no band is left", near_and_inside, "WARN"),),
+            seen=Condition(f"its value is above {near:g} or a band is left", not near_and_inside),
+        )
+        reach = estimate.value - estimate.low
+        distance = replace(estimate, value=off, low=off - reach, high=off + reach)
+        more = "draw more texts"
+        return [rule.judge("posterior_calibration", distance, message, next_step=step, more=more)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Empirical distribution of each quantity less that of a uniform; grey: where 95% of whole curves stay."""
         draws = evidence.draws
-        from matplotlib.figure import Figure
-
         transforms, _ = _transforms(need(evidence.simulations, "drawn texts", "assess with suite=full"))
         grid, low, high = calibration.band(len(transforms))
-        figure = Figure(figsize=(5, 3), layout="constrained")
-        axes = figure.subplots()
+        figure, (axes,) = plotting.axes(5, 3)
         axes.fill_between(grid, low - grid, high - grid, color="0.85")
         for j, column in enumerate(np.sort(transforms, 0).T):
             curve = np.searchsorted(column, grid, side="right") / len(column) - grid
             last = j - draws.latent_size
-            colour, label = [("tab:blue", None), ("tab:red", "radius"), ("black", "log p(x|z)")][max(last + 1, 0)]
+            looks = [(plotting.PALETTE[0], None), (plotting.PALETTE[1], "radius"), (plotting.INK, "log p(x|z)")]
+            colour, label = looks[max(last + 1, 0)]
             axes.plot(grid, curve, color=colour, linewidth=0.8 if last < 0 else 1.6, label=label)
         axes.set(xlabel="t", ylabel="share of values up to t, less t")
         axes.legend(frameon=False)

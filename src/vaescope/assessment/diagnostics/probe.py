@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate, mean_of
@@ -76,14 +77,13 @@ def _finding(name: str, estimates: Estimates) -> Finding:
     kind = name.removeprefix("probe").removeprefix("_") or "label"
     accuracy = estimates[name]
     nats = estimates[name.replace("probe", "probe_information", 1)]
-    detail = accuracy.detail or {}
+    detail = accuracy.detail
     best = f", best reader {detail['ceiling']:.1%}" if "ceiling" in detail else ""
     message = (
         f"the {kind} is read from z with accuracy {accuracy.value:.1%} ± {accuracy.se:.1%} "
         f"(always the commonest {detail['commonest']:.1%}{best})"
     )
-    rule = "PASS if the information on the label is surely above 0"
-    if nats.low > 0:
-        return Finding(name, "PASS", f"{message}: at least {nats.value:.2f} nats of it", rule)
+    rule = Rule(0.0, -math.inf, "nats", good="above", subject=f"the information on the {kind}")
+    message += f": at least {nats.value:.2f} nats of it" if nats.low > 0 else ": no information on it was found"
     step = "train with a higher rate, or read the label with a non-linear reader"
-    return Finding(name, "WARN", f"{message}: no information on it was found", rule, step)
+    return rule.judge(name, nats, message, next_step=step)

@@ -3,24 +3,53 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+from matplotlib.figure import Figure
 from scipy import stats
 from torch import Tensor
 
-from vaescope.assessment.against_prior import encodings, judged, prior_samples
+from vaescope import plotting
+from vaescope.assessment.against_prior import encodings
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import goodness
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+
+def squares(draws: Draws) -> tuple[Tensor, Tensor | None]:
+    """|z - m|^2 of each text, ``[N]``, and of each sample of the prior, ``[M]``, around their mean m.
+
+    For N(0, I) m is 0 and there are no samples.
+    """
+    z_ND = encodings(draws)
+    if draws.prior_z is None:
+        return z_ND.square().sum(1), None
+    prior_MD = draws.prior_z.double()
+    centre_D = prior_MD.mean(0)
+    return (z_ND - centre_D).square().sum(1), (prior_MD - centre_D).square().sum(1)
+
+
+def radius_squared(draws: Draws) -> Estimate:
+    """E|z - m|^2 over that of the prior.
+
+    For a sampled prior the error counts its M samples too: they give the denominator, and the centre m of both. Around
+    their own mean they are too near by the factor 1 - 1/M, and the encodings are too far by one M-th.
+    """
+    squares_N, prior_M = squares(draws)
+    if prior_M is None or draws.prior_z is None:
+        return mean_of(squares_N / draws.latent_size, unit="of the prior's")
+    n, m = len(squares_N), len(prior_M)
+    expected = prior_M.sum().item() / (m - 1)
+    value = squares_N.mean().item() / expected - 1 / m
+    centred_MD = draws.prior_z.double() - draws.prior_z.double().mean(0)
+    shift_D = encodings(draws).mean(0) - draws.prior_z.double().mean(0)
+    influence_M = value * prior_M + 2 * centred_MD @ shift_D
+    se = math.hypot(squares_N.std().item() / n**0.5, influence_M.std().item() / m**0.5) / expected
+    return Estimate(value, se, "of the prior's", "consistent", min(n, m))
 
 
 class Radius(Diagnostic):
@@ -35,11 +64,10 @@ class Radius(Diagnostic):
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``radius`` (a distance) and ``radius_squared`` (the mean of |z|^2 over that of the prior)."""
         draws = evidence.draws
-        squares_N, prior_M = _squares(draws)
+        squares_N, prior_M = squares(draws)
         distance, p = goodness.kolmogorov_smirnov(squares_N, prior_M, law="chi2", df=draws.latent_size)
         margin = goodness.distance_margin(draws.texts)
         margin += 0.0 if prior_M is None else goodness.distance_margin(len(prior_M))
-        mean = float(draws.latent_size) if prior_M is None else prior_M.mean().item()
         estimate = Estimate(
             value=distance,
             se=0.5 / math.sqrt(draws.texts),
@@ -50,41 +78,28 @@ class Radius(Diagnostic):
             high=min(1.0, distance + margin),
             detail={"p_value": p},
         )
-        kind = "unbiased" if prior_M is None else "consistent"
-        return {"radius": estimate, "radius_squared": mean_of(squares_N / mean, unit="of the prior's", kind=kind)}
+        return {"radius": estimate, "radius_squared": radius_squared(draws)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the distance, and say on which side the encodings are."""
         estimate, ratio = estimates["radius"], estimates["radius_squared"]
         message = f"|z|^2 is {ratio.value:.3f} of the prior's on average; its distribution differs by "
         message += f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}] of probability"
-        limits = {"passes": thresholds.margin_distance_pass, "fails": thresholds.margin_distance_fail}
+        rule = Rule(thresholds.margin_distance_pass, thresholds.margin_distance_fail, estimate.unit)
         side = "inside" if ratio.value < 1 else "outside"
-        return [judged("radius", estimate, message, **limits, next_step=f"encodings lie {side} the prior's shell")]
+        return [rule.judge("radius", estimate, message, next_step=f"encodings lie {side} the prior's shell")]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
-        """Histogram of |z|^2 and the law of the prior."""
+        """Histogram of |z|^2 and its distribution under the prior."""
         draws = evidence.draws
-        from matplotlib.figure import Figure
-
-        squares_N, prior_M = _squares(draws)
-        figure = Figure(figsize=(5, 3), layout="constrained")
-        axes = figure.subplots()
-        axes.hist(squares_N.numpy(), bins=50, density=True, color="tab:blue", label="encodings")
+        squares_N, prior_M = squares(draws)
+        figure, (axes,) = plotting.axes(5, 3)
+        plotting.histogram(axes, squares_N, label="encodings")
         if prior_M is None:
             grid = np.linspace(*axes.get_xlim(), 200)
-            axes.plot(grid, stats.chi2.pdf(grid, draws.latent_size), color="black", label="prior")
+            axes.plot(grid, stats.chi2.pdf(grid, draws.latent_size), color=plotting.INK, label="prior")
         else:
-            axes.hist(prior_M.numpy(), bins=50, density=True, histtype="step", color="black", label="prior")
+            plotting.histogram(axes, prior_M, filled=False, label="prior")
         axes.set(xlabel="|z|^2", ylabel="density")
-        axes.legend()
+        axes.legend(frameon=False)
         return figure
-
-
-def _squares(draws: Draws) -> tuple[Tensor, Tensor | None]:
-    z_ND = encodings(draws)
-    if draws.prior_z is None:
-        return z_ND.square().sum(1), None
-    prior_MD = prior_samples(draws, len(draws.prior_z))
-    centre_D = prior_MD.mean(0)
-    return torch.sum((z_ND - centre_D).square(), 1), (prior_MD - centre_D).square().sum(1)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import torch
+from matplotlib.figure import Figure
 
+from vaescope import plotting
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
-from vaescope.estimators.estimate import mean_of
+from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+WIDE = 10
+"""Times the limit of latent use: an interval that reaches further cannot say that z is barely used."""
 
 
 class Rate(Diagnostic):
@@ -34,44 +35,58 @@ class Rate(Diagnostic):
         }
         if draws.unit_rates is not None:
             detail["per_unit"] = draws.unit_rates.mean(0).tolist()
-        return {"rate": mean_of(draws.rates, unit="nats/text", detail=detail)}
+        rate = mean_of(draws.rates, unit="nats/text", detail=detail)
+        return {"rate": replace(rate, low=min(max(0.0, rate.low), rate.value))}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Judge latent use: a rate or information near zero is a collapsed model."""
-        draws = evidence.draws
-        rate, information = estimates["rate"], estimates.get("mutual_information")
-        units = estimates.get("active_units")
-        active = f", {units.value:.0f} of {draws.latent_size} active units" if units else ""
-        limit = thresholds.latent_use
-        rule = f"PASS if rate and information are above {limit} nats, FAIL if one is below, with their intervals"
-        if draws.unit_rates is not None and not draws.unit_rates.any():
-            message = "the rate of every text is exactly 0: a language model, the baseline that shows what z buys"
-            return [Finding("latent_use", "VACUOUS", message, rule)]
-        if rate.high < limit:
-            message = f"rate {rate.value:.2g} nats{active}: collapsed, all texts are encoded alike and z says nothing"
-            step = "train it again with a floor under the rate: objective=mdr"
-            return [Finding("latent_use", "FAIL", message, rule, step)]
-        if information is not None and information.high < limit:
-            message = f"information {information.value:.2g} nats at rate {rate.value:.3g}{active}: z ignores x"
-            return [Finding("latent_use", "FAIL", message, rule, "check that the encoder is trained; try mdr")]
-        message = f"rate {rate.value:.3g} nats" + active
+        """Judge latent use by the information in z, which is at most the rate, and by its share of the rate."""
+        rate, limit = estimates["rate"], thresholds.latent_use
+        information = estimates.get("mutual_information")
+        used = rate if information is None else _enclosed(rate, information)
+        share = thresholds.information_share_pass
+        rule = Rule(
+            limit,
+            limit,
+            "nats",
+            good="above",
+            subject="the information in z (at most the rate)",
+            needs=(Condition(f"it may be {share:.0%} of the rate", used.high > share * rate.value, "WARN"),),
+            seen=Condition(f"surely below {WIDE * limit:g}", used.high < WIDE * limit),
+        )
+        message = f"rate {rate.value:.3g} nats"
         if information is not None:
-            message = f"rate {rate.value:.3g} nats, information at least {information.low:.2g}{active}"
-        if rate.low > limit and (information is None or information.low > limit):
-            return [Finding("latent_use", "PASS", message, rule)]
-        return [Finding("latent_use", "WARN", message + ": barely used", rule, "assess more texts; try mdr")]
+            message += f", information in [{used.low:.2g}, {used.high:.2g}]"
+        if (units := estimates.get("active_units")) is not None:
+            message += f", {units.value:.0f} of {evidence.draws.latent_size} active units"
+        if evidence.draws.unit_rates is not None and not evidence.draws.unit_rates.any():
+            message = "the rate of every text is exactly 0: a language model, the baseline that shows what z buys"
+            return [Finding("latent_use", "VACUOUS", message, str(rule))]
+        if rate.high < limit:
+            message += ": collapsed, all texts are encoded alike and z says nothing"
+            step = "train it again with a floor under the rate: objective=mdr"
+        elif used.high < limit:
+            message, step = f"{message}: z ignores x", "check that the encoder is trained; try mdr"
+        elif used.high < share * rate.value:
+            message += ": most of the rate says nothing about the text"
+            step = "look at marginal_kl: the rate pays for encodings unlike the prior"
+        else:
+            step = "assess more texts; try mdr"
+        return [rule.judge("latent_use", used, message, next_step=step)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Histogram of the rate of each text; the line is the mean."""
         draws = evidence.draws
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(5, 3), layout="constrained")
-        axes = figure.subplots()
-        axes.hist(draws.rates.numpy(), bins=50, color="tab:blue")
-        axes.axvline(estimates["rate"].value, color="black")
-        axes.set(xlabel="rate of a text (nats)", ylabel="texts")
+        figure, (axes,) = plotting.axes(5, 3)
+        plotting.histogram(axes, draws.rates)
+        axes.axvline(estimates["rate"].value, color=plotting.INK)
+        axes.set(xlabel="rate of a text (nats)", ylabel="density")
         return figure
+
+
+def _enclosed(rate: Estimate, information: Estimate) -> Estimate:
+    """The interval of the information, which no rate is below."""
+    high = min(information.high, max(rate.high, information.low))
+    return replace(information, kind="interval", low=max(0.0, information.low), high=max(0.0, high))
 
 
 def _correlation(draws: Draws) -> float | None:

@@ -3,53 +3,71 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from vaescope.assessment.against_prior import encodings, judged, prior_samples
+from vaescope.assessment.against_prior import encodings
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import goodness, jackknife
-from vaescope.estimators.estimate import Estimate
+from vaescope.estimators.estimate import Estimate, quantile
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
+from vaescope.randomness import stream
 
-DIRECTIONS, MOST, BLOCKS, NULLS = 64, 4000, 20, 200
+DIRECTIONS, MOST, BLOCKS, NULLS, SPLITS = 64, 4000, 20, 400, 10
+
+
+def squared_distance(draws: Draws) -> tuple[float, float]:
+    """The mean of W_2^2 over directions with its standard error, by the jackknife over texts (and prior samples).
+
+    Along a direction W_2^2 = Var z + Var y + (E z - E y)^2 - 2 C, with C the covariance of the quantile functions of
+    q(z) and p(z). Sorting adapts to the noise of a sample, so C comes out too small: of n samples of the prior itself
+    by a known factor, which is divided out. That is right for every q(z) of the shape of the prior, wherever it lies
+    and however wide it is: for N(0, I), for all Gaussian q(z).
+    """
+    directions_DP = directions(draws.latent_size)
+    z_NP = encodings(draws, most=MOST) @ directions_DP
+    if draws.prior_z is None:
+        return _jackknife(z_NP, _to_normal)
+    y_MP = draws.prior_z.double() @ directions_DP
+    z_NP = z_NP[: len(y_MP) // 2]
+    shares = {n: _shrinkage(y_MP, n) for n in {len(z_NP), *(len(z_NP) - size for size in _block_sizes(len(z_NP)))}}
+    square, error = _jackknife(z_NP, lambda part_NP: _to_samples(part_NP, y_MP, shares[len(part_NP)]))
+    _, prior_error = _jackknife(y_MP, lambda part_MP: _to_samples(z_NP, part_MP, shares[len(z_NP)]))
+    return square, math.hypot(error, prior_error)
 
 
 class SlicedWasserstein(Diagnostic):
     """sqrt(E W_2^2(theta'z, theta'z_prior)) over 64 directions theta, on at most 4,000 texts.
 
-    One-sample: against the exact quantiles of N(0, 1), of which every projection of N(0, I) is a copy. The mean of
-    W_2^2 under the null, simulated, is subtracted. For a Gaussian q(z) = N(m, S) the square is
-    E_theta [(sqrt(theta'S theta) - 1)^2 + (theta'm)^2]. Bonneel et al. 2015. Another prior is given by its samples.
+    For a Gaussian q(z) = N(m, S) the square is E_theta [(sqrt(theta'S theta) - 1)^2 + (theta'm)^2]. Bonneel et al.
+    2015.
+    Another prior than N(0, I) is given by its samples, of which half or more are kept to compare with.
     """
 
     consistency = True
 
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``sliced_wasserstein``."""
-        draws = evidence.draws
-        z_ND = encodings(draws, most=MOST)
-        directions_DP = _directions(draws.latent_size)
-        projected_NP, blocks = z_ND @ directions_DP, min(BLOCKS, len(z_ND))
-        block_N = torch.arange(len(z_ND)) % blocks
-        left_out = [projected_NP[block_N != block] for block in range(blocks)]
-        squares_RP = torch.stack([_squared(part, draws, directions_DP) for part in (projected_NP, *left_out)])
-        se = jackknife.standard_error(squares_RP.mean(1))
-        square = squares_RP[0].mean().item() - _null_mean(len(z_ND), draws)
-        low, value, high = (math.sqrt(max(0.0, square + step * se)) for step in (-1.96, 0.0, 1.96))
+        square, se = squared_distance(evidence.draws)
+        blocks = min(BLOCKS, evidence.draws.texts)
+        # the square is at least 0, so an estimate below it leaves the upper end as far above it as its error says
+        centre, reach = max(0.0, square), quantile(blocks) * se
+        low, high = math.sqrt(max(0.0, square - reach)), math.sqrt(centre + reach)
         estimate = Estimate(
-            value=value,
-            se=(high - low) / 3.92,
+            value=math.sqrt(centre),
+            se=(high - low) / (2 * quantile(blocks)),
             unit="latent units",
             kind="consistent",
-            n=len(z_ND),
+            n=min(MOST, evidence.draws.texts),
             low=low,
             high=high,
-            detail={"squared": square, "directions": squares_RP.shape[1], "largest": squares_RP[0].max().sqrt().item()},
+            detail={"squared": square, "directions": DIRECTIONS},
         )
         return {"sliced_wasserstein": estimate}
 
@@ -58,13 +76,13 @@ class SlicedWasserstein(Diagnostic):
         estimate = estimates["sliced_wasserstein"]
         message = f"encodings are {estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}] latent units from the "
         message += "prior along a random direction"
-        limits = {"passes": thresholds.wasserstein_pass, "fails": thresholds.wasserstein_fail}
-        return [judged("sliced_wasserstein", estimate, message, **limits, next_step="look at moments and radius")]
+        rule = Rule(thresholds.wasserstein_pass, thresholds.wasserstein_fail, estimate.unit)
+        return [rule.judge("sliced_wasserstein", estimate, message, next_step="look at moments and radius")]
 
 
-def _directions(size: int) -> Tensor:
-    """At most 64 directions ``[D, P]`` in orthonormal bases, whose squared projections of a shift add up exactly."""
-    generator = torch.Generator().manual_seed(0)
+def directions(size: int) -> Tensor:
+    """64 directions ``[D, P]`` (D, where there are more units) in orthonormal bases: squared shifts add up exactly."""
+    generator = stream(0, "directions")
     bases = [
         torch.linalg.qr(torch.randn(size, size, generator=generator, dtype=torch.float64)).Q
         for _ in range(max(1, DIRECTIONS // size))
@@ -72,23 +90,57 @@ def _directions(size: int) -> Tensor:
     return torch.cat(bases, 1)[:, :DIRECTIONS]
 
 
-def _squared(projected_NP: Tensor, draws: Draws, directions_DP: Tensor) -> Tensor:
-    """W_2^2 along each direction, ``[P]``."""
-    sorted_NP = projected_NP.sort(0).values
-    n = len(sorted_NP)
-    if draws.prior_z is None:
-        return goodness.squared_wasserstein(sorted_NP, goodness.normal_quantiles(n)) + goodness.normal_quantile_spread(
-            n
-        )
-    levels_N = (torch.arange(n, dtype=torch.float64) + 0.5) / n
-    prior_NP = (prior_samples(draws, MOST) @ directions_DP).quantile(levels_N, dim=0)
-    return (sorted_NP - prior_NP).square().mean(0)
+def _jackknife(values_NP: Tensor, statistic: Callable[[Tensor], Tensor]) -> tuple[float, float]:
+    """The mean over directions of a statistic of a sample, with its standard error."""
+    block_N = torch.arange(len(values_NP)) % min(BLOCKS, len(values_NP))
+    parts = [values_NP, *(values_NP[block_N != block] for block in range(int(block_N.max()) + 1))]
+    replicates = torch.stack([statistic(part_NP).mean() for part_NP in parts])
+    return jackknife.value(replicates), jackknife.standard_error(replicates)
 
 
-def _null_mean(n: int, draws: Draws) -> float:
-    """Mean of W_2^2 of n samples of N(0, 1) to it; 0 for another prior, whose null is not known."""
-    if draws.prior_z is not None:
-        return 0.0
-    sample_NP = torch.randn(n, NULLS, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+def _block_sizes(count: int) -> set[int]:
+    return set(torch.bincount(torch.arange(count) % min(BLOCKS, count)).tolist())
+
+
+def _to_normal(z_NP: Tensor) -> Tensor:
+    """W_2^2 to N(0, 1) along each direction, ``[P]``."""
+    covariance_P = (z_NP.sort(0).values * goodness.normal_quantiles(len(z_NP))[:, None]).mean(0)
+    return z_NP.square().mean(0) + 1 - 2 * covariance_P / _normal_shrinkage(len(z_NP))
+
+
+def _to_samples(z_NP: Tensor, y_MP: Tensor, share_P: Tensor) -> Tensor:
+    """W_2^2 to the distribution of the samples y along each direction, ``[P]``."""
+    n, m = len(z_NP), len(y_MP)
+    variance_P, other_P = z_NP.var(0), y_MP.var(0)
+    shift_P = (z_NP.mean(0) - y_MP.mean(0)).square() - variance_P / n - other_P / m
+    return variance_P + other_P + shift_P - 2 * _covariance(z_NP, y_MP[: m - n]) / share_P
+
+
+def _covariance(z_NP: Tensor, y_RP: Tensor) -> Tensor:
+    """The covariance of the quantile functions of two samples along each direction, ``[P]``."""
+    sorted_NP, ordered_RP, n = z_NP.sort(0).values, y_RP.sort(0).values, len(z_NP)
+    place_N = ((torch.arange(n, dtype=torch.float64) + 0.5) / n * len(y_RP) - 0.5).clamp(0, len(y_RP) - 1)
+    below_N = place_N.floor().long()
+    above_N = (below_N + 1).clamp_max(len(y_RP) - 1)
+    quantiles_NP = torch.lerp(ordered_RP[below_N], ordered_RP[above_N], (place_N - below_N)[:, None])
+    return ((sorted_NP - sorted_NP.mean(0)) * (quantiles_NP - quantiles_NP.mean(0))).mean(0)
+
+
+@lru_cache(maxsize=64)
+def _normal_shrinkage(n: int) -> float:
+    """E of the mean product of n sorted samples of N(0, 1) with its quantiles: 1 - E W_2^2 / 2, simulated."""
+    sample_NP = torch.randn(n, NULLS, generator=stream(0, "null of Wasserstein"), dtype=torch.float64)
     squares_P = goodness.squared_wasserstein(sample_NP.sort(0).values, goodness.normal_quantiles(n))
-    return squares_P.mean().item() + goodness.normal_quantile_spread(n)
+    return 1 - (squares_P.mean().item() + goodness.normal_quantile_spread(n)) / 2
+
+
+def _shrinkage(y_MP: Tensor, n: int) -> Tensor:
+    """The same for a prior known by samples: the covariance of n of them and the others, over the variance, ``[P]``."""
+    generator, variance_P = stream(0, "parts of the prior"), y_MP.var(0)
+    total_P = torch.zeros_like(variance_P)
+    for _ in range(SPLITS):
+        order_M = torch.randperm(len(y_MP), generator=generator)
+        part_NP, rest_RP = y_MP[order_M[:n]], y_MP[order_M[n:]]
+        # the variances of the parts are that of all on average: subtracting what they are off by takes out noise
+        total_P += _covariance(part_NP, rest_RP) - (part_NP.var(0) + rest_RP.var(0)) / 2 + variance_P
+    return total_P / SPLITS / variance_P

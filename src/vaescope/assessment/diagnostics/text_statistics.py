@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy import stats
 
 from vaescope.assessment import text_statistics as of
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
-from vaescope.estimators.estimate import Estimate
+from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.evidence import Evidence, need
 from vaescope.evidence.simulations import Simulations
 
@@ -59,12 +61,11 @@ class TextStatistics(Diagnostic):
             for name, estimate in estimates.items()
             if name.startswith("text_statistics_") and not name.endswith("distinct")
         ]
-        share = 1 - _simulations(evidence).finished.double().mean().item()
-        message = f"{share:.1%} of the drawn texts did not end within the length limit"
-        limit = thresholds.unfinished_share
-        rule = f"PASS up to {limit:.0%}"
-        verdict, step = ("PASS", "") if share <= limit else ("WARN", "train longer, or raise data.max_length")
-        return [*found, Finding("unfinished_texts", verdict, message, rule, step)]
+        share = mean_of(~_simulations(evidence).finished, unit="of the drawn texts")
+        message = f"{share.value:.1%} of the drawn texts did not end within the length limit"
+        rule = Rule(thresholds.unfinished_share, math.inf, share.unit, sure=False)
+        step = "train longer, or raise data.max_length"
+        return [*found, rule.judge("unfinished_texts", share, message, next_step=step)]
 
 
 def _simulations(evidence: Evidence) -> Simulations:
@@ -139,7 +140,7 @@ def _distinct(data: Sequence[str], drawn: Sequence[str]) -> Estimate:
 
 
 def _judged(name: str, estimate: Estimate, thresholds: Thresholds) -> Finding:
-    detail = estimate.detail or {}
+    detail = estimate.detail
     multiple = estimate.value / max(detail["null_p95"], 1e-12)
     message = f"{name} of drawn texts is {estimate.value:.3g} {estimate.unit} from the data "
     message += f"({detail['drawn_mean']:.3g} ± {detail['drawn_std']:.2g} against {detail['data_mean']:.3g} ± "
@@ -149,9 +150,6 @@ def _judged(name: str, estimate: Estimate, thresholds: Thresholds) -> Finding:
     if detail.get("correlation") is not None and detail.get("correlation_shuffled") is not None:
         message += f"; z steers it with rank correlation {detail['correlation']:.2f} "
         message += f"(shuffled {detail['correlation_shuffled']:.2f})"
-    good, bad = thresholds.null_multiple_pass, thresholds.null_multiple_fail
-    rule = f"PASS up to {good:g} times, FAIL from {bad:g} times"
-    if multiple <= good:
-        return Finding(f"text_{name}", "PASS", message, rule)
+    rule = Rule(thresholds.null_multiple_pass, thresholds.null_multiple_fail, "times", sure=False)
     step = "compare with a language model of the same size"
-    return Finding(f"text_{name}", "FAIL" if multiple >= bad else "WARN", message, rule, step)
+    return rule.judge(f"text_{name}", replace(estimate, value=multiple), message, next_step=step)

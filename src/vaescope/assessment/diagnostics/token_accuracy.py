@@ -24,10 +24,10 @@ class TokenAccuracy(Diagnostic):
             "token_accuracy": tokens.correct_posterior,
             "token_accuracy_drop": tokens.correct_posterior - tokens.correct_prior,
         }
-        estimates = {name: token_mean(value, tokens.text, unit="share") for name, value in values.items()}
-        for name, value in values.items():
-            (estimates[name].detail or {})["profile"] = profile(value, tokens.position)
-        return estimates
+        return {
+            name: token_mean(value, tokens.text, unit="share", detail={"profile": profile(value, tokens.position)})
+            for name, value in values.items()
+        }
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Accuracy with z of the text, and what of it z of the prior loses, in ten parts of the text."""

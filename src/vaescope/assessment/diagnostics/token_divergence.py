@@ -22,11 +22,12 @@ class TokenDivergence(Diagnostic):
         """Return ``token_divergence`` and ``token_divergence_null`` with their profiles along the relative position."""
         tokens = need(evidence.experiments.tokens, "token predictions", "assess with suite=full")
         values = {"token_divergence": tokens.divergence, "token_divergence_null": tokens.divergence_null}
-        estimates = {name: token_mean(value, tokens.text, unit="nats/token") for name, value in values.items()}
-        for name, value in values.items():
-            detail = estimates[name].detail or {}
-            detail |= {"profile": profile(value, tokens.position), "largest_possible": math.log(2)}
-        return estimates
+        profiles = {name: profile(value, tokens.position) for name, value in values.items()}
+        details = {name: {"profile": line, "largest_possible": math.log(2)} for name, line in profiles.items()}
+        return {
+            name: token_mean(value, tokens.text, unit="nats/token", detail=details[name])
+            for name, value in values.items()
+        }
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """The divergence in ten parts of the text, with that of two samples of q(z|x) as the null."""

@@ -42,7 +42,7 @@ class TotalCorrelation(Diagnostic):
         information = estimates.get("mutual_information") or mutual_information(evidence)
         estimate = estimates["total_correlation"]
         message = f"total correlation in [{estimate.low:.2f}, {estimate.high:.2f}] nats"
-        rule = "resolved where the mutual information is"
+        rule = "PASS where the mutual information is resolved, else UNRESOLVED"
         if resolved(information, thresholds):
             return [Finding("total_correlation", "PASS", message, rule)]
         message += f"; the index-code value {estimate.value:.2f} counts the unresolved information as dependence"

@@ -84,7 +84,8 @@ def target(comparison: Comparison) -> Figure:
         estimate = run.assessment.estimates["rate"]
         # families stand side by side, or those that meet their targets would hide each other
         aside = (families.index(run.family) - (len(families) - 1) / 2) * 0.015 * right
-        ax.errorbar(run.target + aside, estimate.value, 1.96 * estimate.se, color=colour, marker=marker, ms=5, ls="")
+        ends = [[estimate.value - estimate.low], [estimate.high - estimate.value]]
+        ax.errorbar(run.target + aside, estimate.value, ends, color=colour, marker=marker, ms=5, ls="")
     _name_families(ax, comparison, runs)
     ax.axline((0, 0), slope=1, color=FAINT, ls=":", lw=1)
     ax.set(xlim=(0, right), ylim=(0, 1.1 * max([right / 1.1, *(run.rate for run in runs)])))
