@@ -38,7 +38,7 @@ def deviations(sigmas: float, count: int) -> float:
     """Return the standard errors that a mean of ``count`` texts exceeds as rarely as a normal variable exceeds sigmas.
 
     >>> round(deviations(4.0, 1_000_000), 2), round(deviations(4.0, 5), 1)
-    (4.0, 13.0)
+    (4.0, 17.4)
     """
     return float(stats.t.isf(stats.norm.sf(sigmas), count - 1))
 
