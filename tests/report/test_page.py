@@ -18,6 +18,8 @@ from vaescope.assessment.assess import assess
 from vaescope.errors import UserError
 from vaescope.estimators.estimate import quantile
 from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
+from vaescope.evidence.facts import Facts
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.evidence.per_text import PerText
 from vaescope.plotting import PALETTE, axes, svg
@@ -58,11 +60,12 @@ def made(folder: Path, name: str, objective, *, rate=2.0, seed=0, split="test", 
     draws = replace(
         draws,
         log_p_x_z=draws.log_p_x_z - drop,
-        strings=[f"text {n}" for n in range(TEXTS)],
         metadata={"corpus": "gaussian", "split": split, "entropy": 3.0, "config": config} | metadata,
     )
+    facts = replace(Facts.of(draws.metadata), strings=[f"text {n}" for n in range(TEXTS)])
     found = assess(
-        draws, diagnostics=["rate", "distortion", "elbo", "log_likelihood", "mutual_information", "marginal_kl"]
+        Evidence(draws, facts=facts),
+        diagnostics=["rate", "distortion", "elbo", "log_likelihood", "mutual_information", "marginal_kl"],
     )
     path = folder / name
     found.save(path, name="assessment" if split == "valid" else f"assessment-{split}", figures=())
@@ -380,10 +383,8 @@ def test_sentences_say_what_the_numbers_say(comparison):
 
 
 def test_more_families_than_colours_still_differ(tmp_path):
-    objectives = [
-        {"terms": {"distortion": 1, "rate": 1}, "constraints": [{"term": term, "relation": ">=", "bound": 1}]}
-        for term in choices.names("terms")[:10]
-    ]
+    others = [term for term in choices.names("terms") if term not in ("distortion", "rate")]
+    objectives = [{"terms": {"distortion": 1, "rate": 1, term: 1}} for term in others[:10]]
     found = read([made(tmp_path, f"r{i}", o) for i, o in enumerate(objectives)], "test")
     assert len(set(found.looks.values())) == len(objectives) > len(PALETTE)
 
@@ -402,3 +403,9 @@ def test_rows_of_a_table(assessment):
     rows = tables.estimate_rows(assessment)
     assert [row[0] for row in rows] == list(assessment.estimates)
     assert {len(row) for row in rows} == {6}
+
+
+def test_an_objective_that_cannot_be_built_here_has_no_target(tmp_path):
+    found = read([made(tmp_path, "elsewhere", {"terms": {"distortion": 1, "of_a_plugin": 1}})], "test")
+    assert found.runs[0].target is None
+    assert found.runs[0].label == "distortion + of_a_plugin"

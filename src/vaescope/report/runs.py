@@ -78,8 +78,12 @@ class Run:
 
     @cached_property
     def target(self) -> float | None:
-        """The rate that the objective aims at, in nats per text."""
-        return None if self.objective is None else target_rate(self.objective)
+        """The rate that the objective aims at, in nats per text; None where the objective cannot be built here."""
+        try:
+            return None if self.objective is None else target_rate(self.objective)
+        except UserError:
+            # a term of a plugin that is not installed, or a run of another version
+            return None
 
     @property
     def is_language_model(self) -> bool:
