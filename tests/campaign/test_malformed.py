@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from . import of_configs
+from . import of_commands, of_configs, of_files
 from .case import Case
 from .forks import preload
 from .ground import Ground
 
-KINDS = {"configs": of_configs}
+KINDS = (of_configs, of_commands, of_files)
 PART = float(os.environ.get("CAMPAIGN_PART", "1"))
 """The share of the inputs that is tried."""
 
@@ -28,7 +28,7 @@ def ground(tmp_path_factory):
 
 def groups() -> dict[str, list[Case]]:
     found: dict[str, list[Case]] = defaultdict(list)
-    for module in KINDS.values():
+    for module in KINDS:
         for case in module.cases():
             found[case.group].append(case)
     return found

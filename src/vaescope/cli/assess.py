@@ -86,7 +86,7 @@ def _show(assessment: Assessment, *, title: str, file: Path) -> None:
     from vaescope.cli.console import console, show_findings
     from vaescope.report.tables import estimate_rows
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    table = Table(title=Text(title), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     for column in ("estimate", "value", "SE", "95% interval", "unit", "kind"):
         right = column in ("value", "SE", "95% interval")
         # in a narrow terminal names and units break, down to the width of nats/text; numbers never do

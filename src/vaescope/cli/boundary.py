@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from vaescope.cli.notes import notes
 from vaescope.errors import UserError, explained, one_line
 
 MISTAKE, USAGE, BUG, INTERRUPTED = 1, 2, 70, 130
@@ -29,9 +30,12 @@ def run(app: Callable[..., Any], arguments: list[str]) -> int:
     debug = "--debug" in _options(arguments)
     arguments = [word for i, word in enumerate(arguments) if word != "--debug" or i >= len(_options(arguments))]
     _prepare(debug)
+    notes.holding = not debug
     try:
         _refuse_bad_encoding(arguments)
-        return int(app(args=arguments or ["--help"], prog_name="vaescope", standalone_mode=False) or 0)
+        status = int(app(args=arguments or ["--help"], prog_name="vaescope", standalone_mode=False) or 0)
+        notes.show()
+        return status
     except _CommandError as error:
         return _tell(_usage(error), USAGE)
     except (KeyboardInterrupt, typer.Abort):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,19 +9,17 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from vaescope.assessment.findings import worst_first
+from vaescope.cli.notes import notes
 
 if TYPE_CHECKING:
     from vaescope.assessment.assess import Assessment
 
 console = Console(highlight=False)
-# on stderr, so that what a command prints can be piped
-logging.getLogger("vaescope").addHandler(RichHandler(console=Console(stderr=True), show_time=False, show_path=False))
 
 COLOURS = {"FAIL": "bold red", "WARN": "yellow", "UNRESOLVED": "magenta", "VACUOUS": "blue", "PASS": "green"}
 """How a verdict is coloured."""
@@ -55,6 +52,7 @@ class Meter:
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         """Show that ``done`` of ``total`` steps are made."""
+        notes.show()
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, total=total, note=note)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,6 @@ def train(
     ] = None,
 ) -> None:
     """Train a model; the same command resumes a run that was interrupted."""
-    from vaescope.cli.console import console
     from vaescope.cli.runs import train_run
     from vaescope.config import read_config
 
@@ -24,7 +24,7 @@ def train(
     train_run(settings, title="train")
     if settings.training.keep is not None:
         _show_front(settings.out)
-    console.print(f"The run is in {settings.out}. Next: vaescope assess {settings.out}", soft_wrap=True)
+    typer.echo(f"The run is in {settings.out}. Next: vaescope assess {shlex.quote(str(settings.out))}")
 
 
 def _show_front(run: Path) -> None:

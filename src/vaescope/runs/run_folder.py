@@ -10,7 +10,7 @@ import yaml
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from vaescope.config import RunConfig, read_config
-from vaescope.errors import UserError
+from vaescope.errors import UserError, no_such_run
 from vaescope.model.checkpoints.card import write_card
 from vaescope.model.vae import TransformerVAE
 from vaescope.runs.environment import environment
@@ -59,7 +59,7 @@ class RunFolder:
             UserError: the folder is not a run.
         """
         if not (self.path / "config.yaml").exists():
-            raise UserError(f"{self.path}: not a run folder (no config.yaml); make one with vaescope train")
+            raise no_such_run(self.path)
         return read_config(self.path / "config.yaml")
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer
 
-from vaescope.errors import UserError
+from vaescope.errors import UserError, looks_like_path, no_such_run
 from vaescope.model.backbone import read_config
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.latent_space import LatentSpace
@@ -40,11 +40,13 @@ def load(source: Path | str) -> LatentSpace:
 
 
 def _place(source: Path | str) -> str:
-    folder = Path(source)
+    """A folder with a model, or a name of the hub; what looks like a path of this machine is not asked of the hub."""
+    folder = Path(source).expanduser()
     if (folder / "model" / "config.json").exists():
         return str(folder / "model")
     if folder.is_dir() and not (folder / "config.json").exists():
         raise UserError(f"{folder}: neither a run with a trained model nor the folder of one (no config.json)")
-    if isinstance(source, Path) and not folder.exists():
-        raise UserError(f"{folder}: no such folder")
-    return str(source)
+    # a model of the hub is USER/NAME: a name alone is a run that is not here
+    if not folder.is_dir() and (isinstance(source, Path) or "/" not in source or looks_like_path(source)):
+        raise no_such_run(source)
+    return str(folder) if folder.is_dir() else str(source)
