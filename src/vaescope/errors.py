@@ -53,18 +53,18 @@ def looks_like_path(name: str) -> bool:
     return odd or len(parts) > 2 or (len(parts) == 2 and Path(parts[0]).is_dir())
 
 
-def no_such_run(path: Path | str) -> UserError:
+def no_such_run(path: Path | str, wanted: str = "run folder") -> UserError:
     """Return the error for a folder that is not a run, with the runs that are near it."""
     path = Path(path)
     what = "it does not exist" if not path.exists() else "no config.yaml" if path.is_dir() else "a file"
     places = {*_runs_in(path), *_runs_in(path.parent), *_runs_in(Path("runs"))}
     if not places:
-        return UserError(f"{path}: not a run folder ({what}); make one with vaescope train")
+        return UserError(f"{path}: not a {wanted} ({what}); make one with vaescope train")
     names = sorted(map(str, places))
     near = difflib.get_close_matches(str(path), names, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}? " if near else ""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return UserError(f"{path}: not a run folder ({what}); {hint}(runs here: {', '.join(names[:5])}{more})")
+    return UserError(f"{path}: not a {wanted} ({what}); {hint}(runs here: {', '.join(names[:5])}{more})")
 
 
 def _runs_in(folder: Path) -> list[Path]:

@@ -106,3 +106,16 @@ def test_mistakes_are_one_line(run, tmp_path, monkeypatch, capsys, arguments, sa
 def test_every_command_explains_itself():
     for command in COMMANDS:
         assert command.__doc__.splitlines()[0] in " ".join(call(command.__name__, "--help").split())
+
+
+def test_push_shows_or_copies_what_it_would_publish(run, tmp_path):
+    before = {file: file.read_bytes() for file in (run / "model").iterdir()}
+    shown = call("push", run, "me/it", "--dry-run", "--licence", "mit")
+    assert "license: mit" in shown
+    assert "model.safetensors" in shown
+    assert "nothing was published" in shown
+    assert before == {file: file.read_bytes() for file in (run / "model").iterdir()}
+    call("push", run, "--to", tmp_path / "out", "--licence", "mit")
+    assert {file.name for file in (tmp_path / "out").iterdir()} >= {"README.md", "config.json", "model.safetensors"}
+    refused = CliRunner().invoke(app, ["push", str(run), "--to", str(tmp_path / "out")])
+    assert "not an empty folder" in str(refused.exception)

@@ -73,6 +73,13 @@ NAN = TENSORS["log_p_x_z"].clone().index_fill_(1, torch.tensor([3]), torch.nan)
         ({"log_q_x": TENSORS["log_p_z"]}, "'log_q_x': expected the shape [20]"),
         ({"shuffled_from": torch.arange(20)}, "'shuffled_from': expected a permutation"),
         ({"shuffled_from": torch.zeros(20).long()}, "'shuffled_from': expected a permutation"),
+        (
+            {"log_p_x_z": TENSORS["log_p_x_z"] + 500},
+            "'log_p_x_z': expected log-probabilities of texts, which are at most",
+        ),
+        ({"log_p_x_z": TENSORS["log_p_x_z"].bfloat16()}, "'log_p_x_z': expected float32 or float64"),
+        ({"metadata": {"entropy": -5}}, "metadata 'entropy': expected a number of at least 0, found -5"),
+        ({"metadata": {"label_ceiling": 7}}, "metadata 'label_ceiling': expected a number from 0 to 1, found 7"),
         ({"metadata": {"entropy": "abc"}}, "metadata 'entropy': expected a finite number, found 'abc'"),
         ({"metadata": {"entropy": None}}, "metadata 'entropy': expected a finite number, found None"),
         ({"metadata": {"entropy": float("nan")}}, "metadata 'entropy': expected a finite number"),

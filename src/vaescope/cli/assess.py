@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,12 +12,20 @@ if TYPE_CHECKING:
     from vaescope.assessment.assess import Assessment
 
 
+class Split(StrEnum):
+    """The splits of a corpus."""
+
+    TRAIN = "train"
+    VALID = "valid"
+    TEST = "test"
+
+
 def assess(
     run: Annotated[Path | None, typer.Argument(help="the run folder")] = None,
     draws: Annotated[Path | None, typer.Option(help="assess a file of draws instead of a run")] = None,
     suite: Annotated[str | None, typer.Option(help="fast, or full, which also draws texts from the model")] = None,
-    split: Annotated[list[str] | None, typer.Option(help="train, valid or test; may be given again")] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="posterior samples per text")] = None,
+    split: Annotated[list[Split] | None, typer.Option(help="may be given more than once")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="posterior samples per text")] = None,
     texts: Annotated[int | None, typer.Option(min=2, help="assess the first so many texts of the split")] = None,
     labels: Annotated[
         Path | None,
@@ -38,8 +47,15 @@ def assess(
     """
     if (run is None) == (draws is None):
         raise typer.BadParameter("give either a run folder or --draws FILE")
-    if (checkpoint is not None) + (select is not None) + (draws is not None) > 1:
-        raise typer.BadParameter("give one of --checkpoint, --select and --draws")
+    if checkpoint is not None and select is not None:
+        raise typer.BadParameter("give one of --checkpoint and --select")
+    of_a_run = {"split": split, "samples": samples, "texts": texts, "labels": labels, "control": control}
+    of_a_run |= {"checkpoint": checkpoint, "select": select}
+    useless = [f"--{name}" for name, value in of_a_run.items() if value]
+    if draws is not None and useless:
+        raise typer.BadParameter(f"{', '.join(useless)}: no effect with --draws, whose numbers are those of the file")
+    if run is not None and control is not None and run.resolve() == control.resolve():
+        raise typer.BadParameter(f"--control {control} is the run itself; give the run of a language model")
     if draws is not None:
         _assess_file(draws, suite or "full")
     elif run is not None:
@@ -62,7 +78,7 @@ def _assess_file(path: Path, suite: str) -> None:
 
 
 def _assess_run(
-    path: Path, checkpoint: str, splits: list[str] | None, options: dict[str, Any], control: Path | None
+    path: Path, checkpoint: str, splits: list[Split] | None, options: dict[str, Any], control: Path | None
 ) -> None:
     from vaescope.assessment.assess import check_suite
     from vaescope.cli.console import progress
@@ -73,7 +89,7 @@ def _assess_run(
     run = load_run(path, checkpoint)
     compared = None if control is None else load_run(control)
     name = str(path) if checkpoint == "model" else f"{path}, {checkpoint}"
-    for split in splits or run.config.assessment.splits:
+    for split in map(str, dict.fromkeys(splits or run.config.assessment.splits)):
         with progress(f"assess {split}") as meter:
             assessment, file = assess_and_save(run, split, control=compared, progress=meter, **options)
         _show(assessment, title=f"{name} ({split})", file=file)

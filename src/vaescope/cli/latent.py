@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +30,8 @@ def encode(
 
     from vaescope.report.tables import number
 
+    if out is not None:
+        _refuse_foreign(out)
     vae = _load(run)
     q, rates = vae.encode(texts), vae.unit_rates(texts)
     for row, text in enumerate(texts):
@@ -40,15 +44,19 @@ def encode(
         ]
         _show(("unit", "mean", "std", "rate (nats)"), cells, title=text, numbers=4)
     if out is not None:
-        save_file({"posterior_mean": q.mean, "posterior_std": q.stddev}, out)
+        new = out.with_name(f".{out.name}.new")
+        save_file({"posterior_mean": q.mean, "posterior_std": q.stddev}, new)
+        os.replace(new, out)
         typer.echo(f"written: {out}")
 
 
 def decode(
     run: Run,
     codes: Annotated[Path, typer.Argument(help="a safetensors file with z or posterior_mean, [N, D]")],
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy, 1 samples p(x|z) as it is")] = 0.0,
-    seed: Annotated[int, typer.Option(help="seed of the tokens")] = 0,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, max=1000.0, help="0 is greedy, 1 samples p(x|z) as it is")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="seed of the tokens")] = 0,
 ) -> None:
     """Print the text of every point of a file (what encode --out wrote, or your own)."""
     from safetensors.torch import load_file
@@ -62,6 +70,8 @@ def decode(
     z_ND = tensors.get("z", tensors.get("posterior_mean"))
     if z_ND is None:
         raise UserError(f"{codes}: no tensor 'z' or 'posterior_mean' (found: {', '.join(sorted(tensors)) or 'none'})")
+    if not z_ND.is_floating_point() or z_ND.dim() != 2:
+        raise UserError(f"{codes}: expected floating point numbers [N, D], found {z_ND.dtype} {list(z_ND.shape)}")
     for text in _load(run).decode(z_ND, temperature=temperature, seed=seed):
         typer.echo(text)
 
@@ -75,7 +85,7 @@ def interpolate(
     run: Run,
     a: Text,
     b: Text,
-    steps: Annotated[int, typer.Option(help="points, both ends included")] = 7,
+    steps: Annotated[int, typer.Option(min=2, max=10_000, help="points, both ends included")] = 7,
     path: Annotated[str, typer.Option(help="linear or spherical")] = "linear",
 ) -> None:
     """Show what lies between two texts."""
@@ -101,20 +111,26 @@ def neighbours(
     from vaescope.corpora.corpus import read_corpus
     from vaescope.corpora.files import read_file
     from vaescope.corpora.rows import Columns
+    from vaescope.errors import UserError
     from vaescope.runs.run_folder import RunFolder
 
     if among is not None:
         texts = read_file(among, Columns(column)).texts
     else:
         texts = read_corpus(RunFolder(run).config.data).train
-    found = _load(run).neighbours(text, [t for t in texts if t.strip()], k=count)
+    kept = [t for t in texts if t.strip()]
+    if among is not None and not kept:
+        raise UserError(f"{among}: no text in it; give a file with texts")
+    found = _load(run).neighbours(text, kept, k=count)
     _show(("distance", "text"), [("", text), *((f"{n.distance:.2f}", n.text) for n in found)])
 
 
 def traverse(
     run: Run,
     text: Text,
-    unit: Annotated[int, typer.Option(help="the latent unit, from 0 on; vaescope encode shows which carry most")],
+    unit: Annotated[
+        int, typer.Option(min=0, help="the latent unit, from 0 on; vaescope encode shows which carry most")
+    ],
     values: Annotated[str, typer.Option(help="what the unit is set to")] = "-3,-2,-1,0,1,2,3",
 ) -> None:
     """Show what one latent unit does to a text."""
@@ -122,10 +138,31 @@ def traverse(
 
     try:
         points = [float(value) for value in values.split(",")]
-    except ValueError as error:
-        raise UserError(f"--values '{values}': give numbers separated by commas, for instance -2,0,2") from error
+    except ValueError:
+        points = [math.nan]
+    if not all(map(math.isfinite, points)):
+        raise UserError(f"--values '{values}': give numbers separated by commas, for instance -2,0,2")
     found = _load(run).traverse(text, unit, points)
     _show((f"z[{unit}]", "text"), [(f"{value:g}", x) for value, x in zip(points, found, strict=True)])
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Refuse to write over what is no file of codes, and what cannot be written, before the model is loaded."""
+    from safetensors import SafetensorError, safe_open
+
+    from vaescope.errors import UserError
+
+    if out.exists():
+        try:
+            with safe_open(out, framework="pt") as file:
+                if "posterior_mean" in file.keys():  # noqa: SIM118
+                    return
+        except (SafetensorError, OSError):
+            pass
+        raise UserError(f"{out}: exists and was not written by vaescope encode; give another --out")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.touch()
+    out.unlink()
 
 
 COMMANDS = (encode, decode, reconstruct, interpolate, analogy, neighbours, traverse)

@@ -1,4 +1,4 @@
-"""``vaescope push``: a trained model to the Hugging Face hub, with its tokenizer and its card."""
+"""``vaescope push``: a trained model to the Hugging Face hub or to a folder, with its tokenizer and its card."""
 
 from __future__ import annotations
 
@@ -10,13 +10,81 @@ import typer
 
 def push(
     run: Annotated[Path, typer.Argument(help="the run folder")],
-    repository: Annotated[str, typer.Argument(help="USER/NAME on the hub")],
+    repository: Annotated[str | None, typer.Argument(help="USER/NAME on the hub")] = None,
     licence: Annotated[str | None, typer.Option(help="for the card, for instance apache-2.0")] = None,
     public: Annotated[bool, typer.Option("--public", help="visible to all; by default only to you")] = False,
+    to: Annotated[Path | None, typer.Option(help="write the files to this folder instead of the hub")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the card and the files; publish nothing")] = False,
 ) -> None:
-    """Publish a model: weights, tokenizer, and a card with its assessment."""
-    from vaescope.model.checkpoints.card import refresh_card
-    from vaescope.model.checkpoints.hub import push_to_hub
+    """Publish a model: weights, tokenizer, and a card with its assessment.
 
-    refresh_card(run, licence=licence)
-    typer.echo(push_to_hub(run / "model", repository, private=not public))
+    Nothing private becomes public: a repository that exists and is public is refused without --public.
+
+    Examples:
+
+      vaescope push runs/mine me/my-vae --dry-run
+
+      vaescope push runs/mine me/my-vae --licence apache-2.0
+
+      vaescope push runs/mine --to exported
+    """
+    if (repository is None) == (to is None):
+        raise typer.BadParameter("give either REPOSITORY (USER/NAME) or --to FOLDER")
+    if repository is not None:
+        _check_name(repository)
+    if dry_run:
+        _show(run, licence, f"https://huggingface.co/{repository}" if to is None else str(to))
+    elif to is not None:
+        _copy(run, to, licence)
+        typer.echo(f"written: {to}")
+    else:
+        from vaescope.model.checkpoints.card import refresh_card
+        from vaescope.model.checkpoints.hub import push_to_hub
+
+        refresh_card(run, licence=licence)
+        typer.echo(push_to_hub(run / "model", str(repository), private=not public))
+
+
+def _check_name(repository: str) -> None:
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+    from vaescope.errors import UserError
+
+    try:
+        validate_repo_id(repository)
+    except HFValidationError as error:
+        raise UserError(f"'{repository}' is no name of the hub; give USER/NAME, or --to FOLDER for a folder") from error
+
+
+def _show(run: Path, licence: str | None, place: str) -> None:
+    """Print the card and the files that would be published."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        files = _copy(run, Path(folder) / "model", licence)
+        typer.echo((Path(folder) / "model" / "README.md").read_text(encoding="utf-8"))
+        for file in files:
+            typer.echo(f"{file.stat().st_size:>12,} bytes  {file.name}")
+    typer.echo(f"These files would go to {place}; nothing was published.")
+
+
+def _copy(run: Path, to: Path, licence: str | None) -> list[Path]:
+    """Write the files that are published to a folder, which must be new or empty."""
+    import shutil
+
+    from vaescope.errors import UserError
+    from vaescope.model.checkpoints.card import refresh_card
+    from vaescope.model.checkpoints.hub import UPLOADED, published_files
+
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise UserError(f"{to}: exists and is not an empty folder; give a new --to FOLDER")
+    to.mkdir(parents=True, exist_ok=True)
+    try:
+        for file in (run / "model").glob("*"):
+            if any(file.match(pattern) for pattern in UPLOADED) and file.is_file():
+                shutil.copyfile(file, to / file.name)
+        refresh_card(run, licence=licence, folder=to)
+        return published_files(to)
+    except Exception:
+        shutil.rmtree(to)
+        raise

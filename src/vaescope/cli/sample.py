@@ -10,9 +10,9 @@ import typer
 
 def sample(
     run: Annotated[Path, typer.Argument(help="the run folder")],
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="how many texts")] = 10,
-    temperature: Annotated[float, typer.Option(min=0.0, help="1 samples p(x|z) as it is")] = 1.0,
-    seed: Annotated[int, typer.Option(help="seed of z and of the tokens")] = 0,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, max=1_000_000, help="how many texts")] = 10,
+    temperature: Annotated[float, typer.Option(min=0.0, max=1000.0, help="1 samples p(x|z) as it is")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="seed of z and of the tokens")] = 0,
 ) -> None:
     """Print texts that the model makes up: z from p(z), then x from p(x|z)."""
     from vaescope.cli.runs import load_run

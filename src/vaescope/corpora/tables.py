@@ -171,8 +171,9 @@ def read_json(raw: bytes, columns: Columns, source: str) -> Rows:
 def _json(text: str, where: str) -> Any:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        reason = getattr(error, "msg", "nested too deeply")
+    except (ValueError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
+        reason = getattr(error, "msg", "nested too deeply" if deep else "a number of thousands of digits")
         raise UserError(f"{where} is not JSON ({reason}); repair or remove it") from error
 
 

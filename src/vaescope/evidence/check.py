@@ -17,6 +17,12 @@ TOLERANCE = 0.05
 COUNTS = {"tokens": 1, "words": 0, "bytes": 0}
 """Numbers that are counted, with the least that each can be."""
 
+DISCRETE = ("log_p_x_z", "log_p_x_z_shuffled", "log_p_x_z_prior", "log_q_x")
+"""Tensors of log-probabilities of texts: tokens are discrete, so none is positive."""
+
+ROUNDING = 1e-3
+"""Nats by which a log-probability of a text that is certain may be above 0."""
+
 
 def check(tensors: Mapping[str, Tensor]) -> None:
     """Raise a UserError for the first thing that is wrong with the tensors of a sweep, given by name."""
@@ -25,6 +31,10 @@ def check(tensors: Mapping[str, Tensor]) -> None:
         if not torch.isfinite(tensor).all():
             bad = int((~torch.isfinite(tensor)).sum())
             raise UserError(f"'{name}': expected finite numbers, found {bad} that are NaN or infinite")
+    for name in DISCRETE:
+        if name in tensors and tensors[name].max() > ROUNDING:
+            largest = tensors[name].max().item()
+            raise UserError(f"'{name}': expected log-probabilities of texts, which are at most 0, found {largest:.6g}")
     std_ND = tensors["posterior_std"]
     if std_ND.min() <= 0:
         raise UserError(f"'posterior_std': expected positive standard deviations, found {std_ND.min().item():.4g}")
@@ -74,6 +84,8 @@ def _check_shapes(tensors: Mapping[str, Tensor]) -> None:
             raise UserError(f"'{name}': expected integers, found {tensor.dtype}")
         if not counted and not tensor.is_floating_point():
             raise UserError(f"'{name}': expected floating point numbers, found {tensor.dtype}")
+        if tensor.dtype in (torch.float16, torch.bfloat16):
+            raise UserError(f"'{name}': expected float32 or float64, found {tensor.dtype}, which rounds nats away")
 
 
 def _expect(condition: bool, name: str, expected: str, tensor: Tensor) -> None:
@@ -106,6 +118,6 @@ def _expect_density(found_ZN: Tensor, expected_ZN: Tensor, slack_ZN: Tensor, nam
     if excess_ZN.max() > 0:
         sample, text = divmod(int(excess_ZN.argmax()), found_ZN.shape[1])
         raise UserError(
-            f"'{name}': expected {what}, but sample {sample} of text {text} has {found_ZN[sample, text].item():.4f} "
-            f"instead of {expected_ZN[sample, text].item():.4f} nats"
+            f"'{name}': expected {what}, but sample {sample} of text {text} has {found_ZN[sample, text].item():.6g} "
+            f"instead of {expected_ZN[sample, text].item():.6g} nats"
         )

@@ -57,7 +57,7 @@ class Facts:
         """
         given = metadata.get("language_model_nll")
         return cls(
-            label_ceiling=_number(metadata, "label_ceiling"),
+            label_ceiling=_number(metadata, "label_ceiling", most=1.0),
             entropy=_number(metadata, "entropy"),
             multipliers=_multipliers(metadata.get("multipliers", {})),
             language_model_nll=None if given is None else _baseline(given),
@@ -80,11 +80,14 @@ class Facts:
                 raise UserError(f"'{name}': expected {texts}, one for each text, found {len(found)}")
 
 
-def _number(metadata: Mapping[str, Any], name: str) -> float | None:
+def _number(metadata: Mapping[str, Any], name: str, most: float = math.inf) -> float | None:
     if name not in metadata:
         return None
     if not _is_number(metadata[name]):
         raise UserError(f"metadata '{name}': expected a finite number, found {metadata[name]!r}")
+    if not 0 <= metadata[name] <= most:
+        limit = "of at least 0" if most == math.inf else f"from 0 to {most:g}"
+        raise UserError(f"metadata '{name}': expected a number {limit}, found {metadata[name]!r}")
     return float(metadata[name])
 
 

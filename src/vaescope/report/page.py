@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from vaescope.assessment.findings import worst_first
 from vaescope.corpora.corpus import SPLITS
-from vaescope.errors import unknown
+from vaescope.errors import UserError, unknown
 from vaescope.plotting import PALETTE, save
 from vaescope.report import pairs, summary, tables
 from vaescope.report.figures.plates import PLATES
@@ -45,6 +45,9 @@ def compare(runs: list[Path], out: Path, *, split: str, title: str, page: str = 
     """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
+    twice = [run for i, run in enumerate(runs) if run.resolve() in {other.resolve() for other in runs[:i]}]
+    if twice:
+        raise UserError(f"{twice[0]} is given twice; give each run once")
     comparison = read(runs, split)
     out.mkdir(parents=True, exist_ok=True)
     write_numbers(out / "numbers.csv", comparison)

@@ -162,6 +162,43 @@ def test_weights_tokenizer_and_card_go_to_the_hub_together(run, tmp_path, monkey
     assert ModelCard.load(hub.folder / "README.md").data.license == "mit"
 
 
+@pytest.mark.parametrize("is_private", [True, False])
+def test_public_repository_is_never_taken_for_a_private_one(run, monkeypatch, tmp_path, is_private):
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError
+
+    def there(*_, **__):
+        raise HfHubHTTPError(
+            "409", response=httpx2.Response(409, request=httpx2.Request("POST", "https://hub.invalid"))
+        )
+
+    refresh_card(run)
+    hub = LocalHub(monkeypatch, tmp_path / "hub")
+    monkeypatch.setattr("huggingface_hub.HfApi.create_repo", there)
+    found = type("Info", (), {"private": is_private, "id": "someone/letters"})
+    monkeypatch.setattr("huggingface_hub.HfApi.repo_info", lambda *_, **__: found)
+    if is_private:
+        assert push_to_hub(run / "model", "someone/letters").endswith("someone/letters")
+    else:
+        with pytest.raises(UserError, match="exists on the hub and is public; give --public"):
+            push_to_hub(run / "model", "someone/letters")
+        assert push_to_hub(run / "model", "someone/letters", private=False).endswith("someone/letters")
+    assert (hub.folder / "README.md").exists()
+
+
+def test_no_network_is_one_line(run, monkeypatch):
+    import httpx2
+
+    def unreachable(*_, **__):
+        raise httpx2.ConnectError("[Errno 111]\nConnection refused")
+
+    refresh_card(run)
+    monkeypatch.setattr("huggingface_hub.HfApi.create_repo", unreachable)
+    with pytest.raises(UserError, match=r"cannot be reached \(nothing was published\).*someone/letters") as caught:
+        push_to_hub(run / "model", "someone/letters")
+    assert "\n" not in str(caught.value)
+
+
 def test_what_is_incomplete_or_refused_is_one_line(run, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"no config.json, tokenizer.json, README.md, model.safetensors"):
         push_to_hub(tmp_path, "someone/letters")

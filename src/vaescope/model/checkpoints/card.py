@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 from huggingface_hub import ModelCard, ModelCardData
 
-from vaescope.errors import UserError
+from vaescope.config import read_config
+from vaescope.errors import UserError, no_such_run
 
 UNKNOWN = "unknown"
 """The licence of a model whose maker has named none (an identifier of the hub)."""
@@ -57,18 +58,25 @@ def write_card(
     return path
 
 
-def refresh_card(run: Path | str, *, licence: str | None = None) -> Path:
+def refresh_card(run: Path | str, *, licence: str | None = None, folder: Path | None = None) -> Path:
     """Write the card of a run anew from its files, after an assessment or with another licence.
 
+    Args:
+        run: the run.
+        licence: an identifier of the hub.
+        folder: where the card is written; by default the folder of the model, ``RUN/model``.
+
     Raises:
-        UserError: the folder holds no run with a trained model.
+        UserError: the folder holds no run with a trained model, or a damaged file.
     """
     run = Path(run)
-    if not (run / "config.yaml").exists() or not (run / "model" / "config.json").exists():
-        raise UserError(f"{run}: not a run with a trained model (config.yaml and model/)")
+    if not (run / "config.yaml").exists():
+        raise no_such_run(run, "run with a trained model")
+    if not (run / "model" / "config.json").exists():
+        raise UserError(f"{run}: not a run with a trained model (no model/); finish it with vaescope train")
     return write_card(
-        run / "model",
-        config=yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")),
+        folder or run / "model",
+        config=read_config(run / "config.yaml").model_dump(mode="json"),
         environment=_json(run / "environment.json") or {},
         assessment=_json(run / "assessment.json"),
         licence=licence,
@@ -161,7 +169,10 @@ def _licence(path: Path) -> str:
     """The licence of the card that is there already."""
     if not path.exists():
         return UNKNOWN
-    return str(ModelCard.load(path).data.get("license") or UNKNOWN)
+    try:
+        return str(ModelCard.load(path).data.get("license") or UNKNOWN)
+    except Exception:  # a card that somebody else wrote or damaged; it is written anew
+        return UNKNOWN
 
 
 def _licence_words(licence: str) -> str:
@@ -191,4 +202,12 @@ def _block(choice: Any) -> str:
 
 
 def _json(path: Path) -> dict[str, Any] | None:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: damaged (not JSON); remove it, or make it again") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: damaged (no JSON object); remove it, or make it again")
+    return content

@@ -7,7 +7,10 @@ from pathlib import Path
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
-from vaescope.errors import UserError
+from vaescope.errors import UserError, one_line
+
+CONFLICT = 409
+"""The HTTP status of a repository that exists."""
 
 NEEDED = ("config.json", "tokenizer.json", "README.md")
 """Files beside the weights without which the model could not be used or understood."""
@@ -22,20 +25,53 @@ def push_to_hub(folder: Path | str, repository: str, *, private: bool = True) ->
     ``PreTrainedModel.push_to_hub`` would write another card and leave the tokenizer behind.
 
     Raises:
-        UserError: the folder lacks weights, tokenizer or card, or the hub refuses.
+        UserError: the folder lacks weights, tokenizer or card, the hub refuses or cannot be reached, or a repository
+            that should be private exists and is public.
     """
     folder = Path(folder)
+    published_files(folder)
+    api = HfApi()
+    try:
+        name = _repository(api, repository, private=private)
+        api.upload_folder(
+            folder_path=folder, repo_id=name, allow_patterns=list(UPLOADED), commit_message="Upload a text VAE"
+        )
+    except UserError:
+        raise
+    except Exception as error:  # the hub and the network raise errors of many libraries
+        refused = isinstance(error, HfHubHTTPError | HFValidationError | LocalTokenNotFoundError)
+        what = "the hub refuses" if refused else "the hub cannot be reached (nothing was published); it was asked for"
+        reason = one_line(str(error) or type(error).__name__)[:200]
+        raise UserError(f"{what} '{repository}': {reason}") from error
+    return f"https://huggingface.co/{name}"
+
+
+def _repository(api: HfApi, name: str, *, private: bool) -> str:
+    """Make a repository, or return the one that is there.
+
+    Raises:
+        UserError: it is there and public although it should be private.
+    """
+    try:
+        return api.create_repo(name, private=private, exist_ok=False).repo_id
+    except HfHubHTTPError as error:
+        if getattr(error.response, "status_code", None) != CONFLICT:
+            raise
+    found = api.repo_info(name)
+    if private and not found.private:
+        raise UserError(f"'{name}' exists on the hub and is public; give --public to publish there, or another name")
+    return found.id
+
+
+def published_files(folder: Path) -> list[Path]:
+    """Return the files of a model folder that would be published.
+
+    Raises:
+        UserError: the folder lacks weights, tokenizer or card.
+    """
     missing = [name for name in NEEDED if not (folder / name).exists()]
     if not list(folder.glob("*.safetensors")):
         missing.append("model.safetensors")
     if missing:
         raise UserError(f"{folder}: not a complete model folder (no {', '.join(missing)})")
-    api = HfApi()
-    try:
-        name = api.create_repo(repository, private=private, exist_ok=True).repo_id
-        api.upload_folder(
-            folder_path=folder, repo_id=name, allow_patterns=list(UPLOADED), commit_message="Upload a text VAE"
-        )
-    except (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OSError) as error:
-        raise UserError(f"the hub refuses '{repository}': {' '.join(str(error).split())[:200]}") from error
-    return f"https://huggingface.co/{name}"
+    return sorted({file for pattern in UPLOADED for file in folder.glob(pattern) if file.is_file()})

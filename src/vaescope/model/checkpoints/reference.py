@@ -48,6 +48,8 @@ def convert_reference(state_dict: Path, out: Path) -> TransformerVAE:
     Raises:
         UserError: no such file, not plain tensors, or tensors missing, unknown or of another shape.
     """
+    if not state_dict.is_file():
+        raise UserError(f"{state_dict}: no such file; give the state dict of the reference system")
     settings = _settings(state_dict.parent / "config.json")
     theirs = {name: value.float() for name, value in _tensors(state_dict).items() if not name.endswith(BUFFER)}
     ours = _renamed(_without_copies(theirs, state_dict), state_dict)
