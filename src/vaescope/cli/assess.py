@@ -49,7 +49,13 @@ def assess(
         raise typer.BadParameter("give either a run folder or --draws FILE")
     if checkpoint is not None and select is not None:
         raise typer.BadParameter("give one of --checkpoint and --select")
-    of_a_run = {"split": split, "samples": samples, "texts": texts, "labels": labels, "control": control}
+    of_a_run: dict[str, Any] = {
+        "split": split,
+        "samples": samples,
+        "texts": texts,
+        "labels": labels,
+        "control": control,
+    }
     of_a_run |= {"checkpoint": checkpoint, "select": select}
     useless = [f"--{name}" for name, value in of_a_run.items() if value]
     if draws is not None and useless:
