@@ -15,7 +15,7 @@ from vaescope.corpora.batch import Batch
 from vaescope.errors import UserError, one_line
 from vaescope.model import backbone
 from vaescope.model.adapt import freeze
-from vaescope.model.checkpoints.warm_start import warm_start
+from vaescope.model.checkpoints.warm_start import PARTS, warm_start
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.network_settings import refuse_too_large
 from vaescope.model.startup_check import check_model
@@ -47,7 +47,7 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
             _check_fit(side, network, tokenizer, max_length)
     if config.init_from is not None:
         warm_start(model, Path(config.init_from), tokenizer, config.init_parts)
-    elif "init_parts" in config.model_fields_set:
+    elif config.init_parts != list(PARTS):
         raise UserError("model.init_parts has a meaning only with model.init_from=FOLDER")
     freeze(model, config.freeze)
     check_model(model)

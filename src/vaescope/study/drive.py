@@ -37,7 +37,7 @@ class Engine(Protocol):
 
 
 def drive(plan: Plan, engine: Engine, watch: Callable[[list[Job]], None]) -> list[Job]:
-    """Carry out all runs, each after the end of its control; return what became of each.
+    """Carry out all runs, each after its control and the run it starts from have ended; return what became of each.
 
     ``watch`` is shown the runs again and again. An interrupt (Ctrl-C, or SIGTERM) ends all of them.
     """
@@ -80,9 +80,9 @@ def prospect(plan: Plan, run: PlannedRun) -> tuple[str, str]:
 def _start_some(plan: Plan, jobs: dict[str, Job], engine: Engine) -> None:
     """Settle what needs no process, and start what there is room for."""
     for job in jobs.values():
-        control = jobs.get(job.run.control or "")
-        if job.state == "waiting" and (control is None or control.finished):
-            _settle(plan, job)
+        needed = [jobs[name] for name in job.run.needs]
+        if job.state == "waiting" and all(other.finished for other in needed):
+            _settle(plan, job, jobs)
     running = sum(job.state == "running" for job in jobs.values())
     ready = [job for job in jobs.values() if job.state == "ready"]
     for job in ready[: max(0, engine.capacity - running)]:
@@ -90,7 +90,10 @@ def _start_some(plan: Plan, jobs: dict[str, Job], engine: Engine) -> None:
         engine.start(job.run.name)
 
 
-def _settle(plan: Plan, job: Job) -> None:
+def _settle(plan: Plan, job: Job, jobs: dict[str, Job]) -> None:
+    if job.run.after is not None and jobs[job.run.after].state == "failed":
+        job.end(f"{job.run.after}, whose weights it starts from, failed")
+        return
     what, why = prospect(plan, job.run)
     if what == "refuse":
         job.end(why)

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from vaescope.checks import first_mistake
 from vaescope.config import RunConfig, Section, Seed, parse_config, usable_path
 from vaescope.errors import UserError, unknown
 from vaescope.objectives.objective import build_objective
 from vaescope.runs.files import write_text
+from vaescope.study.stages import Stage, stage_settings
 from vaescope.yaml_file import apply_override, read_yaml, set_key
 
 FILE = "study.yaml"
@@ -25,10 +26,15 @@ FILE = "study.yaml"
 
 
 class StudyConfig(Section):
-    """Many runs: a shared configuration, a grid over any of its keys, and seeds."""
+    """Many runs: a shared configuration, a grid over any of its keys or stages in a row, and seeds."""
 
     base: Path | dict[str, Any] = Field(description="what all runs share: a configuration file, or its content")
-    grid: dict[str, dict[str, Any]] = Field(description="for each key {label: value}, or a list of plain values")
+    grid: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="for each key {label: value}, or a list of plain values"
+    )
+    stages: dict[str, Stage] = Field(
+        default_factory=dict, description="in place of a grid: {NAME: {after: NAME, take: [PART], set: {KEY: value}}}"
+    )
     seeds: list[Seed] = Field(default=[0], min_length=1)
     control: str | None = Field(
         None, description="label or name (without seed) of the language model that the other runs are assessed beside"
@@ -49,6 +55,12 @@ class StudyConfig(Section):
             raise ValueError("no key; give at least one key of the configuration with its values")
         return {str(key): _labelled_values(str(key), values) for key, values in grid.items()}
 
+    @model_validator(mode="after")
+    def _one_plan(self) -> StudyConfig:
+        if bool(self.grid) == bool(self.stages):
+            raise ValueError("give either a grid or stages")
+        return self
+
     @field_validator("seeds")
     @classmethod
     def _different(cls, seeds: list[int]) -> list[int]:
@@ -67,6 +79,7 @@ class PlannedRun:
         seed: its seed.
         config: its whole configuration.
         control: the name of the run that it is assessed beside; None for a control, and where there is none.
+        after: the name of the run whose weights it starts from, of stages.
     """
 
     name: str
@@ -74,6 +87,12 @@ class PlannedRun:
     seed: int
     config: RunConfig
     control: str | None = None
+    after: str | None = None
+
+    @property
+    def needs(self) -> list[str]:
+        """The names of the runs that must have ended before it can start."""
+        return [name for name in (self.control, self.after) if name is not None]
 
 
 @dataclass(frozen=True)
@@ -107,7 +126,8 @@ class Plan:
         """Write ``OUT/study.yaml``, from which ``read_plan`` makes the same plan, and return its path."""
         self.study.out.mkdir(parents=True, exist_ok=True)
         path = self.study.out / FILE
-        write_text(path, yaml.safe_dump(self.study.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+        content = self.study.model_dump(mode="json", exclude={"grid" if self.study.stages else "stages"})
+        write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
         return path
 
 
@@ -139,7 +159,27 @@ def read_plan(path: Path, overrides: list[str] | None = None) -> Plan:
     for override in of_runs:
         apply_override(base, override)
     study = study.model_copy(update={"base": base})
-    return Plan(study, _expand(study, base, source=str(path)))
+    expand = _in_a_row if study.stages else _expand
+    return Plan(study, expand(study, base, str(path)))
+
+
+def _in_a_row(study: StudyConfig, base: dict[str, Any], source: str) -> list[PlannedRun]:
+    """Return the runs of the stages, in their order, for each seed."""
+    if study.control is not None and study.control not in study.stages:
+        raise UserError(f"{source}: control: {unknown('stage', study.control, study.stages)}")
+    runs = []
+    for seed in study.seeds:
+        names = {name: run_name({"stage": name}, seed) for name in study.stages}
+        folders = {name: study.out / run for name, run in names.items()}
+        for name, stage in study.stages.items():
+            raw = stage_settings(base, study.stages, name, folders, source)
+            config = _checked(raw | {"seed": seed, "out": str(folders[name])}, f"{source}: stage {name}")
+            if name == study.control and not _is_language_model(config):
+                raise UserError(f"{source}: control: stage {name} is not a language model")
+            control = None if study.control in (None, name) else names[study.control]
+            after = None if stage.after is None else names[stage.after]
+            runs.append(PlannedRun(names[name], {"stage": name}, seed, config, control, after))
+    return runs
 
 
 def _expand(study: StudyConfig, base: dict[str, Any], source: str) -> list[PlannedRun]:
@@ -158,22 +198,18 @@ def _expand(study: StudyConfig, base: dict[str, Any], source: str) -> list[Plann
             control = run_name(control_of(labels), seed)
             runs[name] = PlannedRun(name, labels, seed, _checked(raw, f"{source}: {name}"), control)
     if study.control is None:
-        return [_with_control(run, None) for run in runs.values()]
+        return [replace(run, control=None) for run in runs.values()]
     controls = {run.control: runs[str(run.control)] for run in runs.values()}
     for run in controls.values():
         if not _is_language_model(run.config):
             raise UserError(f"{source}: control: {run.name} is no language model; its objective is not language_model")
-    listed = [_with_control(run, None if run.name in controls else run.control) for run in runs.values()]
+    listed = [replace(run, control=None if run.name in controls else run.control) for run in runs.values()]
     return sorted(listed, key=lambda run: run.control is not None)
 
 
 def _is_language_model(config: RunConfig) -> bool:
     objective = config.objective
     return (objective if isinstance(objective, str) else objective.get("preset")) == "language_model"
-
-
-def _with_control(run: PlannedRun, control: str | None) -> PlannedRun:
-    return replace(run, control=control)
 
 
 def _checked(raw: dict[str, Any], source: str) -> RunConfig:

@@ -1,0 +1,61 @@
+"""Stages: runs in a row, each starting from the weights of an earlier one.
+
+A recipe for a strong decoder is such a row: a language model, then an encoder for the frozen decoder, then both
+together under a constraint. Several stages can start from the same one, so that targets or objectives share it.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from vaescope.config import Section
+from vaescope.errors import UserError, unknown
+from vaescope.model.checkpoints.warm_start import PARTS
+from vaescope.yaml_file import set_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Stage(Section):
+    """One run of the row: what it changes in the shared configuration, and where its weights come from."""
+
+    after: str | None = Field(None, description="the stage whose weights this one starts from")
+    take: list[str] = Field(
+        default=list(PARTS), min_length=1, description="the parts whose weights are taken: " + ", ".join(PARTS)
+    )
+    set: dict[str, Any] = Field(default_factory=dict, description="{KEY: value} of the configuration, KEY with dots")
+
+
+def stage_settings(
+    base: dict[str, Any], stages: dict[str, Stage], name: str, folders: dict[str, Path], source: str
+) -> dict[str, Any]:
+    """Return the configuration of a stage, before it is checked.
+
+    Args:
+        base: what all stages share.
+        stages: all of them, in their order.
+        name: the stage.
+        folders: the run folder of each stage.
+        source: the file, for messages.
+
+    Raises:
+        UserError: it starts from no earlier stage, or takes a part that a model does not have.
+    """
+    stage, raw = stages[name], copy.deepcopy(base)
+    for key, value in stage.set.items():
+        set_key(raw, key, copy.deepcopy(value))
+    if stage.after is None:
+        return raw
+    earlier = list(stages)[: list(stages).index(name)]
+    if stage.after not in earlier:
+        raise UserError(f"{source}: stage {name}: {unknown('earlier stage', stage.after, earlier)}")
+    for part in stage.take:
+        if part not in PARTS:
+            raise UserError(f"{source}: stage {name}: {unknown('part of a model', part, PARTS)}")
+    set_key(raw, "model.init_from", str(folders[stage.after]))
+    set_key(raw, "model.init_parts", stage.take)
+    return raw
