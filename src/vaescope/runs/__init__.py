@@ -1,0 +1,1 @@
+"""The run folder: its files, environment, checkpoints, Pareto front and snapshots."""
