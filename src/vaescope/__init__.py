@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vaescope.api import assess, compare, train
+    from vaescope.api import assess, compare, refit, train
     from vaescope.assessment.assess import Assessment
     from vaescope.config import RunConfig
     from vaescope.errors import UserError
@@ -38,6 +38,7 @@ _HOMES = {
     "assess": "vaescope.api",
     "compare": "vaescope.api",
     "load": "vaescope.model.checkpoints.load",
+    "refit": "vaescope.api",
     "train": "vaescope.api",
 }
 
@@ -55,6 +56,7 @@ __all__ = [
     "assess",
     "compare",
     "load",
+    "refit",
     "train",
 ]
 

@@ -1,4 +1,4 @@
-"""What a person calls in Python: train, assess and compare, each given what is at hand.
+"""What a person calls in Python: train, assess, refit and compare, each given what is at hand.
 
 They join the stages. Whoever needs one stage alone imports it: ``vaescope.training.loop.train``,
 ``vaescope.assessment.assess.assess``.
@@ -23,6 +23,7 @@ from vaescope.report.page import compare as write_page
 from vaescope.runs.run_folder import RunFolder
 from vaescope.study.evidence import validation_examiner
 from vaescope.study.examine import Examined
+from vaescope.study.refit import Refit, refit_run
 from vaescope.sweep.sweep import sweep
 from vaescope.training.loop import Progress
 from vaescope.training.loop import train as train_loop
@@ -110,6 +111,21 @@ def assess(
         None if control is None else Examined.load(control.path if isinstance(control, RunFolder) else Path(control))
     )
     return run.assess(split or run.config.assessment.splits[0], control=beside, **options)
+
+
+def refit(run: Run, out: str | Path, *, families: Sequence[str] = ("mixture", "aggregate"), **options: Any) -> Refit:
+    """Fit p(z) of a trained run to the encodings of its training texts; write the new run to ``out``.
+
+    Args:
+        run: a run folder.
+        out: the folder of the new run, which must not exist.
+        families: densities to try: ``mixture``, ``aggregate``, ``flow`` (extra ``flows``).
+        options: ``components``, at most this many training posteriors in an aggregate, and ``progress``.
+
+    Raises:
+        UserError: a language model, or a folder that exists.
+    """
+    return refit_run(Examined.load(_path(run)), Path(out), families=families, **options)
 
 
 def compare(*runs: Run, out: str | Path = "comparison", split: str | None = None, title: str = "Comparison") -> Path:

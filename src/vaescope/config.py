@@ -123,7 +123,9 @@ class ModelConfig(Section):
     word_dropout: float = Field(
         0.0, ge=0, lt=1, description="share of the decoder's input words that are dropped in training, BOS never"
     )
-    freeze: Literal["none", "encoder", "decoder", "both"] = Field("none", description="networks that are not trained")
+    freeze: Literal["none", "encoder", "posterior", "decoder", "both"] = Field(
+        "none", description="networks that are not trained; posterior is the encoder with its head, all of q(z|x)"
+    )
     lora: dict[str, Any] | None = Field(
         None, description="a low-rank adapter in place of the decoder's training: {rank: 8, alpha: 16, dropout: 0.0}"
     )

@@ -50,3 +50,9 @@ def standard_prior(draws: Draws) -> None:
     """
     if draws.prior_z is not None:
         raise Missing("closed form of the prior: this number is only known for N(0, I)")
+
+
+def refit_prior(draws: Draws) -> str:
+    """Return the step that repairs a mismatch of q(z) and p(z) after training: the command, if the run is known."""
+    run = draws.metadata.get("run")
+    return "refit the prior" if run is None else f"refit the prior: vaescope refit {run}"

@@ -18,6 +18,7 @@ from vaescope.cli.explore import explore
 from vaescope.cli.latent import COMMANDS as LATENT_COMMANDS
 from vaescope.cli.list import list_choices
 from vaescope.cli.push import push
+from vaescope.cli.refit import refit
 from vaescope.cli.sample import sample
 from vaescope.cli.schema import schema
 from vaescope.cli.snapshots import snapshots
@@ -38,6 +39,7 @@ app.command()(study)
 app.command()(assess)
 app.command()(compare)
 app.command()(diagnose)
+app.command()(refit)
 app.command()(sample)
 app.command()(snapshots)
 app.command(name="list")(list_choices)

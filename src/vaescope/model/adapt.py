@@ -15,20 +15,26 @@ from vaescope.model.kernels.low_rank import fast_lora_linear
 if TYPE_CHECKING:
     from vaescope.model.vae import TransformerVAE
 
-FROZEN = {"none": (), "encoder": ("encoder",), "decoder": ("decoder",), "both": ("encoder", "decoder")}
-"""Values of ``freeze`` and the networks whose parameters each keeps as they are."""
+FROZEN = {
+    "none": (),
+    "encoder": ("encoder",),
+    "posterior": ("encoder", "posterior_head"),
+    "decoder": ("decoder",),
+    "both": ("encoder", "decoder"),
+}
+"""Values of ``freeze`` and the modules whose parameters each keeps as they are."""
 LORA_OPTIONS = ("rank", "alpha", "dropout")
 
 
 def freeze(model: TransformerVAE, sides: str) -> None:
-    """Keep the networks of ``sides`` and their adapters as they are; posterior head, injections and prior are trained.
+    """Keep the parts of ``sides`` and their adapters as they are; all other parts of the model are trained.
 
     Raises:
         UserError: an unknown value, or a frozen side whose parameters are also those of the other side.
     """
     if sides not in FROZEN:
         raise unknown("value of model.freeze", sides, FROZEN)
-    if model.config.tied and len(FROZEN[sides]) == 1:
+    if model.config.tied and sides not in ("none", "both"):
         raise UserError(f"model.freeze={sides} with tied sides would freeze both; set model.tie=false, or freeze both")
     for side in FROZEN[sides]:
         network = getattr(model, side)

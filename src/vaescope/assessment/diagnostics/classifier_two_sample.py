@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vaescope.assessment.against_prior import encodings, prior_samples
+from vaescope.assessment.against_prior import encodings, prior_samples, refit_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
@@ -62,5 +62,5 @@ class ClassifierTwoSample(Diagnostic):
             needs=(Condition(f"it is not surely above {passes:g}", not detected.holds, otherwise="WARN"),),
             seen=detected,
         )
-        step = "refit the prior (mixture, vamp, flow), constrain the mmd, or look at latent_pictures"
+        step = f"{refit_prior(evidence.draws)}, constrain the mmd, or look at latent_pictures"
         return [rule.judge("classifier_two_sample", better, message, next_step=step)]

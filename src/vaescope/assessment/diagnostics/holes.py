@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vaescope import plotting
-from vaescope.assessment.against_prior import prior_points
+from vaescope.assessment.against_prior import prior_points, refit_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
@@ -56,7 +56,7 @@ class Holes(Diagnostic):
         message = f"{holes.value:.1%} of the prior lies where fewer texts are encoded than at 99% of the encodings "
         message += f"[{holes.low:.1%}, {holes.high:.1%}] (1% is expected)"
         rule = Rule(thresholds.holes_pass, thresholds.holes_fail, holes.unit)
-        return [rule.judge("holes", holes, message, next_step="sample from a prior refitted to the encodings")]
+        return [rule.judge("holes", holes, message, next_step=refit_prior(evidence.draws))]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Histograms of -log q_N(z) at encodings and at prior samples."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vaescope.assessment.against_prior import refit_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
@@ -60,6 +61,6 @@ class MarginalKl(Diagnostic):
         narrow = estimate.high - estimate.low <= 0.5 * estimate.high
         words = f"the interval is narrower than half its upper end and log N exceeds I by {thresholds.saturation:g}"
         rule = Rule(*thresholds.marginal_kl_limits(rate), "nats", seen=Condition(words, free and narrow))
-        step = "refit the prior (mixture, vamp, flow), or constrain the mmd"
+        step = f"{refit_prior(draws)}, or constrain the mmd"
         more = f"more texts than {draws.texts} would narrow the upper end"
         return [rule.judge("marginal_kl", estimate, message, next_step=step, more=more)]

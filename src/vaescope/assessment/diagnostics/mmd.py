@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vaescope.assessment.against_prior import encodings, prior_samples
+from vaescope.assessment.against_prior import encodings, prior_samples, refit_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
@@ -58,4 +58,5 @@ class Mmd(Diagnostic):
         message = f"MMD^2 is {estimate.value:.3g} [{estimate.low:.3g}, {estimate.high:.3g}] of the prior's kernel mean"
         message += f" (p = {estimate.detail['p_value']:.3g} with {min(estimate.n, PERMUTED)} texts)"
         rule = Rule(thresholds.mmd_pass, thresholds.mmd_fail, estimate.unit)
-        return [rule.judge("mmd", estimate, message, next_step="constrain the mmd, or refit the prior")]
+        step = f"{refit_prior(evidence.draws)}, or constrain the mmd"
+        return [rule.judge("mmd", estimate, message, next_step=step)]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vaescope import plotting
-from vaescope.assessment.against_prior import encodings, standard_prior
+from vaescope.assessment.against_prior import encodings, refit_prior, standard_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.diagnostics.moment_kl import moment_kl
 from vaescope.assessment.findings import Finding, Rule
@@ -71,7 +71,7 @@ class Moments(Diagnostic):
             parts.append(f"{words} {estimate.value:.3g} (the prior's: {low:.2g} to {high:.2g})")
         message = f"moment KL {kl.value:.2f} nats [{kl.low:.2f}, {kl.high:.2f}]: {', '.join(parts)}"
         rule = Rule(*thresholds.marginal_kl_limits(rate), "nats")
-        step = "refit the prior as a Gaussian, or lower the weight that shrinks the posterior"
+        step = f"{refit_prior(draws)}, or lower the weight that shrinks the posterior"
         more = f"assess at least {10 * evidence.draws.latent_size} texts"
         return [rule.judge("moments", kl, message, next_step=step, more=more)]
 

@@ -45,6 +45,11 @@ class BnVae(Posterior):
         return DiagonalGaussian(self.normalised(mean_BD), (0.5 * log_variance_BD[0]).exp())
 
     @property
+    def of_training(self) -> bool:
+        """Whether q(z|x) is that of training: a frozen one is that of evaluation."""
+        return self.training and self.shift.requires_grad
+
+    @property
     def gain(self) -> Tensor | float:
         """The standard deviation of the normalised means."""
         return self.gamma
@@ -55,7 +60,7 @@ class BnVae(Posterior):
         Raises:
             UserError: one text alone in training.
         """
-        if self.training:
+        if self.of_training:
             if len(mean_BD) < 2:
                 raise UserError(
                     "a batch-normalised posterior needs at least 2 texts per micro-batch; raise training.batch_size"

@@ -45,7 +45,7 @@ class DuVae(BnVae):
 
     @override
     def forward(self, mean_BD: Tensor, *log_variance_BD: Tensor) -> DiagonalGaussian:
-        above_BD = F.dropout(log_variance_BD[0].exp(), self.dropout, self.training)
+        above_BD = F.dropout(log_variance_BD[0].exp(), self.dropout, self.of_training)
         return DiagonalGaussian(self.normalised(mean_BD), (above_BD + self.least).sqrt())
 
     @override

@@ -1,0 +1,211 @@
+"""refit: fit p(z) to the encodings of the training texts, and leave the rest of the model as it is."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+
+from vaescope.config import parse_config
+from vaescope.errors import UserError, unknown
+from vaescope.estimators.distributions import DiagonalGaussian
+from vaescope.estimators.estimate import Estimate, mean_of
+from vaescope.evidence.encodings import Encodings
+from vaescope.model.prior import Prior
+from vaescope.runs.files import whole_folder, write_json, write_text
+from vaescope.runs.run_folder import RunFolder
+from vaescope.study.examine import Examined
+from vaescope.study.fitted_priors import Candidate, aggregates, flow, mixtures, sampled
+from vaescope.sweep.encode import encode
+from vaescope.sweep.scoring import Progress
+
+FAMILIES = ("mixture", "aggregate", "flow")
+"""The densities that can be fitted."""
+SAMPLES = 4
+"""Samples of each posterior by which the densities are compared."""
+AS_TRAINED = "as trained"
+"""The name of the prior of the run among the candidates."""
+COPIED = ("metrics.jsonl", "status.json", "environment.json", "front.json")
+"""What the new run keeps of the training of its weights."""
+
+
+@dataclass(frozen=True)
+class Refit:
+    r"""A prior g in place of p(z). Information and distortion stay as they are, so with R_g = E KL(q(z|x) || g)
+
+    .. math:: ELBO' = ELBO + (R - R_g), \qquad KL(q(z) \| g) = R_g - I, \qquad I \le R_g.
+
+    Attributes:
+        chosen: the density with the smallest rate on the validation texts.
+        validation: the rate of the validation texts under every density, nats per text; ``as trained`` is R.
+        before: R of the held-out texts.
+        after: R_g of the held-out texts, which neither the fit nor the choice has seen.
+        gain: R - R_g of the held-out texts, paired by text: what the mismatch of p(z) cost that a prior can repair.
+        training: R_g of the training texts themselves; far below ``after`` if g has memorised them.
+    """
+
+    chosen: Candidate
+    validation: dict[str, float]
+    before: Estimate
+    after: Estimate
+    gain: Estimate
+    training: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as data for JSON, without the density."""
+        numbers = {name: getattr(self, name).to_json() for name in ("before", "after", "gain")}
+        chosen = {"name": self.chosen.name, "prior": self.chosen.spec}
+        return {"chosen": chosen, "validation": self.validation, **numbers, "training": self.training}
+
+
+@torch.no_grad()
+def fit_prior(
+    prior: Prior,
+    prior_spec: str | dict[str, Any],
+    encodings: Mapping[str, Encodings],
+    *,
+    families: Sequence[str] = ("mixture", "aggregate"),
+    components: int = 5_000,
+    seed: int = 0,
+) -> Refit:
+    """Fit densities to the encodings of the training texts, choose on the validation texts, report on the test texts.
+
+    Args:
+        prior: p(z) as trained; it competes with the fitted densities.
+        prior_spec: what ``model.prior`` says of it.
+        encodings: of ``train``, ``valid`` and ``test``.
+        families: of ``FAMILIES``, those to try.
+        components: at most this many training posteriors in an aggregate; each costs a density per sample of z.
+        seed: of samples and starts.
+
+    Raises:
+        UserError: an unknown family, or ``flow`` without zuko.
+    """
+    for family in families:
+        if family not in FAMILIES:
+            raise unknown("family of priors", family, FAMILIES)
+    train = encodings["train"]
+    rates = {split: _Rates(prior, encodings[split], split, seed) for split in ("train", "valid", "test")}
+    candidates = [Candidate(AS_TRAINED, prior_spec, prior)]
+    if "mixture" in families:
+        candidates += mixtures(train, seed=seed)
+    if "aggregate" in families:
+        candidates += aggregates(train, prior, prior_spec, components=components, seed=seed)
+    if "flow" in families:
+        with torch.enable_grad():
+            candidates += flow(train, lambda fitted: rates["valid"].under(fitted).mean().item(), seed=seed)
+    for candidate in candidates:
+        candidate.prior.to(prior.device)
+    validation = {candidate.name: rates["valid"].under(candidate.prior).mean().item() for candidate in candidates}
+    chosen = min(candidates, key=lambda candidate: validation[candidate.name])
+    before_N, after_N = rates["test"].before, rates["test"].under(chosen.prior)
+    return Refit(
+        chosen=chosen,
+        validation=validation,
+        before=mean_of(before_N, unit="nats/text"),
+        after=mean_of(after_N, unit="nats/text"),
+        gain=mean_of(before_N - after_N, unit="nats/text"),
+        training=rates["train"].under(chosen.prior).mean().item(),
+    )
+
+
+class _Rates:
+    """KL(q(z|x) || g) of each text of a split for any g, by the same samples of z for all of them.
+
+    Attributes:
+        before: the rate under the prior as trained, in closed form where there is one, ``[N]``.
+    """
+
+    def __init__(self, prior: Prior, encodings: Encodings, split: str, seed: int) -> None:
+        q = DiagonalGaussian(encodings.mean.to(prior.device), encodings.std.to(prior.device))
+        # one sample for each of the training texts, of which there are many
+        samples = 1 if split == "train" else SAMPLES
+        self._z = sampled(encodings, seed=seed, purpose=f"rates of {split}", samples=samples).to(prior.device)
+        self._log_p = self._log_prob(prior)
+        units = prior.rate(q)
+        self.before = (-q.entropy() if units is None else units.sum(-1)).cpu().double()
+        if units is None:
+            self.before = self.before - self._log_p
+        self._prior = prior
+
+    def under(self, density: Prior) -> Tensor:
+        """R_g = R - E [log g(z) - log p(z)], whose noise vanishes where the densities agree, ``[N]``."""
+        if density is self._prior:
+            return self.before
+        return self.before - (self._log_prob(density) - self._log_p)
+
+    def _log_prob(self, density: Prior) -> Tensor:
+        density.to(self._z.device)
+        return density.log_prob(self._z).double().mean(0).cpu()
+
+
+def refit_run(
+    run: Examined,
+    out: Path,
+    *,
+    families: Sequence[str] = ("mixture", "aggregate"),
+    components: int = 5_000,
+    progress: Progress | None = None,
+) -> Refit:
+    """Write to ``out`` a run with the same encoder and decoder, whose prior was fitted to the training encodings.
+
+    The folder can be assessed, sampled, compared and explored like any run; ``refit.json`` says where it comes from
+    and what was gained. Nothing is written if no fitted density is better than the prior as trained.
+
+    Raises:
+        UserError: a language model, a folder that is there, or what ``fit_prior`` refuses.
+    """
+    if run.model.config.is_language_model:
+        raise UserError(f"{run.folder.path}: a language model has no latent, so there is no prior to refit")
+    if out.exists():
+        raise UserError(f"{out}: this folder exists; give another --out, or remove it")
+    settings = run.config.assessment
+    encodings = {
+        split: encode(
+            run.model,
+            run.tokenized(split),
+            group_tokens=settings.group_tokens,
+            precision=settings.precision,
+            progress=progress,
+        )
+        for split in ("train", "valid", "test")
+    }
+    found = fit_prior(
+        run.model.prior,
+        run.config.model.prior,
+        encodings,
+        families=families,
+        components=components,
+        seed=run.config.seed,
+    )
+    if found.chosen.name != AS_TRAINED:
+        save(run, found, out)
+    return found
+
+
+def save(run: Examined, found: Refit, out: Path) -> None:
+    """Write the run with its new prior as a whole folder or none."""
+    data = run.config.model_dump(mode="json")
+    config = parse_config({**data, "out": str(out), "model": {**data["model"], "prior": found.chosen.spec}})
+    device, before = run.model.device, (run.model.prior, run.model.config.prior)
+    with whole_folder(out) as folder:
+        new = RunFolder(folder)
+        write_text(folder / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+        for name in COPIED:
+            if (run.folder.path / name).exists():
+                shutil.copy2(run.folder.path / name, folder / name)
+        write_json(
+            folder / "refit.json", {"run": str(run.folder.path), "checkpoint": run.checkpoint, **found.to_dict()}
+        )
+        new.save_tokenizer(run.tokenizer)
+        try:
+            run.model.prior, run.model.config.prior = found.chosen.prior.to(device), found.chosen.spec
+            new.save_model(run.model, run.tokenizer)
+        finally:
+            run.model.prior, run.model.config.prior = before
