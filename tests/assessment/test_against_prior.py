@@ -185,3 +185,12 @@ def test_map_shows_who_is_where_the_prior_is():
     assert found.expected_kl(NULLS[0], "shifted") > 5
     with pytest.raises(UserError, match="one latent size"):
         mixed_membership_map({"a": normal(10, 2), "b": normal(10, 3)})
+
+
+def test_a_mismatch_says_by_which_command_it_is_repaired(draws):
+    from dataclasses import replace
+
+    from vaescope.assessment.against_prior import refit_prior
+
+    assert refit_prior(draws) == "refit the prior"
+    assert refit_prior(replace(draws, metadata={"run": "runs/mdr"})) == "refit the prior: vaescope refit runs/mdr"
