@@ -1,4 +1,4 @@
-"""LatentSpace: a trained model and its tokenizer, to go from texts to z and back."""
+"""LatentSpace: a trained model and its tokenizer, to encode texts and decode points."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vaescope.model.vae import TransformerVAE
 log = logging.getLogger("vaescope")
 
 TOKENS_AT_ONCE = 8_192
-"""Tokens of one pass of the encoder or the decoder."""
+"""Number of tokens in one pass of the encoder or the decoder."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class LatentSpace:
-    r"""The latent space of a trained text VAE: what is where in it, and what lies between.
+    r"""The latent space of a trained text VAE: encode, decode, interpolate, find neighbours.
 
-    A text stands at the mean of its posterior, :math:`\mu(x) = E_{q(z|x)} z`, and a point z reads as the greedy text
-    of p(x|z), so everything is deterministic unless a temperature is given. Points are float32 on the CPU.
+    A text is at the mean of its posterior, :math:`\mu(x) = E_{q(z|x)} z`, and the text at a point z is the greedy text
+    of p(x|z). So everything is deterministic unless a temperature is given. Points are float32 on the CPU.
 
     Attributes:
         model: the model, in evaluation mode, on any device.
@@ -101,7 +101,7 @@ class LatentSpace:
         return texts
 
     def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
-        """Return n texts that the model makes up: z ~ p(z), x ~ p(x|z)."""
+        """Return n texts sampled from the model: z ~ p(z), x ~ p(x|z)."""
         if n < 1:
             raise UserError(f"the number of samples must be at least 1, not {n}")
         with _seeded(self.model.device, seed), torch.inference_mode():
@@ -122,7 +122,7 @@ class LatentSpace:
             path: ``linear`` or ``spherical`` (the functions of those names).
 
         Raises:
-            UserError: fewer than 2 steps or an unknown path, and what ``encode`` refuses.
+            UserError: fewer than 2 steps or an unknown path, and the errors of ``encode``.
         """
         if steps < 2:
             raise UserError(f"interpolation needs at least 2 steps (its ends), not {steps}")
@@ -141,10 +141,10 @@ class LatentSpace:
 
         The distance is the 2-Wasserstein distance of the posteriors,
         :math:`W_2^2 = \|\mu - \mu'\|^2 + \|\sigma - \sigma'\|^2`: a metric, in units of z. A unit that ignores the text
-        adds nothing, and a narrow posterior is not infinitely far from all others.
+        adds nothing, and narrow posteriors remain at finite distances.
 
         Raises:
-            UserError: k is not in 1 ... N, and what ``encode`` refuses.
+            UserError: k is not in 1 ... N, and the errors of ``encode``.
         """
         if not 1 <= k <= len(texts):
             raise UserError(f"k must be in 1 to {len(texts)} (the number of texts), not {k}")
@@ -160,7 +160,7 @@ class LatentSpace:
         Under the standard prior the values are standard deviations.
 
         Raises:
-            UserError: no such unit or no values, and what ``encode`` refuses.
+            UserError: no such unit or no values, and the errors of ``encode``.
         """
         size = self.model.config.latent_size
         if not 0 <= unit < size:
@@ -214,7 +214,7 @@ class LatentSpace:
 
 @contextmanager
 def _seeded(device: torch.device, seed: int) -> Iterator[None]:
-    """Random numbers of a seed, inside; afterwards the global random state is as it was."""
+    """Seed the random numbers inside, and restore the global random state afterwards."""
     places = {} if device.type == "cpu" else {"device_type": device.type}
     with torch.random.fork_rng([device] if places else [], **places):
         torch.manual_seed(seed)

@@ -1,9 +1,9 @@
 """Rate with free bits per latent unit on the batch mean: sum_j max(lambda, mean_B KL_j).
 
-A unit whose mean rate over the batch is below lambda costs nothing more when it is used up to lambda. Bias: upward as
-an estimate of the maximum of the expected rates, by the noise of a batch's mean near lambda; with accumulation or
-several processes the maximum is taken in each micro-batch. Cost O(B D). At least D lambda, no ceiling. Kingma et al.,
-Improved Variational Inference with Inverse Autoregressive Flow, NeurIPS 2016, equation 15.
+A unit may use up to lambda nats on average over the batch at no cost. Bias: upward, as an estimate of the maximum of
+the expected rates, because the mean of a batch is noisy near lambda; with accumulation or several processes the maximum
+is taken in each micro-batch. Cost O(B D). At least D lambda, no ceiling. Kingma et al., Improved Variational Inference
+with Inverse Autoregressive Flow, NeurIPS 2016, equation 15.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from torch import Tensor
+from typing_extensions import override
 
 from vaescope.model.passes import Pass
 from vaescope.objectives.term import Term, dimension_rate, non_negative
@@ -22,11 +23,11 @@ class FreeBits(Term):
     def __init__(self, *, rate: float = 8.0) -> None:
         self.rate = self.target = non_negative("free_bits.rate", rate)
 
+    @override
     def __call__(self, pass_: Pass) -> Tensor:
-        """Return the value, a scalar that is never below ``rate``."""
         rate_D = dimension_rate(pass_).mean(0)
         return rate_D.clamp(min=self.rate / rate_D.numel()).sum()
 
+    @override
     def reach(self, dataset_size: int, batch_size: int) -> tuple[float, float]:
-        """Return the free nats as the smallest value."""
         return self.rate, math.inf

@@ -1,4 +1,4 @@
-"""Importance-weighted bound with the doubly reparameterised gradient (DReG), whose signal does not fade with S.
+"""Importance-weighted bound with the doubly reparameterised gradient (DReG), whose noise does not grow with S.
 
 The value is that of ``importance_weighted``. Its gradient for the decoder (and a learned prior) is the derivative of
 the value; for q(z|x) it is
@@ -16,6 +16,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.passes import Pass
@@ -27,8 +28,8 @@ class ImportanceWeightedDreg(ImportanceWeighted):
 
     own_gradient: ClassVar[bool] = True
 
+    @override
     def __call__(self, pass_: Pass) -> Tensor:
-        """Return the mean bound, a scalar."""
         value = super().__call__(pass_).detach()
         if not (torch.is_grad_enabled() and pass_.z.requires_grad):
             return value

@@ -1,8 +1,8 @@
 """Marginal KL by moments: KL(N(m, S) || N(0, I)) with m and S the mean and covariance of q(z) on the batch.
 
-Estimates a lower bound on KL(q(z) || p(z)), since the Gaussian has the largest entropy of all with its moments; exact
-where q(z) is Gaussian, blind to any other mismatch. Bias: of order (D / B)^2 upward after the first order is taken out.
-No sampling noise of z, cost O(B D min(B, D)). No ceiling. Needs the prior N(0, I).
+Estimates a lower bound on KL(q(z) || p(z)), since the Gaussian has the largest entropy of all distributions with its
+moments; exact where q(z) is Gaussian, blind to any other mismatch. Bias: upward, of order (D / B)^2, after a correction
+of the first order. z is not sampled. Cost O(B D min(B, D)). No ceiling. Needs the prior N(0, I).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 from torch import Tensor
+from typing_extensions import override
 
 from vaescope.errors import UserError
 from vaescope.estimators.moments import moments_kl_of_batch
@@ -18,8 +19,9 @@ from vaescope.objectives.term import Term, require_standard_prior
 
 
 class MarginalKlGaussian(Term):
-    """1/2 [tr S + m'm - D - log|S|] less its bias, in nats per text."""
+    """1/2 [tr S + m'm - D - log|S|] minus the first-order bias, in nats per text."""
 
+    @override
     def __call__(self, pass_: Pass) -> Tensor:
         """Return the estimate, a scalar.
 
@@ -32,6 +34,6 @@ class MarginalKlGaussian(Term):
             raise UserError("marginal_kl_gaussian needs at least 2 texts per micro-batch; raise training.batch_size")
         return moments_kl_of_batch(q.mean, q.stddev).to(q.mean)
 
+    @override
     def reach(self, dataset_size: int, batch_size: int) -> tuple[float, float]:
-        """Return 0 as the smallest value."""
         return 0.0, math.inf

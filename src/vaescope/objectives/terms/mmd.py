@@ -2,9 +2,9 @@
 
 Estimates it without bias (negative by chance where they match) from the S B posterior samples and as many of the prior,
 as the mean over kernels exp(-|a - b|^2 / (2 l^2)). The widths l^2 are ``factors`` times half the median squared
-distance of prior samples: they belong to p(z), so values of different steps compare, and the model cannot change the
-kernel. Cost O((S B)^2 D). At most 2, and no number of nats: 0.01 is a visible mismatch. Gretton et al., A Kernel
-Two-Sample Test, JMLR 2012; Zhao et al., InfoVAE, AAAI 2019.
+distance of prior samples: they depend on p(z) alone, so values at different steps are comparable, and the encoder
+cannot change the kernel. Cost O((S B)^2 D). At most 2; not in nats: 0.01 is a visible mismatch. Gretton et al., A
+Kernel Two-Sample Test, JMLR 2012; Zhao et al., InfoVAE, AAAI 2019.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor
+from typing_extensions import override
 
 from vaescope.errors import UserError
 from vaescope.estimators.mmd import median_width, squared_mmd
@@ -20,7 +21,7 @@ from vaescope.model.passes import Pass
 from vaescope.objectives.term import Term
 
 MEDIAN_SAMPLES = 256
-"""Prior samples by which the median is taken."""
+"""Prior samples of which the median distance is taken."""
 
 
 class Mmd(Term):
@@ -30,7 +31,7 @@ class Mmd(Term):
     differences of location and of spread.
 
     Raises:
-        UserError: factors that are no positive numbers.
+        UserError: factors that are not positive numbers.
     """
 
     unit: ClassVar[float] = 0.01
@@ -41,6 +42,7 @@ class Mmd(Term):
             raise UserError(f"mmd.factors: {factors!r} is not a list of numbers > 0, for instance [0.5, 1, 2]")
         self.factors = [float(factor) for factor in factors]
 
+    @override
     def __call__(self, pass_: Pass) -> Tensor:
         """Return the estimate, a scalar.
 
@@ -54,6 +56,6 @@ class Mmd(Term):
         width = median_width(prior_MD[:MEDIAN_SAMPLES].detach())
         return squared_mmd(z_ND, prior_MD[: len(z_ND)], [factor * width for factor in self.factors])
 
+    @override
     def reach(self, dataset_size: int, batch_size: int) -> tuple[float, float]:
-        """Return 0 and 2."""
         return 0.0, 2.0
