@@ -92,7 +92,7 @@ class DataConfig(Section):
 class TokenizerConfig(Section):
     """A saved tokenizer, or a byte-level BPE trained on the training texts."""
 
-    path: str | None = Field(None, description="a saved tokenizer: a folder or a hub name")
+    path: str | None = Field(None, description="a folder or hub name; by default that of a decoder checkpoint")
     vocab_size: int = Field(8_000, ge=261, le=2_000_000, description="tokens of a BPE trained on the corpus")
 
 
@@ -114,15 +114,14 @@ class ModelConfig(Section):
     )
     latent_size: int = Field(32, ge=1, le=1_000_000, description="latent units D")
     injection: str | dict[str, Any] = Field("memory+embedding", description="how z reaches the decoder")
-    pooling: Literal["first_last", "first", "last", "mean"] = Field(
-        "first_last", description="states that q(z|x) reads"
-    )
+    pooling: Literal["first_last", "first", "last", "mean"] = Field("first_last", description="what q(z|x) reads")
     prior: str | dict[str, Any] = Field("standard", description="p(z)")
     posterior: str | dict[str, Any] = Field("gaussian", description="form of q(z|x)")
     tie: bool = Field(True, description="share encoder and decoder parameters where the architectures allow")
     word_dropout: float = Field(
         0.0, ge=0, lt=1, description="share of the decoder's input words that are dropped in training, BOS never"
     )
+    encoder_tokenizer: str | None = Field(None, description="by default a checkpoint's own, or that of the decoder")
     freeze: Literal["none", "encoder", "posterior", "decoder", "both"] = Field(
         "none", description="networks that are not trained; posterior is the encoder with its head, all of q(z|x)"
     )
@@ -239,6 +238,13 @@ class RunConfig(Section):
                 "a model has no latent if and only if its objective is language_model: "
                 "set objective=language_model and model.injection=none together, or neither"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _decoder_has_its_tokenizer(self) -> RunConfig:
+        decoder = self.model.encoder if self.model.decoder is None else self.model.decoder
+        if isinstance(decoder, str) and self.tokenizer.path is None and self.data.world is None:
+            self.tokenizer.path = decoder
         return self
 
     @model_validator(mode="after")

@@ -22,6 +22,7 @@ class Batch:
         predicted: positions of the P predicted tokens in the flattened ids, ``[P]``, int64; found where the mask is
             made, on the CPU, since a device would have to be waited for.
         padding: positions of the padding there, int64, found likewise.
+        encoder: the same texts in the tokens of the encoder, where it has a vocabulary of its own.
 
     >>> batch = Batch(torch.tensor([[0, 7, 2], [0, 2, 1]]), torch.tensor([[1, 1, 1], [1, 1, 0]]), torch.arange(2))
     >>> batch.tokens
@@ -33,6 +34,7 @@ class Batch:
     index: Tensor
     predicted: Tensor = field(default=None, repr=False)  # type: ignore[assignment]
     padding: Tensor = field(default=None, repr=False)  # type: ignore[assignment]
+    encoder: Batch | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Find the predicted tokens and the padding, where they are not given."""
@@ -53,7 +55,7 @@ class Batch:
         return self.attention_mask.sum(1) - 1
 
     def repeat(self, times: int) -> Batch:
-        """Return the texts ``times`` over, one copy of all after the other, ``[times B, T]``."""
+        """Return the texts ``times`` over for the decoder, one copy of all after the other, ``[times B, T]``."""
         if times == 1:
             return self
         start = self.input_ids.numel() * torch.arange(times, device=self.predicted.device)
@@ -73,4 +75,5 @@ class Batch:
             self.index.to(device, non_blocking=True),
             self.predicted.to(device, non_blocking=True),
             self.padding.to(device, non_blocking=True),
+            None if self.encoder is None else self.encoder.to(device),
         )

@@ -43,6 +43,7 @@ class Tokenized:
         dropped: how many texts were left out because they were too long.
         labels: for each kind of label, one label per text.
         notes: what the user should know about how the texts were read, one line each.
+        encoder: the same texts in the tokens of the encoder, where it has a vocabulary of its own.
     """
 
     ids: Tensor
@@ -55,6 +56,7 @@ class Tokenized:
     dropped: int = 0
     labels: dict[str, list[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    encoder: Tokenized | None = None
 
     def __len__(self) -> int:
         """Return the number of texts N."""
@@ -85,7 +87,8 @@ class Tokenized:
         mask_BT = step_T < length_B[:, None]
         # Padding reads the first token of the text instead, which is always there, and is then overwritten.
         flat_BT = self.ids[start_B[:, None] + step_T * mask_BT].long()
-        return Batch(flat_BT.masked_fill(~mask_BT, self.pad), mask_BT.long(), index_B)
+        encoder = None if self.encoder is None else self.encoder.batch(index_B)
+        return Batch(flat_BT.masked_fill(~mask_BT, self.pad), mask_BT.long(), index_B, encoder=encoder)
 
     def select(self, indices: Tensor | list[int]) -> Tokenized:
         """Return the texts at ``indices``, in their order, as a split of its own."""
@@ -101,6 +104,7 @@ class Tokenized:
             bytes=self.bytes[index_B],
             texts=[self.texts[i] for i in index_B.tolist()],
             labels={name: [values[i] for i in index_B.tolist()] for name, values in self.labels.items()},
+            encoder=None if self.encoder is None else self.encoder.select(index_B),
         )
 
     def by_length(self, indices: Tensor | list[int], budget: int, overhead: int = OVERHEAD) -> list[Batch]:

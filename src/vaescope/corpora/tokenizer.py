@@ -66,13 +66,25 @@ def load_tokenizer(
             return train_bpe(texts, config.vocab_size)
         key = digest(texts, config.vocab_size, PIECES, SPECIAL, tokenizers.__version__)
         return cached(f"bpe/{key}.json", lambda: train_bpe(texts, config.vocab_size), _write, _read)
+    return saved_tokenizer(config.path, "tokenizer.path")
+
+
+def saved_tokenizer(path: str, key: str) -> PreTrainedTokenizerFast:
+    """Return the completed tokenizer of a folder or hub name, which ``key`` of the configuration gives.
+
+    Raises:
+        UserError: there is no tokenizer, or one that ``tokenizers`` cannot run.
+    """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(config.path)
+        tokenizer = AutoTokenizer.from_pretrained(path)
     except Exception as error:  # transformers raises errors of many libraries; each of them means: no tokenizer
         reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
-        raise UserError(f"tokenizer.path: no tokenizer at '{config.path}' ({reason}); check the name") from error
+        raise UserError(f"{key}: no tokenizer at '{path}' ({reason}); check the name") from error
     if not tokenizer.is_fast:
-        raise UserError(f"tokenizer.path: '{config.path}' has no fast version; save it as tokenizer.json")
+        raise UserError(f"{key}: '{path}' has no fast version; save it as tokenizer.json")
+    if len(tokenizer) <= len(tokenizer.all_special_tokens):
+        # what transformers makes of a model folder without the files of a tokenizer
+        raise UserError(f"{key}: no tokenizer at '{path}' (it knows control tokens only); give the one of its texts")
     return complete(tokenizer)
 
 
@@ -123,10 +135,10 @@ def wrap(bpe: Tokenizer) -> PreTrainedTokenizerFast:
 
 
 def complete(tokenizer: Any) -> PreTrainedTokenizerFast:
-    """Give a tokenizer the BOS, EOS and padding tokens that it lacks.
+    """Give a tokenizer the BOS and EOS that it lacks, from tokens that it has.
 
-    BERT's CLS and SEP serve as BOS and EOS; a single end-of-text token (GPT-2) serves as both. A missing
-    padding token is added, so that padding is never mistaken for EOS.
+    BERT's CLS and SEP serve as BOS and EOS; a single end-of-text token (GPT-2) serves as both. A missing padding token
+    (GPT-2, Llama) is not added, since a checkpoint has no embedding of it: see ``special_ids``.
 
     Raises:
         UserError: a tokenizer without any token that can begin and end a text.
@@ -137,18 +149,19 @@ def complete(tokenizer: Any) -> PreTrainedTokenizerFast:
         raise UserError(
             f"tokenizer.path: '{tokenizer.name_or_path}' has no BOS and EOS (nor CLS and SEP); add them and save it"
         )
-    if tokenizer.pad_token is None:
-        tokenizer.add_special_tokens({"pad_token": "<pad>"})
     return tokenizer
 
 
 def special_ids(tokenizer: PreTrainedTokenizerFast) -> SpecialIds:
     """Return the ids of BOS, EOS and padding of a completed tokenizer.
 
+    Without a padding token the id of EOS fills batches: masks say what is padding, and nothing reads it.
+
     >>> special_ids(train_bpe(["a text"], 300))
     SpecialIds(bos=0, eos=2, pad=1)
     """
-    return SpecialIds(bos=tokenizer.bos_token_id, eos=tokenizer.eos_token_id, pad=tokenizer.pad_token_id)
+    bos, eos, pad = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
+    return SpecialIds(bos=bos, eos=eos, pad=eos if pad is None else pad)
 
 
 def _write(tokenizer: PreTrainedTokenizerFast, file: Path) -> None:

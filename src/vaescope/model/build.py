@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from vaescope.config import ModelConfig
 from vaescope.corpora.batch import Batch
@@ -20,6 +20,10 @@ from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.network_settings import refuse_too_large
 from vaescope.model.startup_check import check_model
 from vaescope.model.vae import TransformerVAE
+from vaescope.model.vocabularies import ENCODER_TOKENS, encoder_tokenizer
+
+_KEYS = {"encoder": "model.encoder_tokenizer", "decoder": "tokenizer.path"}
+"""The keys of the configuration that give the tokenizers of the sides."""
 
 
 def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_length: int) -> TransformerVAE:
@@ -28,6 +32,9 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
     A side given as a string comes with the weights of that checkpoint, a side given as settings is new. By default the
     decoder is the encoder's architecture (and checkpoint) made causal. With ``init_from`` the weights are then those of
     another model. ``check_model`` checks the model before it is returned.
+
+    ``tokenizer`` is the decoder's. The encoder has that of ``model.encoder_tokenizer``, or its own where it is another
+    checkpoint; ``model.readable`` then adds its tokens to a split.
 
     Raises:
         UserError: an unknown architecture, setting or checkpoint; a vocabulary or length that does not fit; sides that
@@ -42,9 +49,15 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
         encoder=_weights(encoder_source, encoder_config, backbone.pretrained_encoder) if with_encoder else None,
         decoder=_weights(decoder_source, decoder_config, backbone.pretrained_decoder),
     )
-    for side, network in (("encoder", model.encoder), ("decoder", model.decoder)):
-        if network is not None:
-            _check_fit(side, network, tokenizer, max_length)
+    _check_fit("decoder", model.decoder, tokenizer, max_length)
+    _train_control_tokens(model.decoder, tokenizer)
+    if model.encoder is not None:
+        reader = encoder_tokenizer(config, tokenizer)
+        model.encoder_tokenizer = cast(PreTrainedTokenizerFast | None, reader)
+        if reader is not None:
+            longest = backbone.longest_text(model.encoder) or ENCODER_TOKENS * max_length
+            vae_config.encoder_text_length = min(longest, ENCODER_TOKENS * max_length)
+        _check_fit("encoder", model.encoder, reader or tokenizer, vae_config.encoder_text_length or max_length)
     if config.init_from is not None:
         warm_start(model, Path(config.init_from), tokenizer, config.init_parts)
     elif config.init_parts != list(PARTS):
@@ -61,13 +74,12 @@ def plan_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_leng
         UserError: an unknown architecture or setting, settings of which no network can be made, or more parameters than
             this machine has memory for.
     """
-    sides = [
-        _side(f"model.{side}", source, tokenizer, max_length)
-        for side, source in zip(("encoder", "decoder"), _sources(config), strict=True)
-    ]
+    reader = encoder_tokenizer(config, tokenizer)
+    length = max_length if reader is None else ENCODER_TOKENS * max_length
+    encoder, decoder = _sources(config)
     vae_config = TransformerVAEConfig(
-        encoder=sides[0],
-        decoder=backbone.causal(sides[1]),
+        encoder=_side("model.encoder", encoder, reader or tokenizer, length),
+        decoder=backbone.causal(_side("model.decoder", decoder, tokenizer, max_length)),
         latent_size=config.latent_size,
         injection=config.injection,
         pooling=config.pooling,
@@ -75,11 +87,12 @@ def plan_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_leng
         posterior=config.posterior,
         tie_encoder_decoder=config.tie,
         text_length=max_length,
+        encoder_text_length=None if reader is None else length,
         word_dropout=config.word_dropout,
         lora=config.lora,
         bos_token_id=_bos(tokenizer),
         eos_token_id=_eos(tokenizer),
-        pad_token_id=tokenizer.pad_token_id,
+        pad_token_id=_eos(tokenizer) if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
     )
     refuse_too_large(_without_weights(vae_config).num_parameters())
     return vae_config
@@ -138,7 +151,8 @@ def _new_side(source: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_le
     default = backbone.new_config(source)
     if hasattr(default, "max_position_embeddings"):
         # the RoBERTa family counts positions from the padding index + 1
-        required["max_position_embeddings"] = max_length + tokenizer.pad_token_id + 1
+        pad = tokenizer.pad_token_id
+        required["max_position_embeddings"] = max_length + (0 if pad is None else pad + 1)
     if hasattr(default, "type_vocab_size"):
         required["type_vocab_size"] = 1
     return backbone.new_config(source, **required)
@@ -153,13 +167,20 @@ def _check_fit(side: str, network: PreTrainedModel, tokenizer: PreTrainedTokeniz
     if rows < len(tokenizer):
         raise UserError(
             f"the {side} has {rows} token embeddings, but the tokenizer has {len(tokenizer)} tokens; "
-            "give the checkpoint's own tokenizer as tokenizer.path"
+            f"give the checkpoint's own tokenizer as {_KEYS[side]}"
         )
     longest = backbone.longest_text(network)
     if longest is not None and longest < max_length:
         raise UserError(
             f"the {side} has positions for {longest} tokens, but data.max_length is {max_length}; lower data.max_length"
         )
+
+
+def _train_control_tokens(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Let BOS and EOS have a gradient where a checkpoint also pads with them; masks keep padding out of everything."""
+    embedding = network.get_input_embeddings()
+    if getattr(embedding, "padding_idx", None) in (_bos(tokenizer), _eos(tokenizer)):
+        embedding.padding_idx = None  # type: ignore[assignment]
 
 
 def _bos(tokenizer: PreTrainedTokenizerBase) -> int:

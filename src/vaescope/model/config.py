@@ -35,6 +35,7 @@ class TransformerVAEConfig(PreTrainedConfig):
         posterior: str | dict[str, Any] = "gaussian",
         tie_encoder_decoder: bool = False,
         text_length: int = 64,
+        encoder_text_length: int | None = None,
         word_dropout: float = 0.0,
         lora: dict[str, Any] | None = None,
         **kwargs: Any,
@@ -50,6 +51,7 @@ class TransformerVAEConfig(PreTrainedConfig):
         self.posterior = posterior
         self.tie_encoder_decoder = tie_encoder_decoder
         self.text_length = text_length
+        self.encoder_text_length = encoder_text_length
         self.word_dropout = word_dropout
         self.lora = lora
         for token in ("bos_token_id", "eos_token_id", "pad_token_id"):

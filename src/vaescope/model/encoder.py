@@ -9,7 +9,7 @@ from transformers import initialization as init
 
 from vaescope.corpora.batch import Batch
 from vaescope.estimators.distributions import DiagonalGaussian
-from vaescope.model.backbone import position_offset
+from vaescope.model.backbone import accepts, position_offset
 from vaescope.model.config import POOLINGS
 from vaescope.model.kernels.packing import Packing, packed_states, packs
 from vaescope.model.kernels.shared_gradient import lookup
@@ -24,10 +24,19 @@ def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:
     if packs(encoder) and packing.saves:
         embeddings = lookup(encoder.get_input_embeddings(), packing.pack(batch.input_ids))
         return packed_states(encoder, packing, embeddings, position_T)
-    offset = position_offset(encoder)
-    # otherwise the RoBERTa family counts positions from the ids, and skips a padding id inside a text
-    places = {"position_ids": (position_T + offset).expand(texts, -1)} if offset else {}
+    places = positions(encoder, texts, tokens)
     return encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask, **places).last_hidden_state
+
+
+def positions(encoder: PreTrainedModel, texts: int, tokens: int) -> dict[str, Tensor]:
+    """Return the position ids of texts as an argument of the encoder, where it takes any.
+
+    Otherwise the RoBERTa family counts positions from the ids, and skips a padding id inside a text.
+    """
+    if not accepts(encoder, "position_ids"):
+        return {}
+    position_T = torch.arange(tokens, device=encoder.device) + position_offset(encoder)
+    return {"position_ids": position_T.expand(texts, -1)}
 
 
 class PosteriorHead(nn.Module):

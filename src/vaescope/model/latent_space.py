@@ -67,7 +67,7 @@ class LatentSpace:
         Raises:
             UserError: no text, an empty one, or a model without latent.
         """
-        tokenized = self.tokenize(texts)
+        tokenized = self.model.readable(self.tokenize(texts))
         mean_ND = torch.empty(len(tokenized), self.model.config.latent_size)
         std_ND = torch.empty_like(mean_ND)
         with torch.inference_mode():
@@ -191,7 +191,7 @@ class LatentSpace:
             if not text.strip():
                 raise UserError(f"text {number} of {len(texts)} is empty")
         tokenized = tokenize(list(texts), self.tokenizer, max_length=self.model.config.text_length)
-        rows = len(cast(Tensor, self.model.encoder.get_input_embeddings().weight))
+        rows = len(cast(Tensor, self.model.get_input_embeddings().weight))
         if int(tokenized.ids.max()) >= rows:
             raise UserError(
                 f"the tokenizer has token ids up to {int(tokenized.ids.max())}, but the model only {rows} tokens; "

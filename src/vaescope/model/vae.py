@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, Cache, GenerationMixin, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    Cache,
+    GenerationMixin,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.pytorch_utils import Conv1D
 
 from vaescope import choices
 from vaescope.corpora.batch import Batch
+from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError
 from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model import backbone
@@ -19,13 +29,15 @@ from vaescope.model.adapt import add_lora
 from vaescope.model.attention import LATENT_ATTENTION
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.decoder import conditioned_states, log_likelihood
-from vaescope.model.encoder import PosteriorHead, token_states
+from vaescope.model.encoder import PosteriorHead, positions, token_states
 from vaescope.model.injection import Conditioning, Injection
 from vaescope.model.kernels.dropout import replace_dropout
 from vaescope.model.kernels.packing import can_pack
 from vaescope.model.posterior import Posterior
 from vaescope.model.prior import Prior
 from vaescope.model.sampling import Generated, ancestral_sample
+from vaescope.model.tying import ties
+from vaescope.model.vocabularies import load_encoder_tokenizer, save_encoder_tokenizer
 
 
 class TransformerVAE(PreTrainedModel, GenerationMixin):
@@ -51,6 +63,7 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
     _supports_attention_backend = True
     encoder: PreTrainedModel
     posterior_head: PosteriorHead
+    encoder_tokenizer: PreTrainedTokenizerFast | None = None
 
     def __init__(
         self,
@@ -63,7 +76,7 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         self.decoder = decoder if decoder is not None else backbone.decoder_from(_given(config.decoder, "decoder"))
         config.decoder = self.decoder.config
         if config.tied:
-            self._tied_weights_keys = _ties(self.encoder, self.decoder)
+            self._tied_weights_keys = ties(self.encoder, self.decoder)
         if config.lora is not None:
             add_lora(self.decoder, config.lora, tied=config.tied)
         replace_dropout(self.decoder)
@@ -90,8 +103,16 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         from vaescope.model.startup_check import check_model
 
         loaded = super().from_pretrained(*args, **kwargs)
-        check_model(loaded[0] if isinstance(loaded, tuple) else loaded)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        if model.config.encoder_text_length is not None:
+            model.encoder_tokenizer = load_encoder_tokenizer(*args[:1], **kwargs)
+        check_model(model)
         return loaded
+
+    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
+        """Write the model as ``PreTrainedModel`` does, and the encoder's tokenizer where it has its own."""
+        super().save_pretrained(save_directory, *args, **kwargs)
+        save_encoder_tokenizer(self.encoder_tokenizer, save_directory)
 
     @property
     def packs(self) -> bool:
@@ -106,15 +127,26 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         if self.config.is_language_model:
             texts = sum(len(batch) for batch in batches)
             return DiagonalGaussian.standard(self.config.latent_size, self.device).expand([texts])
+        if self.config.encoder_text_length is not None:
+            batches = tuple(_read_by_encoder(batch) for batch in batches)
         head = self.posterior_head
         pooled = [head.pool(token_states(self.encoder, batch), batch.attention_mask) for batch in batches]
         return head(torch.cat(pooled) if len(pooled) > 1 else pooled[0])
+
+    def readable(self, tokenized: Tokenized) -> Tokenized:
+        """Return a split as both sides read it: where the encoder has its own vocabulary, its tokens are added."""
+        if self.encoder_tokenizer is None:
+            return tokenized
+        limit = self.config.encoder_text_length
+        read = tokenize(tokenized.texts, self.encoder_tokenizer, max_length=limit, name="texts (encoder)")
+        return replace(tokenized, encoder=read)
 
     def encode_embeddings(self, embeddings_KTH: Tensor) -> DiagonalGaussian:
         """Return q(z|x) of K inputs given by their token embeddings, without padding: batch shape ``[K]``."""
         mask_KT = torch.ones(embeddings_KTH.shape[:2], dtype=torch.long, device=embeddings_KTH.device)
         embeddings_KTH = embeddings_KTH.to(self.encoder.dtype)
-        states = self.encoder(inputs_embeds=embeddings_KTH, attention_mask=mask_KT).last_hidden_state
+        places = positions(self.encoder, *mask_KT.shape)
+        states = self.encoder(inputs_embeds=embeddings_KTH, attention_mask=mask_KT, **places).last_hidden_state
         return self.posterior_head(self.posterior_head.pool(states, mask_KT))
 
     def log_likelihood(self, batch: Batch, z: Tensor) -> Tensor:
@@ -241,28 +273,18 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
             super()._init_weights(module)
 
 
+def _read_by_encoder(batch: Batch) -> Batch:
+    if batch.encoder is None:
+        raise UserError("this model's encoder has its own vocabulary; make batches of model.readable(tokenized)")
+    return batch.encoder
+
+
 def _given(side: PreTrainedConfig | None, name: str) -> PreTrainedConfig:
     if side is None:
         raise UserError(
             f"a TransformerVAEConfig without {name} describes no model; give the configuration of the {name}"
         )
     return side
-
-
-def _ties(encoder: PreTrainedModel, decoder: PreTrainedModel) -> dict[str, str]:
-    """Map each encoder parameter to the decoder's of the same name.
-
-    Parameters, never modules: a layer of a decoder knows that it is causal, and a shared one would make the encoder so.
-    """
-    body = decoder.base_model_prefix
-    names = {name for name, _ in decoder.named_parameters(remove_duplicate=False)}
-    ties = {f"encoder.{n}": f"decoder.{body}.{n}" for n, _ in encoder.named_parameters() if f"{body}.{n}" in names}
-    if len(ties) < len(list(encoder.named_parameters())):
-        raise UserError(
-            f"encoder '{encoder.config.model_type}' and decoder '{decoder.config.model_type}' do not share their "
-            "parameters' names; set model.tie=false"
-        )
-    return ties
 
 
 AutoConfig.register(TransformerVAEConfig.model_type, TransformerVAEConfig)

@@ -6,7 +6,7 @@ import torch
 
 from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.evidence.encodings import Encodings
-from vaescope.sweep.scoring import Model, Progress, Texts, autocast, device_of, evaluating
+from vaescope.sweep.scoring import Model, Progress, Texts, as_read, autocast, device_of, evaluating
 
 
 def encode(
@@ -26,6 +26,7 @@ def encode(
         precision: ``fp32``, or ``bf16`` for autocast.
         progress: called with the texts done and the number of texts.
     """
+    tokenized = as_read(model, tokenized)
     count, done = len(tokenized), 0
     batches = tokenized.by_length(list(range(count)), group_tokens)
     means, stds = [], []

@@ -56,6 +56,12 @@ class Texts(Protocol):
         """Return batches of like length within a token budget."""
 
 
+def as_read(model: Model, tokenized: Any) -> Any:
+    """Return texts as the model reads them: one whose encoder has its own vocabulary has a method ``readable``."""
+    readable = getattr(model, "readable", None)
+    return tokenized if readable is None else readable(tokenized)
+
+
 def noise(seed: int, index_B: Tensor, samples: int, size: int) -> Tensor:
     """Standard normal noise of the texts at ``index_B``, ``[S, B, D]``, from one stream per seed and text.
 

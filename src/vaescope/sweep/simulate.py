@@ -94,6 +94,8 @@ def plain(part: dict[str, Tensor], model: TransformerVAE) -> Tensor:
     """Whether a drawn text is free of BOS and padding, which no text of the data holds and encoders misread."""
     ids_NT = part["input_ids"][:, 1:]
     strange_NT = (ids_NT == model.config.bos_token_id) | (ids_NT == model.config.pad_token_id)
+    # a checkpoint may begin and pad its texts with EOS, which only ends them
+    strange_NT &= ids_NT != model.config.eos_token_id
     return ~(strange_NT & part["attention_mask"][:, 1:].bool()).any(1)
 
 

@@ -15,7 +15,7 @@ from vaescope.corpora.batch import Batch
 from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.estimators.gaussian import log_density
 from vaescope.evidence.draws import Draws
-from vaescope.sweep.scoring import Model, Prior, Progress, Texts, autocast, device_of, evaluating, noise, score
+from vaescope.sweep.scoring import Model, Prior, Progress, Texts, as_read, autocast, device_of, evaluating, noise, score
 
 PRIOR_SAMPLES = 10_000
 
@@ -46,6 +46,7 @@ def sweep(
         progress: called with the texts done and the texts in all.
     """
     count = min(texts or len(tokenized), len(tokenized))
+    tokenized = as_read(model, tokenized)
     batches = tokenized.by_length(list(range(count)), group_tokens)
     parts, done = [], 0
     with torch.inference_mode(), evaluating(model), autocast(model, precision):

@@ -56,6 +56,7 @@ class Trainer:
         self.model = build_model(config.model, self.tokenizer, config.data.max_length).to(device)
         if settings.gradient_checkpointing:
             enable_checkpointing(self.model.decoder)
+        train, valid = self.model.readable(train), self.model.readable(valid)
         self.batches = StepBatches(
             train,
             batch_size=settings.batch_size,

@@ -19,6 +19,7 @@ from vaescope.errors import UserError
 from vaescope.model.backbone import causal, new_config
 from vaescope.model.checkpoints.warm_start import differences
 from vaescope.model.config import TransformerVAEConfig
+from vaescope.model.network_settings import SET_BY_VAESCOPE
 from vaescope.model.vae import TransformerVAE
 
 PREFIXES = {
@@ -85,7 +86,8 @@ def _settings(file: Path) -> dict[str, Any]:
 def _config(settings: dict[str, Any], *, tied: bool) -> TransformerVAEConfig:
     options = dict(settings)
     latent_size = options.pop("latent_size")
-    side = new_config(options)
+    fixed = {name: options.pop(name) for name in SET_BY_VAESCOPE if name in options}
+    side = new_config(options, **fixed)
     return TransformerVAEConfig(
         encoder=side,
         decoder=causal(side),

@@ -11,6 +11,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from vaescope.errors import UserError
 from vaescope.model.vae import TransformerVAE
+from vaescope.model.vocabularies import FOLDER
 
 SHOWN = 3
 """How many names an error lists."""
@@ -44,7 +45,13 @@ def warm_start(model: TransformerVAE, folder: Path, tokenizer: PreTrainedTokeniz
         )
     _check_vocabulary(source, tokenizer)
     starts = tuple(start for part in parts for start in PARTS[part])
-    state = TransformerVAE.from_pretrained(source).state_dict()
+    other = TransformerVAE.from_pretrained(source)
+    if "encoder" in parts and _ids(other.encoder_tokenizer) != _ids(model.encoder_tokenizer):
+        raise UserError(
+            f"model.init_from: the encoder in {source} was trained with another vocabulary; set "
+            f"model.encoder_tokenizer to {source / FOLDER if other.encoder_tokenizer else 'that of the decoder'}"
+        )
+    state = other.state_dict()
     wanted = {name: value for name, value in model.state_dict().items() if name.startswith(starts)}
     given = {name: value for name, value in state.items() if name.startswith(starts)}
     mismatch = differences(wanted, given)
@@ -53,6 +60,10 @@ def warm_start(model: TransformerVAE, folder: Path, tokenizer: PreTrainedTokeniz
     with torch.no_grad():
         for name, value in wanted.items():
             value.copy_(given[name])
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase | None) -> dict[str, int] | None:
+    return None if tokenizer is None else tokenizer.get_vocab()
 
 
 def differences(wanted: dict[str, Tensor], given: dict[str, Tensor]) -> str:

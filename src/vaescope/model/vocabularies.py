@@ -1,0 +1,94 @@
+"""The vocabulary of each side: one tokenizer for both, or the encoder's own beside that of the decoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from vaescope.config import ModelConfig
+from vaescope.corpora.tokenizer import saved_tokenizer
+from vaescope.errors import UserError
+
+FOLDER = "encoder_tokenizer"
+"""Where a model folder keeps the tokenizer of its encoder, if that is not the decoder's."""
+
+ENCODER_TOKENS = 4
+"""A text is cut for the encoder, in its own tokens, at that many times ``data.max_length``."""
+
+
+def encoder_tokenizer(config: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase | None:
+    """Return the tokenizer by which the encoder reads texts, or None where it is ``tokenizer``, the decoder's.
+
+    It is ``model.encoder_tokenizer``; else the own one of an encoder that is a checkpoint; else that of the decoder.
+
+    Raises:
+        UserError: a checkpoint on either side is to read the tokens of another vocabulary than its own.
+    """
+    decoder = config.encoder if config.decoder is None else config.decoder
+    _refuse_other_vocabulary("decoder", decoder, tokenizer, "tokenizer.path")
+    if config.injection in ("none", {"none": {}}):
+        return None
+    found: PreTrainedTokenizerBase | None
+    if config.encoder_tokenizer is not None:
+        found = saved_tokenizer(config.encoder_tokenizer, "model.encoder_tokenizer")
+        _refuse_other_vocabulary("encoder", config.encoder, found, "model.encoder_tokenizer")
+    else:
+        found = None if config.encoder == decoder else own_tokenizer(config.encoder)
+    if found is None or _as_text(found) == _as_text(tokenizer):
+        return None
+    if config.tie:
+        raise UserError(
+            f"encoder and decoder have the vocabularies of '{found.name_or_path}' and '{tokenizer.name_or_path}', so "
+            "they cannot share parameters; set model.tie=false"
+        )
+    return found
+
+
+def own_tokenizer(source: str | dict[str, Any]) -> PreTrainedTokenizerBase | None:
+    """Return the tokenizer that lies with a checkpoint, or None where there is none, or the network is new."""
+    if not isinstance(source, str):
+        return None
+    try:
+        return saved_tokenizer(source, "tokenizer")
+    except UserError:
+        return None
+
+
+def save_encoder_tokenizer(tokenizer: PreTrainedTokenizerBase | None, folder: str | Path) -> None:
+    """Write the tokenizer of the encoder into a model folder, where it has its own."""
+    if tokenizer is not None:
+        tokenizer.save_pretrained(Path(folder) / FOLDER)
+
+
+def load_encoder_tokenizer(source: str | Path, **options: Any) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of the encoder of a model folder or hub name.
+
+    Raises:
+        UserError: there is none.
+    """
+    known = {name: options[name] for name in ("cache_dir", "revision", "token") if name in options}
+    try:
+        return AutoTokenizer.from_pretrained(source, subfolder=FOLDER, **known)
+    except Exception as error:  # as above
+        raise UserError(f"{source}: the model reads texts by a tokenizer of its own, but has no {FOLDER}/") from error
+
+
+def _refuse_other_vocabulary(side: str, source: str | dict[str, Any], given: PreTrainedTokenizerBase, key: str) -> None:
+    """Refuse ids that are not those of a checkpoint's own tokenizer; tokens may have been added after its own."""
+    own = own_tokenizer(source)
+    if own is None:
+        return
+    ids = given.get_vocab()
+    differing = [token for token, row in own.get_vocab().items() if ids.get(token) != row]
+    if differing:
+        raise UserError(
+            f"{key}: '{given.name_or_path}' has another vocabulary than the {side} '{source}' ({len(differing)} tokens "
+            f"differ, for instance {differing[0]!r}); set {key}={source}"
+        )
+
+
+def _as_text(tokenizer: Any) -> tuple[str, int, int]:
+    """What decides how a tokenizer reads a text."""
+    return tokenizer.backend_tokenizer.to_str(), tokenizer.bos_token_id, tokenizer.eos_token_id
