@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vaescope.api import assess, compare, refit, train
-    from vaescope.assessment.assess import Assessment
+    from vaescope.assessment.assessment import Assessment
     from vaescope.config import RunConfig
     from vaescope.errors import UserError
     from vaescope.estimators.estimate import Estimate
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Assessment": "vaescope.assessment.assess",
+    "Assessment": "vaescope.assessment.assessment",
     "Draws": "vaescope.evidence.draws",
     "Estimate": "vaescope.estimators.estimate",
     "Evidence": "vaescope.evidence.evidence",

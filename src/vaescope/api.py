@@ -13,7 +13,7 @@ from typing import Any
 
 from vaescope import choices
 from vaescope.assessment import assess as stage
-from vaescope.assessment.assess import Assessment
+from vaescope.assessment.assessment import Assessment
 from vaescope.config import RunConfig, parse_config
 from vaescope.errors import UserError
 from vaescope.evidence.draws import Draws

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vaescope import Draws, Estimate, UserError, assess, choices
-from vaescope.assessment.assess import Assessment
+from vaescope.assessment.assessment import Assessment
 from vaescope.assessment.diagnostic import Diagnostic
 from vaescope.assessment.diagnostics.active_units import ActiveUnits
 from vaescope.assessment.findings import VERDICTS, Finding

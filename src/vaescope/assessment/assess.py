@@ -1,19 +1,17 @@
-"""assess: all diagnostics of one sweep, their findings, and the file that they are kept in."""
+"""assess: all diagnostics of one sweep, and their findings."""
 
 from __future__ import annotations
 
-import json
-import math
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from importlib import metadata as packages
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaescope import __version__, choices
 from vaescope.assessment import thresholds as conventions
 from vaescope.assessment import verdict as verdicts
+from vaescope.assessment.assessment import Assessment
 from vaescope.assessment.diagnostic import Diagnostic
 from vaescope.assessment.findings import Finding, worst_first
 from vaescope.assessment.identities import estimate_identities, evidence_identities
@@ -26,105 +24,9 @@ from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.per_text import PerText
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 SUITES = ("fast", "full")
-
-
-@dataclass(frozen=True)
-class Assessment:
-    """What is known about a model from one sweep.
-
-    Attributes:
-        estimates: the numbers by name.
-        findings: the judgements, worst first.
-        skipped: why a diagnostic did not run, by name.
-        metadata: sizes, thresholds, versions, and what the draws say of their origin (split, run, seed).
-        figures: the pictures of the diagnostics by name.
-        per_text: the numbers of each single text, for comparisons of models; not part of the JSON.
-    """
-
-    estimates: dict[str, Estimate]
-    findings: list[Finding]
-    skipped: dict[str, str] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
-    figures: dict[str, Figure] = field(default_factory=dict, repr=False)
-    per_text: PerText | None = field(default=None, repr=False)
-
-    @property
-    def collapsed(self) -> bool:
-        """Whether z carries nothing."""
-        return _collapsed(self.findings)
-
-    @property
-    def verdict(self) -> str:
-        """The verdict on the model: FAIL, WARN, UNRESOLVED, PASS, or BASELINE for a language model."""
-        return verdicts.verdict(self.findings)
-
-    @property
-    def badges(self) -> dict[str, verdicts.Badge]:
-        """The answers to the three questions: ``use``, ``fit`` and ``trust``."""
-        return verdicts.badges(self.findings)
-
-    @property
-    def headline(self) -> str:
-        """One sentence on the model."""
-        return verdicts.headline(self.estimates, self.findings, self.metadata)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the content of ``assessment.json``; what is not a finite number becomes null."""
-        content = {
-            "verdict": self.verdict,
-            "headline": self.headline,
-            "badges": {name: badge.answer for name, badge in self.badges.items()},
-            "estimates": {name: estimate.to_json() for name, estimate in self.estimates.items()},
-            "findings": [finding.to_json() for finding in self.findings],
-            "skipped": self.skipped,
-            "metadata": self.metadata,
-        }
-        return _finite(content)
-
-    def save(self, folder: Path | str, *, name: str = "assessment", figures: Iterable[str] = ("svg",)) -> Path:
-        """Write ``NAME.json``, ``NAME-texts.safetensors`` and, into ``NAME-figures``, each figure in each format."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{name}.json"
-        path.write_text(json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        if self.per_text is not None:
-            self.per_text.save(folder / f"{name}-texts.safetensors")
-        for diagnostic, figure in self.figures.items():
-            for suffix in figures:
-                target = folder / f"{name}-figures" / f"{diagnostic}.{suffix}"
-                target.parent.mkdir(exist_ok=True)
-                figure.savefig(target)
-        return path
-
-    @classmethod
-    def load(cls, folder: Path | str, *, name: str = "assessment") -> Assessment:
-        """Read what ``save`` wrote, but for the figures; without ``NAME-texts.safetensors`` there is no ``per_text``.
-
-        Raises:
-            UserError: no such file, or not that of an assessment.
-        """
-        path, texts = Path(folder) / f"{name}.json", Path(folder) / f"{name}-texts.safetensors"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            return cls(
-                estimates={name: Estimate.from_json(fields) for name, fields in content["estimates"].items()},
-                findings=[Finding(**fields) for fields in content["findings"]],
-                skipped=content["skipped"],
-                metadata=content["metadata"],
-                per_text=PerText.load(texts) if texts.exists() else None,
-            )
-        except OSError as error:
-            raise UserError(f"{path}: no such assessment; make it with vaescope assess") from error
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise UserError(f"{path}: not an assessment ({error}); make it again with vaescope assess") from error
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return one row per estimate for a table: name, value, se, low, high, unit, kind, n."""
-        names = ("value", "se", "low", "high", "unit", "kind", "n")
-        return [{"name": name, **{k: getattr(e, k) for k in names}} for name, e in self.estimates.items()]
 
 
 def assess(
@@ -228,7 +130,7 @@ def _judge(
     everything = [finding for findings in judged.values() for finding in findings]
     if verdicts.is_baseline(everything):
         return [f if _applies_without_latent(f) else f.without_latent() for f in everything]
-    if _collapsed(everything):
+    if verdicts.is_collapsed(everything):
         everything = [
             finding.vacuous() if ran[name].consistency else finding
             for name, findings in judged.items()
@@ -240,10 +142,6 @@ def _judge(
 def _applies_without_latent(finding: Finding) -> bool:
     """Whether a finding asks for something that a language model has."""
     return finding.name == "latent_use" or verdicts.question_of(finding.name) in ("trust", "other")
-
-
-def _collapsed(findings: list[Finding]) -> bool:
-    return any(finding.name == "latent_use" and finding.verdict in ("FAIL", "VACUOUS") for finding in findings)
 
 
 def _metadata(draws: Draws, table: Thresholds) -> dict[str, Any]:
@@ -261,13 +159,3 @@ def _metadata(draws: Draws, table: Thresholds) -> dict[str, Any]:
             "transformers": packages.version("transformers"),
         },
     }
-
-
-def _finite(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {str(key): _finite(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
-    if isinstance(content, float) and not math.isfinite(content):
-        return None
-    return content if isinstance(content, str | int | float | bool | None) else str(content)

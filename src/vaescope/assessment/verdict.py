@@ -256,3 +256,8 @@ def _span(estimate: Estimate) -> str:
     low, high = f"{max(0.0, estimate.low):.1f}", f"{estimate.high:.1f}"
     near = estimate.high - max(0.0, estimate.low) <= max(0.1, 0.1 * estimate.high)
     return f"{(max(0.0, estimate.low) + estimate.high) / 2:.1f}" if near or low == high else f"{low} to {high}"
+
+
+def is_collapsed(findings: Sequence[Finding]) -> bool:
+    """Return whether z carries nothing."""
+    return any(finding.name == "latent_use" and finding.verdict in ("FAIL", "VACUOUS") for finding in findings)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from vaescope.assessment.assess import Assessment
+    from vaescope.assessment.assessment import Assessment
 
 
 class Split(StrEnum):

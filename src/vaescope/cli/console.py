@@ -17,7 +17,7 @@ from vaescope.assessment.findings import worst_first
 from vaescope.cli.notes import notes
 
 if TYPE_CHECKING:
-    from vaescope.assessment.assess import Assessment
+    from vaescope.assessment.assessment import Assessment
 
 console = Console(highlight=False)
 

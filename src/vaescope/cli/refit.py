@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from vaescope.assessment.assess import Assessment
+    from vaescope.assessment.assessment import Assessment
     from vaescope.study.examine import Examined
     from vaescope.study.refit import Refit
 

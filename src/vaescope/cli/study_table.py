@@ -98,7 +98,7 @@ class Lines:
 
 def show_summary(jobs: list[Job], split: str) -> None:
     """Print the numbers of the runs that were assessed, and the name of each that failed with its last error."""
-    from vaescope.assessment.assess import Assessment
+    from vaescope.assessment.assessment import Assessment
     from vaescope.report.tables import COLUMNS, cell, verdict
     from vaescope.runs.assessments import assessment_name
 

@@ -43,7 +43,7 @@ def deviations(sigmas: float, count: int) -> float:
     return float(stats.t.isf(stats.norm.sf(sigmas), count - 1))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Estimate:
     """A value with all that one needs to trust it.
 
@@ -89,6 +89,15 @@ class Estimate:
             reach = quantile(self.n) * self.se if self.se > 0 else 0.0
             object.__setattr__(self, "low", self.value - reach)
             object.__setattr__(self, "high", self.value + reach)
+
+    def __repr__(self) -> str:
+        """Return the number with its interval, unit and kind, without the details.
+
+        >>> Estimate(value=8.1, se=0.1, unit="nats/text", kind="unbiased", n=500)
+        Estimate(8.1 ± 0.1 nats/text, 95% [7.904, 8.296], unbiased, n=500)
+        """
+        bounds = f"95% [{self.low:.4g}, {self.high:.4g}]"
+        return f"Estimate({self.value:.4g} ± {self.se:.2g} {self.unit}, {bounds}, {self.kind}, n={self.n})"
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain numbers and strings, those without a meaning left out."""

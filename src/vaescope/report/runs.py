@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from vaescope.assessment.assess import Assessment
+from vaescope.assessment.assessment import Assessment
 from vaescope.errors import UserError
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.per_text import PerText

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vaescope.assessment.findings import worst_first
 
 if TYPE_CHECKING:
-    from vaescope.assessment.assess import Assessment
+    from vaescope.assessment.assessment import Assessment
     from vaescope.estimators.estimate import Estimate
 
 RELATION = {"lower": "≥ ", "upper": "≤ "}

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vaescope.assessment.assess import Assessment
+from vaescope.assessment.assessment import Assessment
 from vaescope.config import AssessmentConfig, RunConfig
 from vaescope.model.checkpoints.card import refresh_card
 from vaescope.runs.assessments import assessment_name

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from vaescope.assessment.assess import Assessment, assess
+from vaescope.assessment.assess import assess
+from vaescope.assessment.assessment import Assessment
 from vaescope.assessment.findings import worst_first
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import Corpus, read_corpus
