@@ -133,3 +133,11 @@ def test_very_narrow_posteriors_in_float32_are_accepted():
 def test_fewer_z_than_samples_are_enough():
     draws = replace(Draws(**TENSORS), z=TENSORS["z"][:1])
     assert draws.validate().samples == 4
+
+
+def test_samples_go_to_arviz(draws):
+    pytest.importorskip("arviz_base")
+    tree = draws.to_arviz()
+    assert tree.posterior["z"].dims == ("chain", "draw", "text_id", "unit")
+    assert tree.posterior["z"].shape == (1, *draws.z.shape)
+    assert tree.log_likelihood["text"].shape == (1, draws.z.shape[0], draws.texts)

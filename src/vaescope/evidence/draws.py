@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vaescope.errors import UserError
 from vaescope.estimators import gaussian
 from vaescope.estimators.copies import Copies
 from vaescope.evidence import file
@@ -132,6 +133,26 @@ class Draws:
         check(self.tensors())
         Facts.of(self.metadata)
         return self
+
+    def to_arviz(self) -> Any:
+        """Return the samples as the data tree of ArviZ: one chain, texts and units as dimensions.
+
+        Groups: ``posterior`` (z), ``log_likelihood`` (log p(x|z) of those z), ``constant_data`` (tokens).
+
+        Raises:
+            UserError: ``arviz-base`` is not installed.
+        """
+        try:
+            from arviz_base import from_dict
+        except ImportError as error:
+            raise UserError("to_arviz needs arviz-base; install it with pip install 'vaescope[arviz]'") from error
+        kept = self.z.shape[0]
+        groups = {
+            "posterior": {"z": self.z[None].numpy()},
+            "log_likelihood": {"text": self.log_p_x_z[None, :kept].numpy()},
+            "constant_data": {"tokens": self.tokens.numpy()},
+        }
+        return from_dict(groups, dims={"z": ["text_id", "unit"], "text": ["text_id"], "tokens": ["text_id"]})
 
     def save(self, path: Path | str) -> None:
         """Write a safetensors file: the tensors by name; metadata ``prior`` and the entries of ``metadata`` as JSON."""
