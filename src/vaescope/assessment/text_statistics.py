@@ -1,4 +1,4 @@
-"""Statistics of texts as strings: length, variety, surprisal by word pairs and by topics; distances of two sets."""
+"""Statistics of texts as strings: length, variety, surprisal by pairs and by topics; distances of two sets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 from scipy import stats
 
 from vaescope.assessment.bleu import ngrams
+from vaescope.assessment.units import Split, words
+from vaescope.errors import Missing
 
 Statistic = Callable[[Sequence[str]], np.ndarray]
 """One number for each text."""
@@ -18,36 +20,40 @@ Statistic = Callable[[Sequence[str]], np.ndarray]
 SPLITS = 50
 
 
-def length(strings: Sequence[str]) -> np.ndarray:
-    """Words of each text."""
-    return np.array([len(text.split()) for text in strings], dtype=float)
+def length(strings: Sequence[str], split: Split = words) -> np.ndarray:
+    """Units (words or characters) of each text."""
+    return np.array([len(split(text)) for text in strings], dtype=float)
 
 
-def repetition(strings: Sequence[str]) -> np.ndarray:
-    """Share of the words of each text that it has said before: 1 - types/tokens."""
-    split = [text.split() for text in strings]
-    return np.array([1 - len(set(words)) / max(len(words), 1) for words in split])
+def repetition(strings: Sequence[str], split: Split = words) -> np.ndarray:
+    """Share of the units of each text that it has said before: 1 - types/tokens."""
+    parts = [split(text) for text in strings]
+    return np.array([1 - len(set(units)) / max(len(units), 1) for units in parts])
 
 
 class Bigrams:
-    """Surprisal under word pairs counted in other texts, -1/T sum_t log p(w_t|w_{t-1}), nats per word.
+    """Surprisal under pairs of units counted in other texts, -1/T sum_t log p(w_t|w_{t-1}), nats per unit.
 
-    p(w|v) = (1 - a) count(v, w)/count(v) + a (count(w) + 1)/(total + V): pairs, backed by words, backed by uniform.
+    p(w|v) = (1 - a) count(v, w)/count(v) + a (count(w) + 1)/(total + V): pairs, backed by units, backed by uniform.
     """
 
-    def __init__(self, strings: Sequence[str], *, backing: float = 0.3) -> None:
-        framed = [_framed(text) for text in strings]
-        self.pairs = sum((ngrams(words, 2) for words in framed), Counter())
-        self.words = Counter(word for words in framed for word in words[1:])
-        self.firsts = Counter(word for words in framed for word in words[:-1])
+    def __init__(self, strings: Sequence[str], split: Split = words, *, backing: float = 0.3) -> None:
+        self.split = split
+        framed = [self._framed(text) for text in strings]
+        self.pairs = sum((ngrams(units, 2) for units in framed), Counter())
+        self.words = Counter(unit for units in framed for unit in units[1:])
+        self.firsts = Counter(unit for units in framed for unit in units[:-1])
         self.total, self.types, self.backing = self.words.total(), len(self.words) + 1, backing
 
     def __call__(self, strings: Sequence[str]) -> np.ndarray:
         """Return the surprisal of each text."""
-        return np.array([self._surprisal(_framed(text)) for text in strings])
+        return np.array([self._surprisal(self._framed(text)) for text in strings])
 
-    def _surprisal(self, words: list[str]) -> float:
-        terms = [self._log_p(*pair) for pair in pairwise(words)]
+    def _framed(self, text: str) -> list[str]:
+        return ["<s>", *self.split(text), "</s>"]
+
+    def _surprisal(self, units: list[str]) -> float:
+        terms = [self._log_p(*pair) for pair in pairwise(units)]
         return -sum(terms) / len(terms)
 
     def _log_p(self, before: str, word: str) -> float:
@@ -58,18 +64,23 @@ class Bigrams:
 
 
 class Topics:
-    """Surprisal of the words of a text, in any order, under ten topics fitted to other texts, nats per word.
+    """Surprisal of the units of a text, in any order, under ten topics fitted to other texts, nats per unit.
 
     -1/T sum_t log sum_k theta_k phi_k(w_t), phi by latent Dirichlet allocation (Blei, Ng, Jordan 2003) and theta its
-    posterior mean for the text: high where the words of a text are not of one topic. Words that the other texts lack
-    are left out; a text of nothing else is as surprising as a uniform law.
+    posterior mean for the text: high where the units of a text are not of one topic. Units that the other texts lack
+    are left out; a text of nothing else is as surprising as a uniform distribution.
+
+    Raises:
+        Missing: the texts are empty.
     """
 
-    def __init__(self, strings: Sequence[str], *, topics: int = 10) -> None:
+    def __init__(self, strings: Sequence[str], split: Split = words, *, topics: int = 10) -> None:
         from sklearn.decomposition import LatentDirichletAllocation
         from sklearn.feature_extraction.text import CountVectorizer
 
-        self.counter = CountVectorizer(lowercase=False, token_pattern=r"\S+")
+        if not any(map(split, strings)):
+            raise Missing("the texts are empty")
+        self.counter = CountVectorizer(analyzer=split)
         counts = self.counter.fit_transform(strings)
         self.allocation = LatentDirichletAllocation(topics, doc_topic_prior=0.1, topic_word_prior=0.1, random_state=0)
         self.allocation.fit(counts)
@@ -86,24 +97,20 @@ class Topics:
         return np.where(known_N > 0, nats_N / np.maximum(known_N, 1), math.log(self.phi_KV.shape[1]))
 
 
-def distinct(strings: Sequence[str], n: int) -> float:
-    """Share of the n-grams of all texts that are different from one another (Li et al. 2016)."""
-    found = sum((ngrams(text.split(), n) for text in strings), Counter())
-    return len(found) / max(found.total(), 1)
+def distinct(strings: Sequence[str], n: int, split: Split = words) -> float | None:
+    """Share of the n-grams of all texts that are different from one another (Li et al. 2016); None without n-grams."""
+    found = sum((ngrams(split(text), n) for text in strings), Counter())
+    return len(found) / found.total() if found else None
 
 
 def null_quantile(values: np.ndarray, drawn: int) -> float:
-    """95% quantile of the Wasserstein distance between all n values and ``drawn`` others of the same law.
+    """95% quantile of the Wasserstein distance between all n values and ``drawn`` others of the same distribution.
 
     From two disjoint random parts of the values, for ``SPLITS`` cuts, each of as many values as can be had; that of n
-    and m values is theirs times the ratio of sqrt(1/n + 1/m), as which the distance falls where the laws are equal.
+    and m values is theirs times the ratio of sqrt(1/n + 1/m), as the distance falls where the distributions are equal.
     """
     generator = np.random.default_rng(0)
     count, size = len(values), min(len(values) // 2, drawn)
     cuts = [generator.permutation(count)[: 2 * size] for _ in range(SPLITS)]
     distances = [stats.wasserstein_distance(values[cut[:size]], values[cut[size:]]) for cut in cuts]
     return float(np.quantile(distances, 0.95)) * math.sqrt((1 / count + 1 / drawn) * size / 2)
-
-
-def _framed(text: str) -> list[str]:
-    return ["<s>", *text.split(), "</s>"]

@@ -62,6 +62,9 @@ class Thresholds:
     null_multiple_pass: float = 2.0
     null_multiple_fail: float = 5.0
     """Distance of a statistic between texts of model and data, in 95% quantiles of that between halves of the data."""
+    constant_share_pass: float = 0.05
+    constant_share_fail: float = 0.5
+    """Share of drawn texts that differ in a statistic which all texts of the data have in common."""
     attention_pass: float = 0.01
     """Share of the attention on the latent slots below which the decoder hardly looks at them; no unit."""
     unfinished_share: float = 0.05

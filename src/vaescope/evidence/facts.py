@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 from vaescope.errors import UserError
 
 
@@ -30,7 +32,10 @@ class Facts:
     """What is known beyond the tensors; what is not known is None or empty.
 
     Attributes:
-        strings: the texts themselves, N of them.
+        strings: the texts as their tokens spell them, N of them.
+        recovered: whether that is the text itself, ``[N]``, bool, or None where it is not known.
+        recovered_words: whether that has the words of the text, whatever the white space, ``[N]``, bool, or None.
+        in_train: how many of the texts are also training texts, or None where it is not known.
         labels: one label per text, or such a list for each kind of label; an empty label is that of a text without one.
         label_ceiling: the best accuracy that any reader of the text can have.
         entropy: the exact entropy H(X) of the distribution of the texts, nats per text.
@@ -42,6 +47,9 @@ class Facts:
     """
 
     strings: list[str] | None = None
+    recovered: Tensor | None = None
+    recovered_words: Tensor | None = None
+    in_train: int | None = None
     labels: list[str] | Mapping[str, list[str]] | None = None
     label_ceiling: float | None = None
     entropy: float | None = None
@@ -74,7 +82,8 @@ class Facts:
         """Raise a UserError for what is not one per text."""
         baseline = None if self.language_model_nll is None else self.language_model_nll.per_text
         labels = {"labels" if kind == "label" else f"labels of {kind}": list(v) for kind, v in self.label_kinds.items()}
-        per_text = {"strings": self.strings, "language_model_nll": baseline, **labels}
+        recovered = {"recovered": self.recovered, "recovered_words": self.recovered_words}
+        per_text = {"strings": self.strings, "language_model_nll": baseline, **recovered, **labels}
         for name, found in per_text.items():
             if found is not None and len(found) != texts:
                 raise UserError(f"'{name}': expected {texts}, one for each text, found {len(found)}")

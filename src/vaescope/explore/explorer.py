@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import kl_divergence
 
 from vaescope.assessment.assess import assess
+from vaescope.corpora.decode import decode
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError, unknown
 from vaescope.estimators.distributions import DiagonalGaussian
@@ -156,7 +157,7 @@ class Explorer:
             z = z_ND.to(model.device)
             log_p_z_N = model.prior.log_prob(z).tolist()
             drawn = model.sample(z.to(model.dtype), temperature=0.0)
-        texts = self.vae.tokenizer.batch_decode(drawn.input_ids, skip_special_tokens=True)
+        texts = decode(drawn.input_ids, self.vae.tokenizer)
         rows = zip(z_ND.tolist(), texts, drawn.log_prob.tolist(), log_p_z_N, drawn.finished.tolist(), strict=True)
         names = ("z", "text", "log_p_x_z", "log_p_z", "finished")
         return [dict(zip(names, row, strict=True)) for row in rows]

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 from transformers import PreTrainedTokenizerFast
 
+from vaescope.corpora.decode import decode
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError, unknown
 from vaescope.estimators.distributions import DiagonalGaussian
@@ -93,7 +94,7 @@ class LatentSpace:
         with _seeded(self.model.device, seed):
             for part in z_ND.split(max(1, TOKENS_AT_ONCE // self.model.config.text_length)):
                 drawn = self.model.sample(part.to(self.model.device, self.model.dtype), temperature=temperature)
-                texts += self.tokenizer.batch_decode(drawn.input_ids, skip_special_tokens=True)
+                texts += decode(drawn.input_ids, self.tokenizer)
                 unfinished += int((~drawn.finished).sum())
         if unfinished:
             limit = self.model.config.text_length

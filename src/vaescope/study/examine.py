@@ -16,6 +16,7 @@ from vaescope.assessment.assessment import Assessment
 from vaescope.assessment.findings import worst_first
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import Corpus, read_corpus
+from vaescope.corpora.decode import decode, recover
 from vaescope.corpora.split import read_split
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.errors import UserError
@@ -157,9 +158,12 @@ class Examined:
             log_q_x = self.corpus.drawn[split].log_prob[: draws.texts]
         text_id = tokenized.text_id[: draws.texts]
         known = Evidence.of(replace(draws, log_q_x=log_q_x, text_id=text_id, metadata=draws.metadata | source))
+        found = recover(tokenized, self.tokenizer, draws.texts)
         facts = replace(
             known.facts,
-            strings=tokenized.texts[: draws.texts],
+            strings=found.strings,
+            recovered=found.exact,
+            recovered_words=found.words,
             labels={kind: values[: draws.texts] for kind, values in labels.items()} or None,
         )
         return replace(known, facts=facts)
@@ -199,4 +203,4 @@ class Examined:
 
     def _decode(self, z_ND: Tensor, temperature: float) -> list[str]:
         ids = self.model.sample(z_ND, temperature=temperature).input_ids
-        return self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        return decode(ids, self.tokenizer)

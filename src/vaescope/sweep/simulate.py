@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vaescope.corpora.decode import spell
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.simulations import Simulations
@@ -100,9 +101,12 @@ def plain(part: dict[str, Tensor], model: TransformerVAE) -> Tensor:
 
 
 def _strings(parts: list[dict[str, Tensor]], tokenizer: Any) -> list[str]:
-    return [
-        text.strip() for part in parts for text in tokenizer.batch_decode(part["input_ids"], skip_special_tokens=True)
-    ]
+    rows = []
+    for part in parts:
+        for ids, mask, finished in zip(part["input_ids"], part["attention_mask"], part["finished"], strict=True):
+            inner = ids[mask.bool()].tolist()[1:]
+            rows.append(inner[:-1] if finished else inner)
+    return spell(rows, tokenizer)
 
 
 def as_split(parts: list[dict[str, Tensor]], tokenizer: Any, pad: int) -> Tokenized:

@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import Corpus, read_corpus
+from vaescope.corpora.decode import lost_text
 from vaescope.corpora.loader import StepBatches
 from vaescope.corpora.split import read_split, read_tokenizer
 from vaescope.corpora.tokenized import OVERHEAD, Tokenized
@@ -52,6 +53,7 @@ class Trainer:
         self.tokenizer = self._tokenizer(corpus)
         train, valid = (read_split(corpus, config.data, self.tokenizer, split) for split in ("train", "valid"))
         self.notes = [*corpus.notes, *corpus.repeated(), *train.notes, *valid.notes]
+        self.notes += lost_text(train, self.tokenizer, f"{corpus.name} (train)")
         seed_everything(config.seed)
         self.model = build_model(config.model, self.tokenizer, config.data.max_length).to(device)
         if settings.gradient_checkpointing:

@@ -1,10 +1,12 @@
-"""Bits per byte: the negative log-likelihood in bits over the UTF-8 bytes of the texts, free of the tokenizer."""
+"""Bits per byte: the negative log-likelihood in bits over the UTF-8 bytes of the texts, whatever the tokens."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.lost_text import comparable
 from vaescope.assessment.ratio import ratio
 from vaescope.estimators.importance import log_mean_exp
 from vaescope.evidence.evidence import Evidence, need
@@ -13,12 +15,16 @@ from vaescope.evidence.evidence import Evidence, need
 class BitsPerByte(Diagnostic):
     """-sum log2 p(x) / sum bytes over the corpus, from the importance-weighted bound: an upper bound.
 
-    The end of each text is predicted, so its cost is included, but it is no byte.
+    The end of each text is predicted, so its cost is included, but it is no byte. It is an upper bound for texts that
+    come back from their tokens: the others are left out, and where they are many there is no number.
     """
 
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``bits_per_byte``."""
         draws = evidence.draws
         bytes_N = need(draws.bytes, "'bytes'", "give the UTF-8 bytes of each text")
+        kept_N = comparable(evidence.facts.recovered, draws.texts, "bytes")
         bits_N = -log_mean_exp(draws.log_weights) / math.log(2)
-        return {"bits_per_byte": ratio(bits_N, bytes_N, unit="bits/byte", kind="upper")}
+        found = ratio(bits_N[kept_N], bytes_N[kept_N], unit="bits/byte", kind="upper")
+        share = {"texts_left_out": int((~kept_N).sum())}
+        return {"bits_per_byte": replace(found, detail={**found.detail, **share})}

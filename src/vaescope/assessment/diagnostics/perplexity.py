@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from vaescope.assessment.diagnostic import Diagnostic, Results
+from vaescope.assessment.lost_text import comparable
 from vaescope.assessment.ratio import perplexity
+from vaescope.assessment.units import unit_of
 from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate
 from vaescope.estimators.importance import log_mean_exp
@@ -13,7 +17,8 @@ from vaescope.evidence.evidence import Evidence
 class Perplexity(Diagnostic):
     """exp(-sum log p(x) / sum tokens) over the corpus, from the importance-weighted bound: an upper bound.
 
-    The tokens are the predicted ones (EOS yes, BOS and padding no); the words are those of the text and one EOS.
+    The tokens are the predicted ones (EOS yes, BOS and padding no); the words are those of the text and one EOS. Per
+    word it is of the texts whose words come back from their tokens.
     """
 
     def estimate(self, evidence: Evidence) -> Results:
@@ -21,7 +26,16 @@ class Perplexity(Diagnostic):
         draws = evidence.draws
         bound_N = log_mean_exp(draws.log_weights)
         per_token = perplexity(bound_N, draws.tokens, unit="1/token")
-        per_word: Estimate | Missing = Missing("no 'words': give the words of each text")
-        if draws.words is not None:
-            per_word = perplexity(bound_N, draws.words + 1, unit="1/(word or EOS)")
-        return {"perplexity_per_token": per_token, "perplexity_per_word": per_word}
+        return {"perplexity_per_token": per_token, "perplexity_per_word": self._per_word(evidence, bound_N)}
+
+    def _per_word(self, evidence: Evidence, bound_N: Tensor) -> Estimate | Missing:
+        draws, strings = evidence.draws, evidence.facts.strings
+        if draws.words is None:
+            return Missing("no 'words': give the words of each text")
+        if strings is not None and unit_of(strings)[0] != "word":
+            return Missing("the texts have no white space between words: read bits_per_byte instead")
+        try:
+            kept_N = comparable(evidence.facts.recovered_words, draws.texts, "words")
+        except Missing as reason:
+            return reason
+        return perplexity(bound_N[kept_N], draws.words[kept_N] + 1, unit="1/(word or EOS)")

@@ -1,12 +1,14 @@
-"""Reconstruction: how much of a text comes back from its posterior mean: exact matches and BLEU-4."""
+"""Reconstruction: how much of a text comes back from its posterior mean: exact matches and BLEU."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-from vaescope.assessment.bleu import bleu, counts
-from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.bleu import bleu, counts, order_of
+from vaescope.assessment.diagnostic import Diagnostic, Results
+from vaescope.assessment.units import unit_of
+from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.evidence import Evidence, need
 
@@ -16,32 +18,39 @@ RESAMPLES = 200
 class Reconstruction(Diagnostic):
     """The greedy text at the posterior mean against the text; the detail has the same against *another* text's.
 
-    BLEU of shuffled pairs is what texts of one corpus share anyway. Errors by the bootstrap over texts.
+    The text is that which its tokens spell. BLEU is over words, or over characters where the texts have no spaces
+    between words, and over sequences of up to four of them, or as many as the longest text has (details ``unit`` and
+    ``order``). BLEU of shuffled pairs is what texts of one corpus share anyway. Errors by the bootstrap over texts.
     """
 
     blocked_by = ("identity_sampler",)
     suite = "full"
 
-    def estimate(self, evidence: Evidence) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Results:
         """Return ``reconstruction_bleu`` and ``reconstruction_exact``."""
         simulations = need(evidence.simulations, "drawn texts", "assess with suite=full")
         again = need(simulations.reconstructions, "reconstructions", "decode the posterior means")
         seeds = need(simulations.seeds, "texts that were reconstructed", "give their positions as 'seeds'")
         strings = need(evidence.facts.strings, "strings of the texts", "give them as Facts(strings=...)")
         texts = [strings[i] for i in seeds.tolist()]
-        rows = np.stack([counts(new, old) for new, old in zip(again, texts, strict=True)])
-        shuffled = np.stack([counts(new, old) for new, old in zip(again, texts[1:] + texts[:1], strict=True)])
+        unit, split = unit_of(texts)
+        rows = np.stack([counts(new, old, split) for new, old in zip(again, texts, strict=True)])
+        shuffled = np.stack([counts(new, old, split) for new, old in zip(again, texts[1:] + texts[:1], strict=True)])
+        order = order_of(rows)
         generator = np.random.default_rng(0)
-        resampled = [bleu(rows[generator.integers(len(rows), size=len(rows))]) for _ in range(RESAMPLES)]
-        same = torch.tensor([new.split() == old.split() for new, old in zip(again, texts, strict=True)])
+        resampled = [bleu(rows[generator.integers(len(rows), size=len(rows))], order) for _ in range(RESAMPLES)]
+        same = torch.tensor([a.split() == b.split() for a, b in zip(again, texts, strict=True)])
+        exact = mean_of(same, unit="share")
+        if order == 0:
+            return {"reconstruction_bleu": Missing("the texts are empty"), "reconstruction_exact": exact}
         return {
             "reconstruction_bleu": Estimate(
-                value=bleu(rows),
+                value=bleu(rows, order),
                 se=float(np.std(resampled)),
                 unit="BLEU in [0, 1]",
                 kind="consistent",
                 n=len(rows),
-                detail={"shuffled": bleu(shuffled)},
+                detail={"shuffled": bleu(shuffled, order), "unit": unit, "order": order},
             ),
-            "reconstruction_exact": mean_of(same, unit="share"),
+            "reconstruction_exact": exact,
         }

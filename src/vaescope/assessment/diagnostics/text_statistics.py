@@ -5,36 +5,40 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from scipy import stats
 
 from vaescope.assessment import text_statistics as of
-from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.diagnostic import Diagnostic, Estimates, Results
 from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.assessment.units import Split, unit_of
 from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.evidence import Evidence, need
 from vaescope.evidence.simulations import Simulations
 
-UNITS = {"length": "words", "repetition": "share", "surprisal": "nats/word", "topic": "nats/word"}
+UNITS = {"length": "{}s", "repetition": "share", "surprisal": "nats/{}", "topic": "nats/{}"}
 RESAMPLES = 50
 FEWEST = 20
+DIGITS = 9
 
 
 class TextStatistics(Diagnostic):
     """Wasserstein distance of each statistic between drawn texts and data, beside that between halves of the data.
 
     Word pairs are counted and topics fitted in the second half of the data; all are compared with the first. That of a
-    language model, where there is one, says how near a model of that size can come. Does z steer? The rank correlation
+    language model, where there is one, says how near a model of that size can come. Words are characters where the
+    texts have no spaces between words. Does z steer? The rank correlation
     of a text's statistic with that of a text drawn from its z, beside that with the text of another z (shuffled).
     """
 
     blocked_by = ("identity_sampler",)
     suite = "full"
 
-    def estimate(self, evidence: Evidence) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Results:
         """Return ``text_statistics_NAME`` for each statistic, and ``text_statistics_distinct``."""
         simulations = _simulations(evidence)
         strings = need(evidence.facts.strings, "strings of the texts", "give them as Facts(strings=...)")
@@ -42,17 +46,18 @@ class TextStatistics(Diagnostic):
             raise Missing(f"{len(strings)} texts are too few to be halved: assess at least {FEWEST}")
         half = len(strings) // 2
         data, counted = strings[:half], strings[half:]
+        unit, split = unit_of(strings)
         statistics: dict[str, of.Statistic] = {
-            "length": of.length,
-            "repetition": of.repetition,
-            "surprisal": of.Bigrams(counted),
-            "topic": of.Topics(counted),
+            "length": partial(of.length, split=split),
+            "repetition": partial(of.repetition, split=split),
+            "surprisal": of.Bigrams(counted, split),
+            "topic": of.Topics(counted, split),
         }
         estimates = {
-            f"text_statistics_{name}": _compared(statistic, UNITS[name], strings, simulations)
+            f"text_statistics_{name}": _compared(statistic, UNITS[name].format(unit), strings, simulations)
             for name, statistic in statistics.items()
         }
-        return {**estimates, "text_statistics_distinct": _distinct(data, simulations.strings)}
+        return {**estimates, "text_statistics_distinct": _distinct(data, simulations.strings, split)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge each distance by that of halves of the data, and say how many drawn texts did not end."""
@@ -74,13 +79,15 @@ def _simulations(evidence: Evidence) -> Simulations:
 
 def _compared(statistic: of.Statistic, unit: str, strings: Sequence[str], simulations: Simulations) -> Estimate:
     data = strings[: len(strings) // 2]
-    observed, drawn = statistic(data), statistic(simulations.strings)
+    # sums in another order differ in the last digits, which are no differences of texts
+    observed, drawn = (statistic(texts).round(DIGITS) for texts in (data, simulations.strings))
     detail = {
         "data_mean": observed.mean(),
         "drawn_mean": drawn.mean(),
         "data_std": observed.std(),
         "drawn_std": drawn.std(),
         "null_p95": of.null_quantile(observed, len(drawn)),
+        "drawn_other_share": float((drawn != observed[0]).mean()) if np.ptp(observed) == 0 else None,
     }
     if simulations.control is not None:
         detail["control"] = stats.wasserstein_distance(observed, statistic(simulations.control))
@@ -112,7 +119,7 @@ def _steering(statistic: of.Statistic, strings: Sequence[str], simulations: Simu
         for seed, text in zip(simulations.seeds.tolist(), simulations.resampled, strict=True)
         if seed < len(strings) // 2
     ]
-    seeds, again = (statistic(texts) for texts in zip(*pairs, strict=True))
+    seeds, again = (statistic(texts).round(DIGITS) for texts in zip(*pairs, strict=True))
     return {
         "correlation": _correlation(seeds, again),
         "correlation_shuffled": _correlation(seeds, np.roll(again, len(again) // 2)),
@@ -120,36 +127,52 @@ def _steering(statistic: of.Statistic, strings: Sequence[str], simulations: Simu
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float | None:
-    if first.std() == 0 or second.std() == 0:
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
     return float(stats.spearmanr(first, second).statistic)
 
 
-def _distinct(data: Sequence[str], drawn: Sequence[str]) -> Estimate:
-    """Distinct word pairs of drawn texts over those of as many texts of the data; the error by half samples."""
+def _distinct(data: Sequence[str], drawn: Sequence[str], split: Split) -> Estimate | Missing:
+    """Distinct pairs of units of drawn texts over those of as many texts of the data; the error by half samples."""
     size = min(len(data), len(drawn))
     generator = np.random.default_rng(0)
 
-    def ratio(index: np.ndarray) -> float:
-        pair = (of.distinct([texts[i] for i in index], 2) for texts in (drawn, data))
-        numerator, denominator = pair
-        return numerator / max(denominator, 1e-12)
+    def ratio(index: np.ndarray) -> float | None:
+        shares = [of.distinct([texts[i] for i in index], 2, split) for texts in (drawn, data)]
+        return None if None in shares else shares[0] / shares[1]  # type: ignore[operator]
 
+    whole = ratio(np.arange(size))
     halves = [ratio(generator.permutation(size)[: size // 2]) for _ in range(RESAMPLES)]
-    return Estimate(ratio(np.arange(size)), float(np.std(halves)), "ratio", "consistent", size)
+    found = [half for half in halves if half is not None]
+    if whole is None or len(found) < RESAMPLES // 2:
+        return Missing("too few texts have two words in a row")
+    return Estimate(whole, float(np.std(found)), "ratio", "consistent", size)
 
 
 def _judged(name: str, estimate: Estimate, thresholds: Thresholds) -> Finding:
-    detail = estimate.detail
-    multiple = estimate.value / max(detail["null_p95"], 1e-12)
-    message = f"{name} of drawn texts is {estimate.value:.3g} {estimate.unit} from the data "
+    detail, unit = estimate.detail, estimate.unit
+    null, other = detail["null_p95"], detail["drawn_other_share"]
+
+    def apart(distance: float) -> str:
+        # halves of data that are all the same are no distance apart, of which there are no multiples
+        return f"{distance / null:.1f} times" if null else "0.0 times" if not distance else f"{distance:.3g} {unit}"
+
+    message = f"{name} of drawn texts is {estimate.value:.3g} {unit} from the data "
     message += f"({detail['drawn_mean']:.3g} ± {detail['drawn_std']:.2g} against {detail['data_mean']:.3g} ± "
-    message += f"{detail['data_std']:.2g}), {multiple:.1f} times what halves of the data are apart"
+    message += f"{detail['data_std']:.2g}), "
+    if other is None:
+        message += f"{apart(estimate.value)} what halves of the data are apart"
+    else:
+        message += f"which has this one value; {other:.1%} of the drawn texts have another"
     if detail.get("control") is not None:
-        message += f"; a language model is {detail['control'] / max(detail['null_p95'], 1e-12):.1f} times"
+        message += f"; a language model is {apart(detail['control'])}"
     if detail.get("correlation") is not None and detail.get("correlation_shuffled") is not None:
         message += f"; z steers it with rank correlation {detail['correlation']:.2f} "
         message += f"(shuffled {detail['correlation_shuffled']:.2f})"
+    multiple = estimate.value / max(null, 1e-12)
     rule = Rule(thresholds.null_multiple_pass, thresholds.null_multiple_fail, "times", sure=False)
+    if other is not None:
+        unit = "of the drawn texts"
+        rule, multiple = Rule(thresholds.constant_share_pass, thresholds.constant_share_fail, unit, sure=False), other
     step = "compare with a language model of the same size"
     return rule.judge(f"text_{name}", replace(estimate, value=multiple), message, next_step=step)

@@ -1,0 +1,46 @@
+"""What it means for the numbers of an assessment that a tokenizer loses text, as a finding."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vaescope.assessment.findings import Finding
+from vaescope.errors import Missing
+from vaescope.evidence.facts import Facts
+
+LEAST_SHARE = 0.95
+"""Share of texts that must come back from their tokens for a number per byte or per word, which is then theirs."""
+
+
+def comparable(recovered_N: Tensor | None, texts: int, per: str) -> Tensor:
+    """Return which texts a number per byte or word can be of: those that come back from their tokens, ``[N]``, bool.
+
+    -log p of the tokens is then an upper bound of -log p of the text. All texts, where nothing is known.
+
+    Raises:
+        Missing: too few of them come back.
+    """
+    if recovered_N is None:
+        return torch.ones(texts, dtype=torch.bool)
+    share = recovered_N.double().mean().item()
+    if share < LEAST_SHARE:
+        raise Missing(
+            f"the tokenizer loses text ({share:.1%} of the texts come back from their tokens), so log p(x) is not "
+            f"that of the {per}: give a tokenizer that loses nothing"
+        )
+    return recovered_N
+
+
+def lost_text(facts: Facts) -> list[Finding]:
+    """Report texts that do not come back from their tokens; nothing where all do, or where that is not known."""
+    if facts.recovered is None or bool(facts.recovered.all()):
+        return []
+    share = 1 - facts.recovered.double().mean().item()
+    message = f"{share:.1%} of the texts do not come back from their tokens. All numbers are of what the tokens spell: "
+    message += "exact match, BLEU and text statistics compare with that"
+    rule = f"PASS if at least {LEAST_SHARE:.0%} of the texts come back"
+    if 1 - share >= LEAST_SHARE:
+        return [Finding("lost_text", "PASS", f"{message}; numbers per byte leave these texts out", rule)]
+    step = "give a tokenizer that loses nothing (without tokenizer.path one is trained)"
+    return [Finding("lost_text", "WARN", f"{message}; there are no numbers per byte", rule, step)]
