@@ -94,9 +94,14 @@ class Aggregate:
         return (self.texts - self.copies.of_row).double().log() - self.others.logsumexp(1)
 
     def surprise_at(self, z_MD: Tensor) -> Tensor:
-        """-log q_N(z) at other points, ``[M]``."""
-        sums_M1 = aggregate.log_block_sums(z_MD, *self._components, weight_N=self.copies.counts)
-        return _log(self.texts) - sums_M1.squeeze(1)
+        """-log q_N(z) at other points: of all texts, then without the texts of each block, ``[1 + G, M]``."""
+        sums_MG = aggregate.log_block_sums(z_MD, *self._components, blocks=self.blocks, weight_N=self.copies.counts)
+        sizes_G = torch.bincount(self.copies.text % self.blocks, minlength=self.blocks).double()
+        rows = [_log(self.texts) - sums_MG.logsumexp(1)]
+        for block in range(self.blocks):
+            rest_MG = torch.cat([sums_MG[:, :block], sums_MG[:, block + 1 :]], 1)
+            rows.append((self.texts - sizes_G[block]).log() - rest_MG.logsumexp(1))
+        return torch.stack(rows)
 
     @property
     def _components(self) -> tuple[Tensor, Tensor]:

@@ -6,14 +6,17 @@ import math
 
 import torch
 from matplotlib.figure import Figure
+from scipy import stats
 from torch import Tensor
 
 from vaescope import plotting
 from vaescope.assessment.against_prior import prior_points, refit_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Finding, Rule
+from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate, quantile
+from vaescope.evidence.aggregate import Aggregate
 from vaescope.evidence.evidence import Evidence
 
 POINTS = 2048
@@ -31,48 +34,63 @@ class Holes(Diagnostic):
 
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``holes`` and ``holes_nats``."""
-        surprise_N, surprise_M = (values[values.isfinite()] for values in _surprises(evidence))
+        prior_RM = evidence.aggregate.surprise_at(prior_points(evidence.draws, POINTS))
+        encoded_N, prior_M = evidence.aggregate.surprise, prior_RM[0]
         # copies of a text are no further evidence of where the encodings are
-        n, m = evidence.draws.copies.effective, len(surprise_M)
-        # the quantile is itself uncertain by the error of its level
-        level_se = math.sqrt(LEVEL * (1 - LEVEL) / n)
-        reach = quantile(n)
-        levels = torch.tensor([LEVEL, LEVEL - reach * level_se, LEVEL + reach * level_se], dtype=torch.float64)
-        cuts = surprise_N.quantile(1 - levels.clamp(0, 1))
-        share, fewer, more = ((surprise_M > cut).double().mean().item() for cut in cuts)
-        if levels[1] <= 0:
-            fewer = 0.0  # with so few texts the true quantile may lie beyond all of their encodings
-        binomial = math.sqrt(max(share * (1 - share), 1 / m) / m)
-        se = math.hypot(binomial, (more - fewer) / (2 * reach))
-        low, high = max(0.0, share - reach * se), min(1.0, share + reach * se)
-        holes = Estimate(share, se, "of the prior", "consistent", m, low=low, high=high, detail={"expected": LEVEL})
-        difference = (surprise_M.mean() - surprise_N.mean()).item()
-        error = math.sqrt((surprise_M.var() / m + surprise_N.var() / n).item())
-        return {"holes": holes, "holes_nats": Estimate(difference, error, "nats", "consistent", m)}
+        texts = int(evidence.draws.copies.effective)
+        share = hole_share(encoded_N[encoded_N.isfinite()], prior_M[prior_M.isfinite()], texts)
+        return {"holes": share, "holes_nats": _difference(evidence.aggregate, prior_RM)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the share."""
         holes = estimates["holes"]
         message = f"{holes.value:.1%} of the prior lies where fewer texts are encoded than at 99% of the encodings "
         message += f"[{holes.low:.1%}, {holes.high:.1%}] (1% is expected)"
-        rule = Rule(thresholds.holes_pass, thresholds.holes_fail, holes.unit)
+        seen = Condition(f"surely above the expected {LEVEL:g}", holes.low > LEVEL)
+        rule = Rule(thresholds.holes_pass, thresholds.holes_fail, holes.unit, seen=seen)
         return [rule.judge("holes", holes, message, next_step=refit_prior(evidence.draws))]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Histograms of -log q_N(z) at encodings and at prior samples."""
-        surprise_N, surprise_M = (values[values.isfinite()] for values in _surprises(evidence))
-        cut = surprise_N.quantile(1 - LEVEL).item()
+        encoded_N = evidence.aggregate.surprise
+        prior_M = evidence.aggregate.surprise_at(prior_points(evidence.draws, POINTS))[0]
         figure, (axes,) = plotting.axes(5, 3)
-        plotting.histogram(axes, surprise_N, label="encodings")
-        plotting.histogram(axes, surprise_M, filled=False, label="prior")
-        axes.axvline(cut, color=plotting.INK, linestyle="--")
+        plotting.histogram(axes, encoded_N, label="encodings")
+        plotting.histogram(axes, prior_M, filled=False, label="prior")
+        axes.axvline(encoded_N[encoded_N.isfinite()].quantile(1 - LEVEL).item(), color=plotting.INK, linestyle="--")
         axes.set(xlabel="-log q(z) (nats)", ylabel="density")
         axes.legend(frameon=False)
         return figure
 
 
-def _surprises(evidence: Evidence) -> tuple[Tensor, Tensor]:
-    """-log q_N at each encoding, the posteriors of its own text left out, ``[N]``; and at prior samples, ``[M]``."""
-    draws = evidence.draws
-    prior_MD = prior_points(draws, POINTS)
-    return evidence.aggregate.surprise, evidence.aggregate.surprise_at(prior_MD)
+def hole_share(encoded_N: Tensor, prior_M: Tensor, texts: int) -> Estimate:
+    """The share of ``prior_M`` above the quantile 1 - LEVEL of ``encoded_N``, with the error of both.
+
+    The number of texts above the true quantile is binomial. Its 95% range gives two other cuts, and these the share.
+    """
+    few, many = (int(stats.binom.ppf(end, texts, LEVEL)) for end in (0.025, 0.975))
+    # among n values the chance to be above the r-th largest is r/(n + 1)
+    value, more = (_share_above(encoded_N, prior_M, rank / (texts + 1)) for rank in (LEVEL * (texts + 1), many + 1))
+    fewer = _share_above(encoded_N, prior_M, few / (texts + 1)) if few else 0.0
+    m, reach = len(prior_M), quantile(texts)
+    se = math.hypot(math.sqrt(max(value * (1 - value), 1 / m) / m), (more - fewer) / (2 * reach))
+    low, high = max(0.0, value - reach * se), min(1.0, max(value + reach * se, more))
+    return Estimate(value, se, "of the prior", "consistent", m, low=low, high=high, detail={"expected": LEVEL})
+
+
+def _share_above(encoded_N: Tensor, prior_M: Tensor, chance: float) -> float:
+    """The share of the prior above the cut that a text is above with a chance (at most the largest text)."""
+    place = len(encoded_N) - chance * (len(encoded_N) + 1)
+    ordered_N = encoded_N.sort().values
+    below = min(max(0, math.floor(place)), len(ordered_N) - 1)
+    above = min(below + 1, len(ordered_N) - 1)
+    cut = torch.lerp(ordered_N[below], ordered_N[above], min(1.0, max(0.0, place - below)))
+    return (prior_M > cut).double().mean().item()
+
+
+def _difference(aggregate: Aggregate, prior_RM: Tensor) -> Estimate:
+    """E_p[-log q_N] - E_q[-log q_N] with the error by the jackknife, which counts that encodings also make q_N."""
+    encoded_R = aggregate.information_others - aggregate.means(aggregate.own)
+    replicates = prior_RM.mean(1) - encoded_R
+    error = math.hypot(jackknife.standard_error(replicates), prior_RM[0].std().item() / prior_RM.shape[1] ** 0.5)
+    return Estimate(jackknife.value(replicates), error, "nats", "consistent", aggregate.blocks)

@@ -9,7 +9,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from vaescope.assessment.against_prior import encodings
+from vaescope.assessment.against_prior import encodings, prior_samples
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
@@ -34,7 +34,7 @@ def squared_distance(draws: Draws) -> tuple[float, float]:
     z_NP = encodings(draws, most=MOST) @ directions_DP
     if draws.prior_z is None:
         return _jackknife(z_NP, _to_normal)
-    y_MP = draws.prior_z.double() @ directions_DP
+    y_MP = prior_samples(draws, MOST, "sliced Wasserstein") @ directions_DP
     z_NP = z_NP[: len(y_MP) // 2]
     shares = {n: _shrinkage(y_MP, n) for n in {len(z_NP), *(len(z_NP) - size for size in _block_sizes(len(z_NP)))}}
     square, error = _jackknife(z_NP, lambda part_NP: _to_samples(part_NP, y_MP, shares[len(part_NP)]))

@@ -1,0 +1,167 @@
+"""Right numbers and right verdicts where an independent audit found wrong ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from vaescope import Draws, assess, choices
+from vaescope.assessment.diagnostics.log_likelihood import LogLikelihood
+from vaescope.assessment.diagnostics.moment_kl import moment_kl
+from vaescope.assessment.findings import Condition, Rule
+from vaescope.assessment.identities import evidence_identities
+from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators.classifier import two_sample
+from vaescope.estimators.estimate import Estimate, mean_of
+from vaescope.evidence.evidence import Evidence
+from vaescope.evidence.linear_gaussian import LinearGaussian
+
+from .gaussian import draws_at, mixed
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def verdicts(assessment) -> dict[str, str]:
+    return {finding.name: finding.verdict for finding in assessment.findings}
+
+
+def test_a_rule_says_what_it_does():
+    def estimate(low: float, high: float) -> Estimate:
+        return Estimate((low + high) / 2, 0.1, "nats", "interval", 10, low=low, high=high)
+
+    below = Rule(0.5, 1.0, "nats")
+    ends = {(0.1, 0.4): "PASS", (1.1, 3.0): "FAIL", (0.2, 0.7): "WARN", (0.0, 0.7): "UNRESOLVED"}
+    assert {end: below.verdict(estimate(*end)) for end in ends} == ends
+    above = Rule(0.5, 0.25, "of the rate", good="above", subject="the information")
+    assert str(above) == "PASS if the information is surely above 0.5 of the rate, FAIL if surely below 0.25, else WARN"
+    ends = {(0.6, 0.9): "PASS", (0.1, 0.2): "FAIL", (0.1, 0.9): "WARN"}
+    assert {end: above.verdict(estimate(*end)) for end in ends} == ends
+    needy = replace(below, needs=(Condition("it is Monday", False, "WARN"),), seen=Condition("it rains", False))
+    assert str(needy).endswith("and it is Monday, FAIL if surely above 1, else WARN if it rains, else UNRESOLVED")
+    assert [needy.verdict(estimate(*end)) for end in ((0.1, 0.4), (0.2, 0.7))] == ["WARN", "UNRESOLVED"]
+    assert replace(below, sure=False).verdict(estimate(0.2, 0.7)) == "PASS"
+
+
+def test_texts_of_equal_rate_have_a_figure(tmp_path):
+    """Means on a sphere: the rates are equal up to rounding, and the histogram has no width."""
+    mean_ND = noise(60, 4)
+    found = assess(draws_at(3 * mean_ND / mean_ND.norm(dim=1, keepdim=True), 0.5))
+    assert found.estimates["rate"].se < 1e-9
+    found.save(tmp_path)
+    assert (tmp_path / "assessment-figures" / "rate.svg").exists()
+
+
+@pytest.mark.parametrize("texts", [2, 3, 5, 10])
+def test_intervals_of_few_texts_are_wide_enough(texts):
+    """4,000 repetitions: a rate of 5% is within 1.5%."""
+    values = noise(4000, texts)
+    missed = sum(not e.low <= 0 <= e.high for e in (mean_of(row, unit="nats") for row in values))
+    assert missed / 4000 == pytest.approx(0.05, abs=0.015)
+
+
+@pytest.mark.parametrize("texts", [2, 3, 5])
+def test_few_texts_of_a_healthy_model_break_no_identity(texts):
+    vae = LinearGaussian.matched(latent_size=4, data_size=6, rate=4.0)
+    failed = 0
+    for seed in range(100):
+        known = Evidence.of(Draws(**vae.sample_draws(texts, samples=4, seed=seed)))
+        failed += any(finding.verdict == "FAIL" for finding in evidence_identities(known, Thresholds()))
+    assert failed == 0
+
+
+@pytest.mark.parametrize("samples", [25, 32, 64])
+@pytest.mark.parametrize("spread", [0.01, 0.3])
+def test_a_nearly_exact_posterior_is_reliable(samples, spread):
+    """Log weights that vary by a hundredth are practically exact, whatever the tail index of five of them says."""
+    draws = draws_at(noise(400, 2), 0.5)
+    weights = spread * noise(samples, 400, seed=1)
+    found = judged(draws, weights)
+    assert found.verdict == "PASS", found
+
+
+@pytest.mark.parametrize("samples", [64, 128])
+def test_a_narrow_posterior_is_not(samples):
+    z_SND = 0.5 * noise(samples, 400, 4, seed=1)
+    weights = (-z_SND.square() / 2 + z_SND.square() / (2 * 0.5**2)).sum(-1)
+    assert judged(draws_at(noise(400, 2), 0.5), weights).verdict == "FAIL"
+
+
+def judged(draws: Draws, log_weights_SN: Tensor):
+    zeros_SN = torch.zeros_like(log_weights_SN)
+    known = Evidence.of(replace(draws, log_p_x_z=log_weights_SN, log_p_z=zeros_SN, log_q_z_x=zeros_SN))
+    found = {n: e for n, e in LogLikelihood().estimate(known).items() if isinstance(e, Estimate)}
+    return LogLikelihood().findings(found, known, Thresholds())[0]
+
+
+def test_an_outlier_does_not_make_a_used_latent_barely_used():
+    mean_ND = noise(300, 2)
+    mean_ND[0] = 80.0
+    found = assess(draws_at(mean_ND, 0.3), diagnostics=["rate", "mutual_information"])
+    assert found.estimates["rate"].low >= 0
+    assert verdicts(found)["latent_use"] == "PASS"
+
+
+def test_a_rate_that_says_nothing_about_the_text_does_not_pass():
+    """Rate 7.3, information 0.65: what the mean of q(z) costs is no information."""
+    vae = LinearGaussian.matched(latent_size=32, data_size=34, rate=0.65)
+    shifted = replace(vae, encoder_bias=vae.encoder_bias + (2 * 6.7 / 32) ** 0.5)
+    found = assess(Draws(**shifted.sample_draws(2000)), suite="fast")
+    assert found.estimates["rate"].value == pytest.approx(7.35, abs=0.3)
+    assert found.estimates["mutual_information"].high < 2
+    assert verdicts(found)["latent_use"] == "WARN"
+    assert verdicts(found)["mutual_information"] in ("WARN", "FAIL")
+    assert verdicts(found)["marginal_kl"] == "FAIL"
+    assert not found.collapsed
+
+
+@pytest.mark.parametrize(
+    ("size", "texts", "truth"),
+    [(64, 70, 0.0), (64, 100, 12.0), (32, 20, 0.0), (32, 400, 0.0), (16, 20, 0.0), (8, 100, 3.0)],
+)
+def test_the_moment_kl_of_few_texts_is_no_wrong_number(size, texts, truth):
+    """A KL is never below 0, and the interval holds the truth; with fewer than 10 texts per unit it only bounds."""
+    missed, repetitions = 0, 20
+    for seed in range(repetitions):
+        mean_ND = 0.995 * noise(texts, size, seed=seed) + (2 * truth / size) ** 0.5
+        e = moment_kl(draws_at(mean_ND, 0.1, seed=seed))
+        assert 0 <= e.low <= e.value <= e.high
+        assert e.kind == ("interval" if texts < 10 * size else "consistent")
+        missed += not e.low <= truth <= e.high
+    assert missed <= 4
+
+
+@pytest.mark.parametrize(("size", "std", "texts"), [(1, 0.001, 20), (1, 0.3, 20), (1, 0.1, 100), (16, 0.1, 100)])
+@pytest.mark.parametrize("samples", [0, 1000])
+def test_the_distance_of_a_narrow_code_is_right(size, std, texts, samples):
+    """Of N(0, s^2 I) it is 1 - s; the correction for the noise of the sample shrinks with s."""
+    missed, values, diagnostic = 0, [], choices.build("diagnostics", "sliced_wasserstein")
+    for seed in range(20 if samples == 0 else 5):
+        prior_z = noise(samples, size, seed=1000 + seed) if samples else None
+        draws = draws_at(noise(texts, size, seed=seed) * 0, 1.0, z_ND=std * noise(texts, size, seed=seed))
+        e = diagnostic.estimate(Evidence.of(replace(draws, prior_z=prior_z)))["sliced_wasserstein"]
+        values.append(e.value)
+        missed += not e.low <= 1 - std <= e.high
+    assert missed <= len(values) / 4
+    assert sum(values) / len(values) == pytest.approx(1 - std, abs=0.03 if not samples else 0.06)
+
+
+def test_one_adapted_text_has_no_error_and_no_number():
+    vae = mixed(LinearGaussian.matched(latent_size=2, data_size=4, rate=3.0))
+    draws = Draws(**vae.sample_draws(50, samples=64))
+    found = assess(replace(draws, log_weights_adapted=draws.log_weights[:, :1]), diagnostics=["log_likelihood"])
+    assert "log_likelihood_adapted" not in found.estimates
+    assert "at least 2" in found.skipped["log_likelihood_adapted"]
+    assert "log_likelihood" in found.estimates
+
+
+def test_boosting_sees_something_in_few_texts():
+    """Of 20 texts far from the prior each side is told; without a split the trees would say 1/2, and 0% be right."""
+    told = two_sample(noise(20, 2) + 6, noise(20, 2, seed=1), "boosting")
+    assert told.accuracy > 0.8
+    blind = two_sample(torch.zeros(20, 2), torch.zeros(20, 2), "boosting")
+    assert blind.accuracy == pytest.approx(0.5)
