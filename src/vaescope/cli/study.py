@@ -41,14 +41,19 @@ def study(
     Runs that exist are kept and half-done ones resumed. A failing run stops no other and is named at the end, with exit
     status 1. Afterwards OUT/comparison/compare.html shows the runs side by side.
     """
+    from vaescope.cli.console import progress
     from vaescope.cli.runs import carry_out
+    from vaescope.study.check import check_runs
     from vaescope.study.engines.slurm import submission, write_script
     from vaescope.study.plan import read_plan
 
     plan = read_plan(file, overrides)
     if only is not None:
         carry_out(plan, plan.named(only))
-    elif dry_run:
+        return
+    with progress("check configurations") as meter:
+        check_runs(plan.runs, meter)
+    if dry_run:
         _show_prospects(plan)
     elif on is Place.SLURM:
         script = write_script(plan, plan.save(), gpus=gpus_per_run)

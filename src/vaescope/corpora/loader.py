@@ -36,12 +36,7 @@ class StepBatches:
         group_tokens: int = 4_096,
         overhead: int = OVERHEAD,
     ) -> None:
-        if batch_size > len(tokenized):
-            raise UserError(
-                f"training.batch_size: {batch_size} texts per step, but there are {len(tokenized)}; give at most that"
-            )
-        if batch_size % accumulate:
-            raise _indivisible(batch_size, accumulate, 1)
+        check_batch_size(len(tokenized), batch_size, accumulate)
         self.tokenized = tokenized
         self.batch_size = batch_size
         self.accumulate = accumulate
@@ -80,6 +75,18 @@ class StepBatches:
 
 def _shuffle(n: int, seed: int, epoch: int) -> Tensor:
     return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(n))
+
+
+def check_batch_size(texts: int, batch_size: int, accumulate: int) -> None:
+    """Refuse a step with more texts than there are, or one that micro-batches cannot share.
+
+    Raises:
+        UserError: names training.batch_size.
+    """
+    if batch_size > texts:
+        raise UserError(f"training.batch_size: {batch_size} texts per step, but there are {texts}; give at most that")
+    if batch_size % accumulate:
+        raise _indivisible(batch_size, accumulate, 1)
 
 
 def _indivisible(batch_size: int, accumulate: int, world_size: int) -> UserError:

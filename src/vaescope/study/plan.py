@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,6 +24,9 @@ from vaescope.yaml_file import apply_override, read_yaml, set_key
 
 FILE = "study.yaml"
 """The resolved study in the folder of its runs: a study itself, of which nothing lies in other files."""
+
+MOST_RUNS = 10_000
+"""The most runs of a study: each has a folder, and all of them are checked before the first."""
 
 
 class StudyConfig(Section):
@@ -152,7 +156,7 @@ def read_plan(path: Path, overrides: list[str] | None = None) -> Plan:
         raise first_mistake(error, str(path), StudyConfig) from error
     base = study.base
     if isinstance(base, Path):
-        base = read_yaml(path.parent / base)
+        base = read_yaml(path.parent / base.expanduser())
     if not isinstance(base, dict):
         raise UserError(f"{path}: base: a configuration is a mapping with the sections of a run")
     _refuse_overlap(str(path), [*study.grid, *(text.partition("=")[0] for text in of_runs)])
@@ -183,6 +187,9 @@ def _in_a_row(study: StudyConfig, base: dict[str, Any], source: str) -> list[Pla
 
 
 def _expand(study: StudyConfig, base: dict[str, Any], source: str) -> list[PlannedRun]:
+    count = len(study.seeds) * math.prod(len(values) for values in study.grid.values())
+    if count > MOST_RUNS:
+        raise UserError(f"{source}: grid and seeds make {count:,} runs; give at most {MOST_RUNS:,} per study")
     control_of = _control_of(study, source)
     runs: dict[str, PlannedRun] = {}
     for seed in study.seeds:

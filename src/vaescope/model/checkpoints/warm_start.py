@@ -36,9 +36,7 @@ def warm_start(model: TransformerVAE, folder: Path, tokenizer: PreTrainedTokeniz
         UserError: no model in the folder, another vocabulary, parameters of other names or shapes, or one of encoder
             and decoder without the other where they share their parameters.
     """
-    source = folder / "model" if (folder / "model" / "config.json").exists() else folder
-    if not (source / "config.json").exists():
-        raise UserError(f"model.init_from: {folder} is neither a run with a trained model nor a model folder")
+    source = source_of(folder)
     if model.config.tied and ("encoder" in parts) != ("decoder" in parts):
         raise UserError(
             f"model.init_parts={list(parts)}: encoder and decoder share parameters; name both, or set model.tie=false"
@@ -64,6 +62,18 @@ def warm_start(model: TransformerVAE, folder: Path, tokenizer: PreTrainedTokeniz
 
 def _ids(tokenizer: PreTrainedTokenizerBase | None) -> dict[str, int] | None:
     return None if tokenizer is None else tokenizer.get_vocab()
+
+
+def source_of(folder: Path) -> Path:
+    """Return the model folder of a run, or of a folder that is one.
+
+    Raises:
+        UserError: it is neither.
+    """
+    source = folder / "model" if (folder / "model" / "config.json").exists() else folder
+    if not (source / "config.json").exists():
+        raise UserError(f"model.init_from: {folder} is neither a run with a trained model nor a model folder")
+    return source
 
 
 def differences(wanted: dict[str, Tensor], given: dict[str, Tensor]) -> str:
