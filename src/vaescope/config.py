@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from vaescope.checks import first_mistake, fits, kinds, shown
 from vaescope.errors import UserError
@@ -25,6 +34,23 @@ class Section(BaseModel):
             raise ValueError(f"give {kinds(annotation)}, not {shown(value)}")
         return value
 
+
+def _usable(path: Path) -> Path:
+    """Return a path with ``~`` as the home folder.
+
+    Raises:
+        ValueError: no system has a file of that name.
+    """
+    if "\0" in str(path):
+        raise ValueError(f"{shown(path)} holds a NUL byte; give another path")
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path}: no such user; give another path") from error
+
+
+UsablePath = Annotated[Path, AfterValidator(_usable)]
+"""A folder to write to; ``~`` is the home folder."""
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """The seed of random numbers."""
@@ -221,12 +247,7 @@ class RunConfig(Section):
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     assessment: AssessmentConfig = Field(default_factory=AssessmentConfig)
     seed: Seed = Field(0, description="seed of all randomness but that of the data")
-    out: Path = Field(Path("runs/run"), description="the run folder")
-
-    @field_validator("out")
-    @classmethod
-    def _usable_folder(cls, out: Path) -> Path:
-        return usable_path(out)
+    out: UsablePath = Field(Path("runs/run"), description="the run folder")
 
     @model_validator(mode="after")
     def _language_model_has_no_latent(self) -> RunConfig:
@@ -255,20 +276,6 @@ class RunConfig(Section):
         if steps and self.model.injection in ("none", {"none": {}}):
             raise ValueError("training.snapshots: a language model has no latent to take snapshots of; leave them out")
         return self
-
-
-def usable_path(path: Path) -> Path:
-    """Return a path with ``~`` as the home folder.
-
-    Raises:
-        ValueError: no system has a file of that name.
-    """
-    if "\0" in str(path):
-        raise ValueError(f"{shown(path)} holds a NUL byte; give another path")
-    try:
-        return path.expanduser()
-    except RuntimeError as error:
-        raise ValueError(f"{path}: no such user; give another path") from error
 
 
 def read_config(path: Path, overrides: list[str] | None = None) -> RunConfig:

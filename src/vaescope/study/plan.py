@@ -15,7 +15,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from vaescope.checks import first_mistake
-from vaescope.config import RunConfig, Section, Seed, parse_config, usable_path
+from vaescope.config import RunConfig, Section, Seed, UsablePath, parse_config
 from vaescope.errors import UserError, unknown
 from vaescope.objectives.objective import build_objective
 from vaescope.runs.files import write_text
@@ -43,12 +43,7 @@ class StudyConfig(Section):
     control: str | None = Field(
         None, description="label or name (without seed) of the language model that the other runs are assessed beside"
     )
-    out: Path = Field(Path("runs/study"), description="the folder of the run folders")
-
-    @field_validator("out")
-    @classmethod
-    def _usable_folder(cls, out: Path) -> Path:
-        return usable_path(out)
+    out: UsablePath = Field(Path("runs/study"), description="the folder of the run folders")
 
     @field_validator("grid", mode="before")
     @classmethod
