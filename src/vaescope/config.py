@@ -6,58 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from vaescope.checks import first_mistake, fits, kinds, shown
+from vaescope.checks import first_mistake
 from vaescope.errors import UserError
+from vaescope.section import Section, Seed, Size, UsablePath
 from vaescope.yaml_file import apply_override, read_yaml
-
-
-class Section(BaseModel):
-    """A part of the configuration: no unknown keys, no silent conversions of the wrong type."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_conversion(cls, value: Any, info: ValidationInfo) -> Any:
-        annotation = cls.model_fields[str(info.field_name)].annotation
-        if not fits(value, annotation):
-            raise ValueError(f"give {kinds(annotation)}, not {shown(value)}")
-        return value
-
-
-def _usable(path: Path) -> Path:
-    """Return a path with ``~`` as the home folder.
-
-    Raises:
-        ValueError: no system has a file of that name.
-    """
-    if "\0" in str(path):
-        raise ValueError(f"{shown(path)} holds a NUL byte; give another path")
-    try:
-        return path.expanduser()
-    except RuntimeError as error:
-        raise ValueError(f"{path}: no such user; give another path") from error
-
-
-UsablePath = Annotated[Path, AfterValidator(_usable)]
-"""A folder to write to; ``~`` is the home folder."""
-
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
-"""The seed of random numbers."""
-
-Size = Annotated[int, Field(ge=0, le=10_000_000)]
-"""Texts of a split of a built-in corpus."""
-
 
 USED_BY: dict[str, tuple[str, ...]] = {
     "options": ("known",),

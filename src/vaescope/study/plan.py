@@ -15,10 +15,11 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from vaescope.checks import first_mistake
-from vaescope.config import RunConfig, Section, Seed, UsablePath, parse_config
+from vaescope.config import RunConfig, parse_config
 from vaescope.errors import UserError, unknown
 from vaescope.objectives.objective import build_objective
 from vaescope.runs.files import write_text
+from vaescope.section import Section, Seed, UsablePath
 from vaescope.study.stages import Stage, stage_settings
 from vaescope.yaml_file import apply_override, read_yaml, set_key
 

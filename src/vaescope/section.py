@@ -1,0 +1,48 @@
+"""A section of a configuration, and the kinds of values that several have: seeds, sizes, folders to write to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from vaescope.checks import fits, kinds, shown
+
+
+class Section(BaseModel):
+    """A part of the configuration: no unknown keys, no silent conversions of the wrong type."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_conversion(cls, value: Any, info: ValidationInfo) -> Any:
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if not fits(value, annotation):
+            raise ValueError(f"give {kinds(annotation)}, not {shown(value)}")
+        return value
+
+
+def _usable(path: Path) -> Path:
+    """Return a path with ``~`` as the home folder.
+
+    Raises:
+        ValueError: no system has a file of that name.
+    """
+    if "\0" in str(path):
+        raise ValueError(f"{shown(path)} holds a NUL byte; give another path")
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path}: no such user; give another path") from error
+
+
+UsablePath = Annotated[Path, AfterValidator(_usable)]
+"""A folder to write to; ``~`` is the home folder."""
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+"""The seed of random numbers."""
+
+Size = Annotated[int, Field(ge=0, le=10_000_000)]
+"""Texts of a split of a built-in corpus."""
