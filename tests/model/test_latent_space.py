@@ -184,7 +184,7 @@ def test_load_says_what_is_missing(vae, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(UserError, match="neither a run with a trained model"):
         vaescope.load(tmp_path)
-    with pytest.raises(UserError, match="no such folder"):
+    with pytest.raises(UserError, match="it does not exist"):
         vaescope.load(tmp_path / "nowhere")
     vae.model.encoder.save_pretrained(tmp_path / "encoder")
     with pytest.raises(UserError, match="type 'roberta', not one that vaescope trained"):
