@@ -93,9 +93,7 @@ class ModelConfig(Section):
         },
         description="a checkpoint (folder or hub name), or the settings of a new model (model_type, sizes)",
     )
-    decoder: str | dict[str, Any] | None = Field(
-        None, description="likewise; by default the encoder's architecture made causal"
-    )
+    decoder: str | dict[str, Any] | None = Field(None, description="likewise; by default the encoder's, made causal")
     latent_size: int = Field(32, ge=1, le=1_000_000, description="latent units D")
     injection: str | dict[str, Any] = Field("memory+embedding", description="how z reaches the decoder")
     pooling: Literal["first_last", "first", "last", "mean"] = Field("first_last", description="what q(z|x) reads")
@@ -151,6 +149,7 @@ class TrainingConfig(Section):
     group_tokens: int = Field(4_096, ge=1, description="token budget of one forward pass over texts of like length")
     samples: int = Field(1, ge=1, le=10_000, description="posterior samples per text")
     learning_rate: float = Field(5e-4, gt=0)
+    learning_rates: dict[str, Annotated[float, Field(gt=0)]] = Field({}, description="of parts that have their own")
     warmup: float = Field(0.05, ge=0, le=1, description="share of the steps with a growing learning rate")
     schedule: Literal["constant", "linear", "cosine"] = Field("linear", description="after the warm-up")
     weight_decay: float = Field(0.01, ge=0)

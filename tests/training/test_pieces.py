@@ -23,6 +23,26 @@ def test_decay_spares_vectors_and_embeddings_and_forgets_nothing():
     assert len(decayed["params"]) + len(spared["params"]) == len(list(model.parameters()))
 
 
+def test_each_part_has_its_learning_rate_and_adapters_no_decay():
+    pytest.importorskip("peft")
+    model, _ = tiny_model(tie_encoder_decoder=False, lora={"rank": 2})
+    rates = {"encoder": 1e-5, "posterior": 1e-3, "injection": 2e-3, "decoder": 3e-4}
+    groups = build_optimiser(model, TrainingConfig(learning_rate=1e-4, learning_rates=rates)).param_groups
+    names = {id(p): name for name, p in model.named_parameters()}
+    parts = {"encoder": "encoder", "posterior_head": "posterior", "injections": "injection", "decoder": "decoder"}
+    seen = set()
+    for group in groups:
+        for parameter in group["params"]:
+            name = names[id(parameter)]
+            seen.add(name)
+            assert group["share"] * 1e-4 == pytest.approx(rates[parts[name.split(".")[0]]])
+            assert group["weight_decay"] == 0 or "lora_" not in name
+    assert seen == {name for name, p in model.named_parameters() if p.requires_grad}
+    assert any("lora_" in name for name in seen)
+    with pytest.raises(UserError, match="did you mean 'encoder'"):
+        build_optimiser(model, TrainingConfig(learning_rates={"encodr": 1e-4}))
+
+
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 1.0])
 @pytest.mark.parametrize("steps", [1, 10, 99])

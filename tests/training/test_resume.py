@@ -9,9 +9,11 @@ import time
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from vaescope.errors import UserError
 from vaescope.runs.run_folder import RunFolder
+from vaescope.training import trainer
 from vaescope.training.loop import train
 
 MDR = {"preset": "mdr", "rate": 2.0}
@@ -61,6 +63,45 @@ def test_killed_twice_equals_uninterrupted_bit_for_bit(tmp_path, make_config):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("adapted", ["freeze", "lora"])
+def test_only_what_is_trained_is_in_a_checkpoint_and_it_resumes_bit_for_bit(tmp_path, make_config, adapted):
+    def config(name):
+        made = make_config(tmp_path / name, steps=8, save_every=3, log_every=2)
+        made.model.tie = False
+        if adapted == "lora":
+            pytest.importorskip("peft")
+            made.model.lora = {"rank": 2}
+        else:
+            made.model.freeze = "decoder"
+        return made
+
+    whole, parts = train(config("whole")), interrupted(config("parts"), 5)
+    same(whole, parts)
+    names = set(load_file(whole.checkpoint / "model.safetensors"))
+    decoder = {name for name in names if name.startswith("decoder.")}
+    assert names - decoder
+    assert all("lora_" in name for name in decoder)
+    assert bool(decoder) == (adapted == "lora")
+
+
+def test_other_frozen_weights_are_refused_on_resuming(tmp_path, make_config, monkeypatch):
+    config = make_config(tmp_path / "run", steps=8, save_every=3)
+    config.model.tie, config.model.freeze = False, "decoder"
+    with pytest.raises(KilledError):
+        train(config, progress=kill_at(5))
+    original = trainer.build_model
+
+    def changed(*args):
+        model = original(*args)
+        with torch.no_grad():
+            next(model.decoder.parameters()).add_(1.0)
+        return model
+
+    monkeypatch.setattr(trainer, "build_model", changed)
+    with pytest.raises(UserError, match="frozen weights are not those that this run was trained with"):
+        train(config)
+
+
 def test_two_hundred_steps_are_a_hundred_a_kill_and_a_hundred(tmp_path, make_config):
     options = {"objective": MDR, "steps": 200, "accumulate": 2, "save_every": 100, "log_every": 10}
     whole = train(make_config(tmp_path / "whole", **options))

@@ -1,4 +1,4 @@
-"""Optimiser: AdamW whose decay spares biases, norms and embeddings, and learning rates by optimiser step."""
+"""Optimiser: AdamW whose decay spares biases, norms, embeddings and adapters, and learning rates by optimiser step."""
 
 from __future__ import annotations
 
@@ -9,26 +9,49 @@ import torch
 from torch import nn
 
 from vaescope.config import TrainingConfig
+from vaescope.errors import unknown
+
+PARTS = {
+    "encoder": "encoder.",
+    "posterior": "posterior_head.",
+    "injection": "injections.",
+    "decoder": "decoder.",
+    "prior": "prior.",
+}
+"""The parts of a model that can have their own learning rate, and how the names of their parameters begin."""
 
 
 def build_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
-    """Return AdamW in two groups: matrices with weight decay; vectors and embeddings without.
+    """Return AdamW in groups by learning rate and decay: only matrices have weight decay.
 
-    An embedding row has a gradient only when its token occurs, so decay would shrink rare words towards zero.
+    An embedding row has a gradient only when its token occurs, so decay would shrink rare words towards zero. Decay of
+    the factors of a low-rank update would pull the weights back to those of the checkpoint. The rate of a group is
+    ``group["share"]`` times ``training.learning_rate``. Parameters of tied sides are the encoder's.
+
+    Raises:
+        UserError: a learning rate of a part that models do not have.
     """
+    for part in config.learning_rates:
+        if part not in PARTS:
+            raise unknown("part of training.learning_rates", part, PARTS)
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
-    decayed: list[nn.Parameter] = []
-    spared: list[nn.Parameter] = []
-    for parameter in model.parameters():
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {(1.0, True): [], (1.0, False): []}
+    for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            matrix = parameter.ndim >= 2 and id(parameter) not in embeddings
-            (decayed if matrix else spared).append(parameter)
-    groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": spared, "weight_decay": 0.0},
+            matrix = parameter.ndim >= 2 and id(parameter) not in embeddings and "lora_" not in name
+            groups.setdefault((_share(name, config), matrix), []).append(parameter)
+    settings = [
+        {"params": parameters, "weight_decay": config.weight_decay if matrix else 0.0, "share": share}
+        for (share, matrix), parameters in groups.items()
     ]
-    fused = all(p.device.type in ("cpu", "cuda") for p in decayed + spared)
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused)
+    fused = all(p.device.type in ("cpu", "cuda") for p in model.parameters())
+    return torch.optim.AdamW(settings, lr=config.learning_rate, fused=fused)
+
+
+def _share(name: str, config: TrainingConfig) -> float:
+    """The learning rate of a parameter as a share of ``training.learning_rate``."""
+    rates = [rate for part, rate in config.learning_rates.items() if name.startswith(PARTS[part])]
+    return rates[0] / config.learning_rate if rates else 1.0
 
 
 def learning_rate(config: TrainingConfig) -> Callable[[int], float]:

@@ -140,7 +140,7 @@ class Trainer:
         """Step the optimiser by the gradient, clipped; return its norm."""
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.training.clip)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate(self.step)
+            group["lr"] = group.get("share", 1.0) * self.learning_rate(self.step)
         self.optimiser.step()
         self.optimiser.zero_grad()
         return norm
