@@ -28,6 +28,7 @@ def run(tmp_path_factory):
     model = build_model(ModelConfig(encoder={**small, "intermediate_size": 32}, latent_size=3), tokenizer, 16)
     model.save_pretrained(folder / "model")
     tokenizer.save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "tokenizer")
     (folder / "config.yaml").write_text(yaml.safe_dump({"data": {"path": str(folder / "train.txt")}}), encoding="utf-8")
     (folder / "train.txt").write_text("\n".join(TEXTS * 7) + "\n", encoding="utf-8")
     return folder
@@ -56,6 +57,15 @@ def test_sampled_decoding_follows_its_seed(run, tmp_path):
         call("decode", run, tmp_path / "z.safetensors", "--temperature", 1, "--seed", seed) for seed in (1, 1, 2)
     )
     assert first == again != other
+
+
+def test_a_seed_draws_the_same_texts_from_the_command_and_from_python(run):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    shown = call("sample", run, "-n", 3, "--seed", 4).splitlines()
+    drawn = vaescope.load(run).sample(3, seed=4)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert shown == [" ".join(text.split()) for text in drawn] != vaescope.load(run).sample(3, seed=5)
 
 
 def test_tables_show_the_texts_as_they_are(run):

@@ -15,6 +15,7 @@ from vaescope.estimators.importance import log_mean_exp
 from vaescope.evidence.aggregate import Aggregate
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
+from vaescope.randomness import stream
 
 IDENTITY_RULE = "an identity: FAIL means that the draws or the program are wrong"
 SAMPLER_TEXTS = 64
@@ -77,7 +78,7 @@ def _null_collapse(draws: Draws) -> Finding | None:
     if draws.prior_z is not None:
         return None
     count = min(draws.texts, NULL_TEXTS)
-    normal_ND = torch.randn(count, draws.latent_size, generator=torch.Generator().manual_seed(0))
+    normal_ND = torch.randn(count, draws.latent_size, generator=stream(0, "null collapse"))
     zeros_ND = torch.zeros_like(normal_ND)
     null = Aggregate(
         replace(draws, posterior_mean=zeros_ND, posterior_std=zeros_ND + 1, z=normal_ND[None], text_id=None)

@@ -10,6 +10,7 @@ from torch import Tensor
 from vaescope.errors import UserError
 from vaescope.estimators import mixed_membership
 from vaescope.estimators.mixed_membership import MixedMembership
+from vaescope.randomness import stream
 
 NULLS = ("prior (null 1)", "prior (null 2)")
 MOST = 1000
@@ -37,8 +38,7 @@ def mixed_membership_map(
     sizes = {z_ND.shape[1] for z_ND in encodings.values()}
     if len(sizes) != 1:
         raise UserError(f"a mixed-membership map needs models of one latent size, not of {sorted(sizes)}")
-    # far from the small seeds by which encodings are drawn
-    generator = torch.Generator().manual_seed(seed + 2**20)
+    generator = stream(seed, "mixed-membership map")
     shape = (most, sizes.pop())
     groups = {name: torch.randn(shape, generator=generator, dtype=torch.float64) for name in NULLS}
     for name, z_ND in encodings.items():

@@ -15,6 +15,7 @@ from vaescope.errors import UserError
 from vaescope.estimators import importance
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.evidence import Evidence
+from vaescope.randomness import stream
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class PerText:
 
     def sample(self, seed: int) -> Tensor:
         """Return one z ~ q(z|x) of each text, ``[N, D]``, float32, the same for the same seed."""
-        noise_ND = torch.randn(self.posterior_mean.shape, generator=torch.Generator().manual_seed(seed))
+        noise_ND = torch.randn(self.posterior_mean.shape, generator=stream(seed, "posterior"))
         return self.posterior_mean + self.posterior_std * noise_ND
 
     def save(self, path: Path) -> None:

@@ -19,6 +19,7 @@ from vaescope.errors import UserError, unknown
 from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.paths import PATHS
 from vaescope.model.vae import TransformerVAE
+from vaescope.randomness import seed_of
 
 log = logging.getLogger("vaescope")
 
@@ -91,7 +92,7 @@ class LatentSpace:
         z_ND = self._points(z.mean if isinstance(z, Distribution) else z)
         texts: list[str] = []
         unfinished = 0
-        with _seeded(self.model.device, seed):
+        with _seeded(self.model.device, seed_of(seed, "texts")):
             for part in z_ND.split(max(1, TOKENS_AT_ONCE // self.model.config.text_length)):
                 drawn = self.model.sample(part.to(self.model.device, self.model.dtype), temperature=temperature)
                 texts += decode(drawn.input_ids, self.tokenizer)
@@ -105,9 +106,9 @@ class LatentSpace:
         """Return n texts sampled from the model: z ~ p(z), x ~ p(x|z)."""
         if n < 1:
             raise UserError(f"the number of samples must be at least 1, not {n}")
-        with _seeded(self.model.device, seed), torch.inference_mode():
+        with _seeded(self.model.device, seed_of(seed, "z")), torch.inference_mode():
             z_ND = self.model.prior.sample(n)
-        return self.decode(z_ND, temperature=temperature, seed=seed + 1)
+        return self.decode(z_ND, temperature=temperature, seed=seed)
 
     def reconstruct(self, texts: Sequence[str]) -> list[str]:
         """Return the greedy text at the posterior mean of each text."""

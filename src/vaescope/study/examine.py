@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from vaescope.assessment.assess import assess
@@ -16,13 +15,14 @@ from vaescope.assessment.assessment import Assessment
 from vaescope.assessment.findings import worst_first
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import Corpus, read_corpus
-from vaescope.corpora.decode import decode, recover
+from vaescope.corpora.decode import recover
 from vaescope.corpora.split import read_split
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.errors import UserError
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.facts import Baseline
+from vaescope.model.latent_space import LatentSpace
 from vaescope.model.vae import TransformerVAE
 from vaescope.runs.run_folder import RunFolder
 from vaescope.study.evidence import baseline_nll, labels_of
@@ -195,12 +195,5 @@ class Examined:
         return replace(evidence, draws=draws, simulations=simulations, experiments=experiments)
 
     def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
-        """Return n texts that the model makes up: z ~ p(z), x ~ p(x|z)."""
-        torch.manual_seed(seed)
-        with torch.inference_mode():
-            z_ND = self.model.prior.sample(n)
-        return self._decode(z_ND, temperature)
-
-    def _decode(self, z_ND: Tensor, temperature: float) -> list[str]:
-        ids = self.model.sample(z_ND, temperature=temperature).input_ids
-        return decode(ids, self.tokenizer)
+        """Return n texts sampled from the model, those of ``LatentSpace.sample``: z ~ p(z), x ~ p(x|z)."""
+        return LatentSpace(self.model, self.tokenizer).sample(n, temperature=temperature, seed=seed)

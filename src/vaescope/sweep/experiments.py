@@ -12,6 +12,7 @@ from vaescope.evidence.draws import Draws
 from vaescope.evidence.experiments import Experiments, Interpolation
 from vaescope.evidence.simulations import Simulations
 from vaescope.model.vae import TransformerVAE
+from vaescope.randomness import seed_of
 from vaescope.sweep.inference_experiments import annealed, optimised
 from vaescope.sweep.scoring import score
 from vaescope.sweep.simulate import as_split, draw
@@ -67,6 +68,6 @@ def _interpolation(
     path_KPD = torch.lerp(start_PD, end_PD, steps_K[:, None, None])
     own_KP = -score(model, tokenized, path_KPD, group_tokens=4096) / draws.tokens[:pairs]
     split = as_split(draw(model, path_KPD.flatten(0, 1), seed, None, temperature=0.0), tokenizer, tokenized.pad)
-    decoded = sweep(model, split, samples=PATH_SAMPLES, seed=seed + 10)
+    decoded = sweep(model, split, samples=PATH_SAMPLES, seed=seed_of(seed, "paths"))
     bound = -log_mean_exp(decoded.log_weights) / decoded.tokens
     return Interpolation(steps=steps_K, start=own_KP.mT, decoded=bound.view(PATH_STEPS, pairs).mT)

@@ -11,6 +11,7 @@ from vaescope.evidence.draws import Draws
 from vaescope.evidence.experiments import Annealed, Inference
 from vaescope.evidence.simulations import Simulations
 from vaescope.model.vae import TransformerVAE
+from vaescope.randomness import seed_of, stream
 from vaescope.sweep.proposals import best_gaussians, scored
 from vaescope.sweep.scoring import device_of, evaluating, noise
 
@@ -25,9 +26,9 @@ def optimised(model: TransformerVAE, tokenized: Tokenized, draws: Draws, *, text
     index_P, device = torch.arange(min(texts, draws.texts)), device_of(model)
     batch = tokenized.batch(index_P).to(device)
     own = draws.posterior_mean[index_P].to(device).float(), draws.posterior_std[index_P].to(device).float().log()
-    scoring = noise(seed + 8, index_P, draws.samples, draws.latent_size).to(device)
+    scoring = noise(seed_of(seed, "inference"), index_P, draws.samples, draws.latent_size).to(device)
     with evaluating(model):
-        best = best_gaussians(model, batch, own, seed=seed, choosing=draws.samples)
+        best = best_gaussians(model, batch, own, seed=seed_of(seed, "optimised"), choosing=draws.samples)
         with torch.no_grad():
             own_SP, best_SP = (scored(model, batch, gaussian, scoring) for gaussian in (own, best))
     return Inference(amortised=own_SP.mean(0).cpu(), optimised=best_SP.mean(0).cpu(), log_p=log_mean_exp(best_SP).cpu())
@@ -40,7 +41,7 @@ def annealed(
     index_P = simulations.finished.nonzero().squeeze(1)[:texts]
     device = device_of(model)
     batch = tokenized.batch(index_P).to(device)
-    generator = torch.Generator().manual_seed(seed + 9)
+    generator = stream(seed, "annealing")
     chains = annealing.Chains(
         log_prior=model.prior.log_prob,
         log_likelihood=lambda z_CPD: model.log_likelihood(batch, z_CPD),

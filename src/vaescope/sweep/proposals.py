@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vaescope.estimators.gaussian import log_density
 from vaescope.evidence.draws import Draws
+from vaescope.randomness import seed_of
 from vaescope.sweep.scoring import Model, Texts, autocast, device_of, evaluating, noise, score
 
 STEPS = 60
@@ -28,7 +29,11 @@ def adapted(model: Model, tokenized: Texts, draws: Draws, *, texts: int, group_t
     them. It costs what about 700 samples of each text would.
     """
     count = min(texts, draws.texts)
-    seed, precision, device = int(draws.metadata.get("seed", 0)) + 2, draws.metadata["precision"], device_of(model)
+    seed, precision, device = (
+        seed_of(int(draws.metadata.get("seed", 0)), "adapted proposals"),
+        draws.metadata["precision"],
+        device_of(model),
+    )
     mean_PD, log_std_PD = draws.posterior_mean[:count].float().clone(), draws.posterior_std[:count].float().log()
     # the gradient keeps what scoring frees, so fewer tokens are computed at once
     batches = tokenized.by_length(list(range(count)), max(1, group_tokens // (4 * SAMPLES)))
@@ -38,7 +43,7 @@ def adapted(model: Model, tokenized: Texts, draws: Draws, *, texts: int, group_t
             found = best_gaussians(model, batch.to(device), start, seed=seed, choosing=2 * SAMPLES)
             mean_PD[batch.index], log_std_PD[batch.index] = (tensor.cpu() for tensor in found)
     std_PD = log_std_PD.exp()
-    z_SPD = mean_PD + std_PD * noise(seed, torch.arange(count), draws.samples, draws.latent_size)
+    z_SPD = mean_PD + std_PD * noise(seed_of(seed, "samples"), torch.arange(count), draws.samples, draws.latent_size)
     with torch.inference_mode():
         log_p_z = torch.stack([model.prior.log_prob(z_PD.to(device)).double().cpu() for z_PD in z_SPD])
     log_r = log_density(z_SPD.double(), mean_PD.double(), std_PD.double()).sum(-1)
@@ -61,7 +66,7 @@ def best_gaussians(
     optimiser = torch.optim.Adam([mean, log_std], lr=LEARNING_RATE)
     average = [torch.zeros_like(tensor) for tensor in begun]
     for step in range(STEPS):
-        drawn = noise(seed + 1000 + step, index_P, SAMPLES, size).to(mean)
+        drawn = noise(seed_of(seed, "step", step), index_P, SAMPLES, size).to(mean)
         elbo = log_weights(model, batch, mean, log_std, drawn).mean(0).sum()
         mean.grad, log_std.grad = torch.autograd.grad(-elbo, [mean, log_std])
         optimiser.param_groups[0]["lr"] = LEARNING_RATE * (1 - step / STEPS)
@@ -69,7 +74,7 @@ def best_gaussians(
         if step >= STEPS // 2:
             average = [a + t.detach() / (STEPS - STEPS // 2) for a, t in zip(average, (mean, log_std), strict=True)]
     with torch.no_grad():
-        other = noise(seed + 11, index_P, choosing, size).to(mean)
+        other = noise(seed_of(seed, "choice"), index_P, choosing, size).to(mean)
         own, found = (scored(model, batch, gaussian, other).mean(0) for gaussian in (begun, average))
         best = [torch.where((found > own)[:, None], a, b) for a, b in zip(average, begun, strict=True)]
     return best[0], best[1]

@@ -12,6 +12,7 @@ from vaescope.corpora.tokenized import Tokenized
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.simulations import Simulations
 from vaescope.model.vae import TransformerVAE
+from vaescope.randomness import seed_of
 from vaescope.sweep.scoring import Progress, device_of, evaluating, score
 from vaescope.sweep.sweep import sample_prior, sweep
 
@@ -43,13 +44,20 @@ def simulate(
         seed: of z and of the tokens.
         progress: called with the texts drawn and those to draw.
     """
-    z_MD = sample_prior(model.prior, count, seed)
-    drawn = draw(model, z_MD, seed, progress)
+    z_MD = sample_prior(model.prior, count, seed_of(seed, "simulated z"))
+    drawn = draw(model, z_MD, seed_of(seed, "simulated texts"), progress)
     texts = as_split(drawn, tokenizer, model.config.pad_token_id)
     precision = draws.metadata.get("precision", "fp32")
-    swept = sweep(model, texts, samples=draws.samples, group_tokens=group_tokens, seed=seed + 3, precision=precision)
+    swept = sweep(
+        model,
+        texts,
+        samples=draws.samples,
+        group_tokens=group_tokens,
+        seed=seed_of(seed, "simulated posteriors"),
+        precision=precision,
+    )
     seeds = torch.arange(min(count, draws.texts))
-    resampled = draw(model, draws.z[0][seeds], seed + 4, None)
+    resampled = draw(model, draws.z[0][seeds], seed_of(seed, "resampled texts"), None)
     greedy = draw(model, draws.posterior_mean[seeds], seed, None, temperature=0.0)
     found = Simulations(
         z=z_MD,
@@ -67,7 +75,8 @@ def simulate(
 
 def control_texts(model: TransformerVAE, tokenizer: Any, *, count: int, seed: int = 0) -> list[str]:
     """Return texts of another model (a language model) as a control."""
-    return _strings(draw(model, sample_prior(model.prior, count, seed), seed + 5, None), tokenizer)
+    z_MD = sample_prior(model.prior, count, seed_of(seed, "z of the control"))
+    return _strings(draw(model, z_MD, seed_of(seed, "texts of the control"), None), tokenizer)
 
 
 def draw(
@@ -83,7 +92,7 @@ def draw(
     parts, device = [], device_of(model)
     with torch.random.fork_rng(), evaluating(model):
         for chunk, z_CD in enumerate(z_MD.split(at_once)):
-            torch.manual_seed(seed * 1_000_003 + chunk)
+            torch.manual_seed(seed_of(seed, "chunk", chunk))
             generated = model.sample(z_CD.to(device), temperature=temperature)
             parts.append({name: value.cpu() for name, value in vars(generated).items()})
             if progress is not None:

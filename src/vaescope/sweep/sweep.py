@@ -15,6 +15,7 @@ from vaescope.corpora.batch import Batch
 from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.estimators.gaussian import log_density
 from vaescope.evidence.draws import Draws
+from vaescope.randomness import seed_of, stream
 from vaescope.sweep.scoring import Model, Prior, Progress, Texts, as_read, autocast, device_of, evaluating, noise, score
 
 PRIOR_SAMPLES = 10_000
@@ -56,7 +57,7 @@ def sweep(
             if progress is not None:
                 progress(done, count)
         standard = getattr(model.prior, "is_standard", False)
-        prior_z = None if standard else sample_prior(model.prior, PRIOR_SAMPLES, seed)
+        prior_z = None if standard else sample_prior(model.prior, PRIOR_SAMPLES, seed_of(seed, "prior samples"))
     order_N = torch.cat([batch.index for batch in batches]).argsort()
     tensors: dict[str, Any] = {
         name: torch.cat([part[name] for part in parts], dim).index_select(dim, order_N)
@@ -91,7 +92,7 @@ def _sweep_batch(
     on_device = batch.to(device)
     posterior = DiagonalGaussian.of(model.encode(on_device))
     mean_BD, std_BD = posterior.mean.float(), posterior.stddev.float()
-    noise_SBD = noise(seed, batch.index, samples, mean_BD.shape[1])
+    noise_SBD = noise(seed_of(seed, "posterior"), batch.index, samples, mean_BD.shape[1])
     at_once = max(1, group_tokens // batch.input_ids.numel())
     densities: dict[str, list[Tensor]] = {"log_p_x_z": [], "log_p_z": [], "log_q_z_x": []}
     kept: list[Tensor] = []
@@ -116,14 +117,14 @@ def _controls(
 ) -> dict[str, Any]:
     """log p(x|z) of each text with the z of another one and with z of the prior."""
     others_N = _others(len(z_ND), seed)
-    wrong_2ND = torch.stack([z_ND[others_N], sample_prior(model.prior, len(z_ND), seed + 1)])
+    wrong_2ND = torch.stack([z_ND[others_N], sample_prior(model.prior, len(z_ND), seed_of(seed, "prior z"))])
     shuffled_N, prior_N = score(model, tokenized, wrong_2ND, group_tokens=group_tokens, precision=precision)
     return {"log_p_x_z_shuffled": shuffled_N, "shuffled_from": others_N, "log_p_x_z_prior": prior_N}
 
 
 def _others(count: int, seed: int) -> Tensor:
     """A permutation that leaves no text in its place: the next one in a random circle."""
-    circle_N = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    circle_N = torch.randperm(count, generator=stream(seed, "other texts"))
     others_N = torch.empty(count, dtype=torch.int64)
     others_N[circle_N] = circle_N.roll(1)
     return others_N

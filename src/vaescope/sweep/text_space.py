@@ -12,6 +12,7 @@ from vaescope.corpora.tokenized import Tokenized
 from vaescope.estimators.gaussian import log_density
 from vaescope.evidence.draws import Draws
 from vaescope.model.vae import TransformerVAE
+from vaescope.randomness import seed_of
 from vaescope.sweep.encode import encode
 from vaescope.sweep.scoring import Progress
 from vaescope.sweep.simulate import as_split, draw, plain
@@ -54,7 +55,7 @@ def text_space_weights(
     own_P = draws.log_q_x[:count].double() + draws.log_q_z_x[0, :count] - draws.log_p_x_z[0, :count]
     for number, z_CD in enumerate(draws.z[0][:count].split(max(1, AT_ONCE // drawn))):
         z_MD = z_CD.repeat_interleave(drawn, 0)
-        parts = draw(model, z_MD, seed + 12 + number, None, at_once=AT_ONCE)
+        parts = draw(model, z_MD, seed_of(seed, "text space", number), None, at_once=AT_ONCE)
         split = as_split(parts, tokenizer, model.config.pad_token_id)
         possible = torch.cat([part["finished"] & plain(part, model) for part in parts])
         log_r = torch.cat([part["log_prob"] for part in parts]).double()

@@ -12,6 +12,7 @@ from vaescope.evidence.draws import Draws
 from vaescope.evidence.experiments import Tokens
 from vaescope.model.vae import TransformerVAE
 from vaescope.model.watch import watched_attention
+from vaescope.randomness import seed_of
 from vaescope.sweep.scoring import device_of, evaluating, noise
 from vaescope.sweep.sweep import sample_prior
 
@@ -23,10 +24,12 @@ def tokens_and_attention(
 ) -> tuple[Tokens, Tensor | None]:
     """Return the predictions at every token of the first texts, and the attention on the slots, ``[L, T]``."""
     index_P = torch.arange(min(texts, draws.texts))
-    fresh = noise(seed + 6, index_P, 1, draws.latent_size)[0]
+    fresh = noise(seed_of(seed, "a second z"), index_P, 1, draws.latent_size)[0]
     first = draws.z[0][index_P]
     second = draws.posterior_mean[index_P] + draws.posterior_std[index_P] * fresh
-    z_3PD = torch.stack([first, second, sample_prior(model.prior, len(index_P), seed + 7)]).float()
+    z_3PD = torch.stack(
+        [first, second, sample_prior(model.prior, len(index_P), seed_of(seed, "prior z of tokens"))]
+    ).float()
     rows, attention = [], []
     with torch.inference_mode(), evaluating(model):
         for part in index_P.split(TEXTS_AT_ONCE):

@@ -12,6 +12,7 @@ from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.evidence import Evidence
+from vaescope.randomness import stream
 
 RESAMPLES = 200
 
@@ -69,7 +70,7 @@ def _resampled_variances(mean_ND: Tensor) -> Tensor:
     texts = len(mean_ND)
     centred_ND = mean_ND - mean_ND.mean(0)
     moments_NF = torch.cat([centred_ND, centred_ND.square()], 1)
-    generator = torch.Generator().manual_seed(0)
+    generator = stream(0, "bootstrap of active units")
     rows = []
     for _ in range(RESAMPLES):
         picked_N = torch.randint(texts, (texts,), generator=generator)
