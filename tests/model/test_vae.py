@@ -94,8 +94,10 @@ def test_the_posterior_is_a_distribution_with_the_closed_form_rate():
 
 def test_a_z_of_the_wrong_size_is_refused():
     model, batch = tiny_model()
-    with pytest.raises(UserError, match=r"z has shape \[2, 5\], but this batch and model need \[S, 2, 4\]"):
+    with pytest.raises(UserError, match=r"z has shape \[2, 5\], but this model needs \[B, 4\]"):
         model.log_likelihood(batch, torch.zeros(2, 5))
+    with pytest.raises(UserError, match=r"z has shape \[3, 4\], but this batch and model need \[S, 2, 4\]"):
+        model.log_likelihood(batch, torch.zeros(3, 4))
     with pytest.raises(UserError, match="temperature"):
         model.sample(torch.zeros(2, 4), temperature=-1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,18 +90,20 @@ def _show_both(before: Assessment, after: Assessment) -> None:
     from vaescope.report.tables import estimate_rows
 
     was, now = ({row[0]: row for row in estimate_rows(each)} for each in (before, after))
-    rows = [(name, *was[name][1:4], *now[name][1:4]) for name in SHOWN if name in was and name in now]
-    _table(("test texts", "before", "SE", "95% interval", "after", "SE", "95% interval"), rows)
+    rows = [
+        (name, was[name][1], was[name][3], now[name][1], now[name][3]) for name in SHOWN if name in was and name in now
+    ]
+    _table(("test texts", "before", "95% interval", "after", "95% interval"), rows)
 
 
-def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from rich.table import Table
 
     from vaescope.cli.console import console
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place == 0 else "right")
+        table.add_column(column, justify="left" if place == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     console.print(table)

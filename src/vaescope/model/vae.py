@@ -28,14 +28,15 @@ from vaescope.model import backbone
 from vaescope.model.adapt import add_lora
 from vaescope.model.attention import LATENT_ATTENTION
 from vaescope.model.config import TransformerVAEConfig
-from vaescope.model.decoder import conditioned_states, log_likelihood
+from vaescope.model.decoder import conditioned_states
 from vaescope.model.encoder import PosteriorHead, positions, token_states
 from vaescope.model.injection import Conditioning, Injection
 from vaescope.model.kernels.dropout import replace_dropout
 from vaescope.model.kernels.packing import can_pack
 from vaescope.model.posterior import Posterior
 from vaescope.model.prior import Prior
-from vaescope.model.sampling import Generated, ancestral_sample
+from vaescope.model.sampling import Generated
+from vaescope.model.text_distribution import TextDistribution
 from vaescope.model.tying import ties
 from vaescope.model.vocabularies import load_encoder_tokenizer, save_encoder_tokenizer
 
@@ -43,7 +44,7 @@ from vaescope.model.vocabularies import load_encoder_tokenizer, save_encoder_tok
 class TransformerVAE(PreTrainedModel, GenerationMixin):
     """A text VAE with a Transformer on each side: q(z|x), p(x|z) and p(z).
 
-    The three distributions are ``encode(batch)``, ``log_likelihood(batch, z)`` with ``sample(z)``, and ``prior``.
+    The three distributions are ``encode(batch)``, ``decode(z)`` and ``prior()``.
     ``forward`` is the decoder as a language model given ``latents``, which is what ``generate`` calls.
 
     >>> from vaescope.config import ModelConfig
@@ -149,24 +150,17 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         states = self.encoder(inputs_embeds=embeddings_KTH, attention_mask=mask_KT, **places).last_hidden_state
         return self.posterior_head(self.posterior_head.pool(states, mask_KT))
 
+    def decode(self, z: Tensor) -> TextDistribution:
+        """Return p(x|z), a distribution over texts for each z of ``[B, D]`` or ``[S, B, D]``."""
+        return TextDistribution(self, z)
+
     def log_likelihood(self, batch: Batch, z: Tensor) -> Tensor:
-        """Return log p(x|z) in nats per text: ``[S, B]`` for ``z`` of shape ``[S, B, D]``, ``[B]`` for ``[B, D]``.
+        """Return log p(x|z) in nats per text, ``decode(z).log_prob(batch)``: ``[B]``, or ``[S, B]`` for S samples.
 
         Raises:
             UserError: z does not fit the batch or the latent size.
         """
-        lead = z.shape[:-1]
-        if lead[-1:] != (len(batch),) or z.shape[-1] != self.config.latent_size or z.dim() > 3:
-            expected = f"[S, {len(batch)}, {self.config.latent_size}]"
-            raise UserError(f"z has shape {list(z.shape)}, but this batch and model need {expected}")
-        samples = lead[0] if len(lead) == 2 else 1
-        log_p = log_likelihood(
-            self.decoder,
-            batch.repeat(samples),
-            self.condition(z.reshape(-1, z.shape[-1])),
-            word_dropout=self.config.word_dropout if self.training else 0.0,
-        )
-        return log_p.view(lead)
+        return self.decode(z).log_prob(batch)
 
     def condition(self, z_ND: Tensor) -> Conditioning:
         """Return what the decoder is conditioned on, by every injection of the model."""
@@ -182,18 +176,7 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
     @torch.inference_mode()
     def sample(self, z_ND: Tensor, *, max_length: int | None = None, temperature: float = 1.0) -> Generated:
         """Draw one text from p(x|z) for every row of z, with its log-probability; temperature 0 is greedy."""
-        if temperature < 0:
-            raise UserError(f"temperature must be 0 (greedy) or positive, not {temperature}")
-        return ancestral_sample(
-            self.decoder,
-            self.condition(z_ND.to(self.device)),
-            len(z_ND),
-            bos=self.config.bos_token_id,
-            eos=self.config.eos_token_id,
-            pad=self.config.pad_token_id,
-            max_length=max_length or self.config.text_length,
-            temperature=temperature,
-        )
+        return self.decode(z_ND.to(self.device)).sample(max_length=max_length, temperature=temperature)
 
     def forward(
         self,
