@@ -11,6 +11,10 @@ import torch
 from vaescope import UserError, assess
 from vaescope.estimators import jackknife
 from vaescope.evidence.aggregate import Aggregate
+from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
+from vaescope.evidence.facts import Facts
+from vaescope.evidence.linear_gaussian import LinearGaussian
 
 from .gaussian import draws_at
 
@@ -89,3 +93,12 @@ def test_intervals_hold_over_repetitions(k):
         information, marginal = found["mutual_information"], found["marginal_kl"]
         missed += not (information.low <= truth <= information.high and marginal.low <= 0 <= marginal.high)
     assert missed <= 0.05 * 400
+
+
+@pytest.mark.parametrize(("in_train", "entropy", "verdict"), [(60, None, "WARN"), (2, None, "PASS"), (60, 9.5, "PASS")])
+def test_texts_of_train_are_reported_by_their_share(in_train, entropy, verdict):
+    draws = Draws(**LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0).sample_draws(100))
+    found = assess(Evidence(draws, facts=Facts(in_train=in_train, entropy=entropy)), diagnostics=["rate"])
+    (finding,) = [f for f in found.findings if f.name == "training_texts"]
+    assert finding.verdict == verdict
+    assert f"{in_train} of 100 texts" in finding.message

@@ -121,3 +121,22 @@ def test_wrong_labels_are_refused_before_the_sweep(labelled, tmp_path):
         examined.assess("valid", labels=tmp_path / "few", progress=swept)
     with pytest.raises(UserError, match="unknown split 'dev'"):
         examined.assess("dev", progress=swept)
+
+
+@pytest.mark.parametrize("too_long", ["truncate", "drop"])
+def test_texts_that_are_also_in_train_are_counted_and_reported(tmp_path, too_long):
+    texts = [f"a text of number {i}" for i in range(60)]
+    long = [f"{'long ' * 60}{i}" for i in range(4)]
+    valid = long[:2] + texts[:12] + [f"new {i}" for i in range(26)]
+    for split, part in (("train", texts + long), ("valid", valid), ("test", ["one", "two"])):
+        (tmp_path / f"{split}.txt").write_text("\n".join(part) + "\n", encoding="utf-8")
+    config = config_of(tmp_path / "run").model_dump(mode="json")
+    config["data"] = {"path": str(tmp_path), "max_length": 24, "too_long": too_long}
+    train(parse_config(config))
+    found = Examined.load(tmp_path / "run").assess("valid", samples=2)
+    (finding,) = [f for f in found.findings if f.name == "training_texts"]
+    count, of = (14, 40) if too_long == "truncate" else (12, 38)
+    assert f"{count} of {of} texts" in finding.message
+    assert finding.verdict == "WARN"
+    of_train = Examined.load(tmp_path / "run").assess("train", samples=2, texts=10)
+    assert "training_texts" not in {f.name for f in of_train.findings}

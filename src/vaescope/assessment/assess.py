@@ -16,7 +16,7 @@ from vaescope.assessment.diagnostic import Diagnostic
 from vaescope.assessment.findings import Finding, worst_first
 from vaescope.assessment.identities import estimate_identities, evidence_identities
 from vaescope.assessment.lost_text import lost_text
-from vaescope.assessment.repeated_texts import repeated_texts
+from vaescope.assessment.repeated_texts import repeated_texts, training_texts
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing, UserError, unknown
 from vaescope.estimators.estimate import Estimate
@@ -65,7 +65,7 @@ def assess(
     chosen = (_suite(suite) if diagnostics is None else dict(map(_named, diagnostics))) | dict(map(_named, also))
     evidence = (Evidence.of(evidence) if isinstance(evidence, Draws) else evidence).validate()
     checked = evidence_identities(evidence, table) + repeated_texts(evidence.draws, table)
-    checked += lost_text(evidence.facts)
+    checked += training_texts(evidence, table) + lost_text(evidence.facts)
     failed = [finding.name for finding in checked if finding.verdict == "FAIL"]
     ran, estimates, skipped = _run({name: d.under(table) for name, d in chosen.items()}, evidence, failed)
     checked += estimate_identities(evidence, estimates, table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.evidence.draws import Draws
+from vaescope.evidence.evidence import Evidence
 
 
 def repeated_texts(draws: Draws, thresholds: Thresholds) -> list[Finding]:
@@ -25,3 +26,22 @@ def repeated_texts(draws: Draws, thresholds: Thresholds) -> list[Finding]:
         return [Finding("repeated_texts", "PASS", message, rule)]
     step = "remove repeated texts from the split, or take more texts"
     return [Finding("repeated_texts", "WARN", message, rule, step)]
+
+
+def training_texts(evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
+    """Report assessed texts that are also training texts; nothing where there are none, or where that is not known."""
+    facts, texts = evidence.facts, evidence.draws.texts
+    if not facts.in_train:
+        return []
+    share = facts.in_train / texts
+    message = f"{facts.in_train} of {texts} texts ({share:.1%}) are also in train"
+    rule = f"PASS if at most {thresholds.copies:.0%} of the texts are in train, or the texts are draws of a known "
+    rule += "distribution"
+    if facts.entropy is not None:
+        message += ", as fresh draws of one distribution may be"
+        return [Finding("training_texts", "PASS", message, rule)]
+    message += ": a model may know these by heart, so the distortion and the likelihood of new texts may be worse"
+    if share <= thresholds.copies:
+        return [Finding("training_texts", "PASS", message, rule)]
+    step = "remove the texts of train from this split, or assess other texts"
+    return [Finding("training_texts", "WARN", message, rule, step)]

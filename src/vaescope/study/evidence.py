@@ -67,6 +67,16 @@ def read_labels(path: Path, count: int, kinds: Iterable[str] = ()) -> list[str]:
     return [label.strip() for label in labels]
 
 
+def in_train(tokenized: Tokenized, corpus: Corpus, split: str, count: int) -> int | None:
+    """Return how many of the first texts of a split are also training texts; None for the training texts."""
+    if split == "train":
+        return None
+    # texts are cut where they are not dropped, and then each is in its place
+    texts = tokenized.texts if tokenized.dropped else corpus.split(split)
+    train = set(corpus.train)
+    return sum(text in train for text in texts[:count])
+
+
 def known_causes(corpus: Corpus, config: RunConfig, split: str) -> tuple[list[str], float] | None:
     """Return the cause of each text of a built-in corpus, and the accuracy of the best reader of the texts.
 

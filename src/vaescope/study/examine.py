@@ -25,7 +25,7 @@ from vaescope.evidence.facts import Baseline
 from vaescope.model.latent_space import LatentSpace
 from vaescope.model.vae import TransformerVAE
 from vaescope.runs.run_folder import RunFolder
-from vaescope.study.evidence import baseline_nll, labels_of
+from vaescope.study.evidence import baseline_nll, in_train, labels_of
 from vaescope.study.training_record import last_multipliers, training_findings
 from vaescope.sweep.experiments import experiment
 from vaescope.sweep.proposals import adapted
@@ -164,6 +164,7 @@ class Examined:
             strings=found.strings,
             recovered=found.exact,
             recovered_words=found.words,
+            in_train=in_train(tokenized, self.corpus, split, draws.texts),
             labels={kind: values[: draws.texts] for kind, values in labels.items()} or None,
         )
         return replace(known, facts=facts)
