@@ -38,12 +38,15 @@ def read_yaml(path: Path, what: str = "configuration") -> Any:
         UserError: no such file, not YAML, a key that appears twice in one mapping, or nesting without an end.
     """
     try:
-        if path.is_dir():
-            raise UserError(f"{path}: a folder, not a {what} file; give the YAML file in it")
+        folder = path.is_dir()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: cannot be read ({reason}); check the path and its rights") from error
+    if folder:
+        raise UserError(f"{path}: a folder, not a {what} file; give the YAML file in it")
+    try:
         with path.open("rb") as file:
             raw = file.read(LARGEST_FILE + 1)
-        if len(raw) > LARGEST_FILE:
-            raise UserError(f"{path}: larger than {LARGEST_FILE // 2**20} MiB; this is no {what} file")
         text = raw.decode("utf-8-sig")
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such {what} file") from error
@@ -53,6 +56,8 @@ def read_yaml(path: Path, what: str = "configuration") -> Any:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path}: cannot be read ({reason}); check the path and its rights") from error
+    if len(raw) > LARGEST_FILE:
+        raise UserError(f"{path}: larger than {LARGEST_FILE // 2**20} MiB; this is no {what} file")
     return _parsed(text, str(path))
 
 

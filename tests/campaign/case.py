@@ -43,7 +43,8 @@ class Case:
         found = [f"says {words!r}" for words in FOREIGN if words in said]
         if outcome.hung:
             return [*found, "hangs"]
-        if outcome.status == 0:
+        judged = self.arguments[:1] == ("diagnose",) and "findings pass" in outcome.out
+        if outcome.status == 0 or judged:
             return [*found, "accepted"] if self.refused else found
         if outcome.status not in (1, 2, 130):
             found.append(f"exit status {outcome.status}")

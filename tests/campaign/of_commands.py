@@ -111,6 +111,7 @@ OPTIONS = {
 FINE = {
     ("sample run --temperature", "0"),
     ("traverse run a --unit", "0"),
+    ("assess run --texts", "1000000000000"),
     ("sample run --seed", "0"),
     ("world run --out w --seed", "0"),
     ("explore run --no-browser --port", "0"),

@@ -49,14 +49,14 @@ GOOD = {
 )
 def test_mistake_of_a_later_run_is_found_before_the_first(tmp_path, key, value, says):
     with pytest.raises(UserError, match=re.escape(says)) as caught:
-        check_runs(plan(tmp_path, key, value).runs)
-    assert str(caught.value).startswith("run vae_bad_seed0: ")
+        check_runs(plan(tmp_path, key, value).runs, "mine.yaml")
+    assert str(caught.value).startswith("mine.yaml: run vae_bad_seed0: ")
     assert not (tmp_path / "out").exists()
 
 
 def test_study_that_can_be_carried_out_is_not_refused_and_too_large_a_grid_is(tmp_path):
     told = []
-    check_runs(read_plan(write_study(tmp_path)).runs, lambda done, total: told.append((done, total)))
+    check_runs(read_plan(write_study(tmp_path)).runs, "mine.yaml", lambda done, total: told.append((done, total)))
     assert told == [(1, 3), (2, 3), (3, 3)]
     with pytest.raises(UserError, match="make 90,000 runs; give at most 10,000"):
         read_plan(write_study(tmp_path, seeds=list(range(30_000))))

@@ -52,7 +52,7 @@ def study(
         carry_out(plan, plan.named(only))
         return
     with progress("check configurations") as meter:
-        check_runs(plan.runs, meter)
+        check_runs(plan.runs, str(file), meter)
     if dry_run:
         _show_prospects(plan)
     elif on is Place.SLURM:

@@ -25,13 +25,18 @@ T = TypeVar("T")
 Progress = Callable[[int, int], None]
 
 
-def check_runs(runs: Sequence[PlannedRun], progress: Progress | None = None) -> None:
+def check_runs(runs: Sequence[PlannedRun], source: str, progress: Progress | None = None) -> None:
     """Read the data and build the objective and the model of every run, without memory for its weights.
 
     What several runs share is tried once. A run that has a folder is not tried again.
 
+    Args:
+        runs: the runs of a study.
+        source: what the message names first, the file of the study.
+        progress: told how many runs are checked.
+
     Raises:
-        UserError: names the run, the key and the mistake.
+        UserError: names the file, the run, the key and the mistake.
     """
     tried = _Tried()
     for number, run in enumerate(runs, start=1):
@@ -39,7 +44,7 @@ def check_runs(runs: Sequence[PlannedRun], progress: Progress | None = None) -> 
             try:
                 _check(run.config, tried)
             except UserError as error:
-                raise UserError(f"run {run.name}: {error}") from error
+                raise UserError(f"{source}: run {run.name}: {error}") from error
         if progress is not None:
             progress(number, len(runs))
 
