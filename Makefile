@@ -18,7 +18,7 @@ TORCH := torch
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv truth demo test test-slow test-gpu test-data test-browser docs lint types bench clean
+.PHONY: help venv truth demo test test-slow campaign test-gpu test-data test-browser docs lint types bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ test: venv ## The default tests: fast, no network, no accelerator
 
 test-slow: venv ## The tests that take minutes
 	$(PYTEST) -n $(WORKERS) -m slow
+
+campaign: venv ## Malformed inputs, kills and a soak of the explorer (an hour; figures go to OUT=FOLDER)
+	CAMPAIGN_OUT=$(abspath $(or $(OUT),campaign)) $(PYTEST) -m slow tests/campaign
 
 test-gpu: venv ## The tests that need an accelerator
 	$(PYTEST) -m gpu

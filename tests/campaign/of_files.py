@@ -450,7 +450,12 @@ def limits() -> Iterator[Case]:
             prepare=(lambda folder: shutil.rmtree(folder / "run")) if name == "train" else None,
         )
     yield Case(
-        "full disk", "study", ("study", "study.yaml"), ("room", "failed", "disk"), needs=("study",), limits=small
+        "full disk",
+        "study",
+        ("study", "study.yaml", "grid={objective: [vae]}"),
+        ("room", "failed", "disk"),
+        needs=("study",),
+        limits=small,
     )
 
 

@@ -53,6 +53,12 @@ def try_all(ground: Ground, group: str, cases: list[Case]) -> list[str]:
     return faults
 
 
+def test_a_few_malformed_inputs_are_one_line(ground):
+    """One input of every group, for every change; the whole campaign is slow."""
+    faults = [fault for group, cases in groups().items() for fault in try_all(ground, group, cases[7:8])]
+    assert not faults, "\n".join(faults)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("group", list(groups()))
 def test_malformed_input_is_one_line(ground, group):

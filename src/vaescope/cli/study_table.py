@@ -120,4 +120,4 @@ def show_summary(jobs: list[Job], split: str) -> None:
         (console if console.is_terminal else Console(highlight=False, width=WIDTH)).print(table)
     failed = [job for job in jobs if job.state == "failed"]
     for job in failed:
-        typer.secho(f"failed: {job.run.name}: {job.message}", fg="red")
+        typer.secho(f"failed: {job.run.name}: {job.message}", fg="red", err=True)
