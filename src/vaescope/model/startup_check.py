@@ -14,13 +14,14 @@ from vaescope.corpora.batch import Batch
 from vaescope.errors import UserError
 from vaescope.model.attention import LATENT_ATTENTION
 from vaescope.model.backbone import head_of, in_one_line
-from vaescope.model.decoder import conditioned_states, log_likelihood
+from vaescope.model.decoder import conditioned_states
 from vaescope.model.encoder import token_states
+from vaescope.model.kernels.vocabulary import token_log_probs
 from vaescope.model.vae import TransformerVAE
 
 log = logging.getLogger("vaescope")
 
-TOKENS = 6
+TOKENS = 4
 """Tokens of each text of the check, where the network attends to whole texts."""
 
 
@@ -82,16 +83,17 @@ def _reacts(model: TransformerVAE, ids: Tensor, z: Tensor, noise: torch.Generato
 
 
 def _check_scorer(model: TransformerVAE, texts: Batch) -> None:
-    found_N = log_likelihood(model.decoder, texts, {})
-    head = head_of(model.decoder)(conditioned_states(model.decoder, texts.input_ids, {}))
+    states_NTH, targets_NT = conditioned_states(model.decoder, texts.input_ids, {})[:, :-1], texts.input_ids[:, 1:]
+    log_p_P = token_log_probs(model.decoder, states_NTH.flatten(0, 1), targets_NT.flatten())
+    found_N = log_p_P.view_as(targets_NT).sum(1)
+    head = head_of(model.decoder)(states_NTH)
     model.decoder.set_attn_implementation("eager")
     try:
         logits = model.decoder(input_ids=texts.input_ids, use_cache=False).logits
     finally:
         model.decoder.set_attn_implementation(LATENT_ATTENTION)
     own_N, head_N = (
-        _log_softmax(x[:, :-1], found_N.dtype).gather(2, texts.input_ids[:, 1:, None]).sum((1, 2))
-        for x in (logits, head)
+        _log_softmax(x, found_N.dtype).gather(2, targets_NT.unsqueeze(2)).sum((1, 2)) for x in (logits[:, :-1], head)
     )
     for a_N in (found_N, head_N):
         if not _agree(model, a_N, own_N):
