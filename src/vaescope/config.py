@@ -108,7 +108,8 @@ class ModelConfig(Section):
         "none", description="networks that are not trained; posterior is the encoder with its head, all of q(z|x)"
     )
     lora: dict[str, Any] | None = Field(
-        None, description="a low-rank adapter in place of the decoder's training: {rank: 8, alpha: 16, dropout: 0.0}"
+        None,
+        description="low-rank adapter of the decoder: {rank: 8, alpha: 16, dropout: 0.0, targets: [q_proj, ...]}",
     )
     init_from: str | None = Field(None, description="a run or model folder whose weights the model starts from")
     init_parts: list[Literal["encoder", "decoder", "injections", "prior"]] = Field(

@@ -1,11 +1,13 @@
 """What is trained: frozen sides, adapters, dropped words."""
 
+import copy
+
 import pytest
 import torch
 
 from vaescope.errors import UserError
 from vaescope.model import TransformerVAE
-from vaescope.model.adapt import freeze
+from vaescope.model.adapt import freeze, merged
 from vaescope.model.build import tiny_model
 from vaescope.model.decoder import conditioned_states
 
@@ -54,6 +56,59 @@ def test_lora_without_peft_names_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "peft", None)
     with pytest.raises(UserError, match=r"pip install 'vaescope\[lora\]'"):
         tiny_model(lora={}, tie_encoder_decoder=False)
+
+
+@pytest.mark.parametrize(
+    ("lora", "message"),
+    [
+        ({"rank": 0}, "rank must be a whole number"),
+        ({"alpha": -1}, "alpha must be positive"),
+        ({"dropout": 1.0}, "dropout must be from 0"),
+        ({"targets": "query"}, "targets is a list of names"),
+        ({"targets": ["quary"]}, "did you mean 'query'"),
+    ],
+)
+def test_options_of_an_adapter_out_of_range_are_refused(lora, message):
+    pytest.importorskip("peft")
+    with pytest.raises(UserError, match=message):
+        tiny_model(lora=lora, tie_encoder_decoder=False)
+
+
+def test_an_adapter_of_chosen_maps_leaves_the_others_alone():
+    pytest.importorskip("peft")
+    model, _ = model_of("memory", "llama", tied=False, lora={"rank": 2, "targets": ["q_proj", "v_proj"]})
+    adapted = {name.split(".")[-1] for name, m in model.decoder.named_modules() if hasattr(m, "lora_A")}
+    assert adapted == {"q_proj", "v_proj"}
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_merged_model_is_the_same_distribution_without_an_adapter(decoder, tmp_path):
+    pytest.importorskip("peft")
+    model, batch = model_of("memory+embedding", decoder, tied=False, lora={"rank": 2})
+    noise = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in model.decoder.named_parameters():
+            if "lora_" in name:
+                parameter += 0.3 * torch.randn(parameter.shape, generator=noise)
+    alone = merged(model)
+    assert not any("lora" in name or "base_layer" in name for name in alone.state_dict())
+    alone.save_pretrained(tmp_path)
+    again = TransformerVAE.from_pretrained(tmp_path).eval()
+    z = torch.randn(2, 4)
+    with torch.no_grad():
+        expected, plain = model.log_likelihood(batch, z), tiny_without_adapter(model).log_likelihood(batch, z)
+        torch.testing.assert_close(again.log_likelihood(batch, z), expected, atol=1e-4, rtol=1e-4)
+    assert (expected - plain).abs().max() > 1e-3
+    with pytest.raises(UserError, match="no adapter to merge"):
+        merged(alone)
+
+
+def tiny_without_adapter(model):
+    bare = copy.deepcopy(model)
+    for name, parameter in bare.decoder.named_parameters():
+        if "lora_B" in name:
+            parameter.data.zero_()
+    return bare
 
 
 @pytest.mark.parametrize("decoder", DECODERS)

@@ -4,7 +4,9 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
+    AutoConfig,
     AutoModel,
+    AutoModelForSeq2SeqLM,
     BertConfig,
     GPT2Config,
     GPT2LMHeadModel,
@@ -14,6 +16,7 @@ from transformers import (
 )
 
 from vaescope.config import ModelConfig
+from vaescope.corpora.batch import Batch
 from vaescope.errors import UserError
 from vaescope.model import TransformerVAE, build_model
 
@@ -113,3 +116,53 @@ def test_a_checkpoint_that_does_not_fit_is_refused(tokenizer, tmp_path):
     )
     with pytest.raises(UserError, match="5 token embeddings, but the tokenizer has 8"):
         build_model(ModelConfig(encoder=str(tmp_path / "few")), tokenizer, 16)
+
+
+def test_a_checkpoint_in_bfloat16_or_in_shards_is_read_in_float32(tokenizer, tmp_path):
+    torch.manual_seed(0)
+    decoder = GPT2LMHeadModel(GPT2Config(vocab_size=8, n_embd=16, n_layer=2, n_head=2, n_positions=24)).bfloat16()
+    decoder.save_pretrained(tmp_path, max_shard_size="4KB")
+    assert len(list(tmp_path.glob("*.safetensors"))) > 1
+    side = {"model_type": "roberta", **SMALL}
+    model = build_model(ModelConfig(encoder=side, decoder=str(tmp_path), tie=False), tokenizer, max_length=20)
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert torch.equal(model.decoder.transformer.wte.weight, decoder.transformer.wte.weight.float())
+
+
+def test_a_gguf_file_without_its_package_names_the_extra(tokenizer, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    config = ModelConfig(encoder={"model_type": "roberta", **SMALL}, decoder="folder/weights.gguf", tie=False)
+    with pytest.raises(UserError, match=r"pip install 'vaescope\[gguf\]'"):
+        build_model(config, tokenizer, max_length=20)
+
+
+@pytest.mark.parametrize("family", ["t5", "bart"])
+def test_an_encoder_decoder_checkpoint_is_an_encoder(family, tokenizer, tmp_path):
+    """And as a decoder it works without its encoder (BART), or is refused in one line (T5)."""
+    sizes = {
+        "t5": {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2},
+        "bart": {"d_model": 16, "encoder_layers": 2, "decoder_layers": 2, "max_position_embeddings": 30}
+        | dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 2)
+        | dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 32),
+    }[family]
+    config = AutoConfig.for_model(
+        family, vocab_size=8, pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2, **sizes
+    )
+    torch.manual_seed(0)
+    AutoModelForSeq2SeqLM.from_config(config).save_pretrained(tmp_path)
+    new = {"model_type": "gpt2", "n_embd": 16, "n_layer": 1, "n_head": 2}
+    model = build_model(ModelConfig(encoder=str(tmp_path), decoder=new, tie=False), tokenizer, 20).eval()
+    batch = Batch(
+        torch.tensor([[0, 4, 5, 2], [0, 6, 2, 1]]), torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]]), torch.arange(2)
+    )
+    with torch.no_grad():
+        means = model.encode(batch).mean
+        alone = Batch(batch.input_ids[1:, :3], batch.attention_mask[1:, :3], batch.index[1:])
+        torch.testing.assert_close(model.encode(alone).mean, means[1:], atol=1e-5, rtol=1e-4)
+    as_decoder = ModelConfig(encoder={"model_type": "roberta", **SMALL}, decoder=str(tmp_path), tie=False)
+    if family == "t5":
+        with pytest.raises(UserError, match="'t5' cannot be a decoder"):
+            build_model(as_decoder, tokenizer, 20)
+    else:
+        decoder = build_model(as_decoder, tokenizer, 20).eval()
+        assert decoder.sample(torch.randn(2, 32)).input_ids.shape[0] == 2

@@ -15,6 +15,7 @@ from vaescope.corpora.tokenized import tokenize
 from vaescope.corpora.tokenizer import complete, saved_tokenizer, train_bpe
 from vaescope.errors import UserError
 from vaescope.model import TransformerVAE, build_model
+from vaescope.model.checkpoints.hub import copy_published, published_files
 from vaescope.sweep.encode import encode
 from vaescope.sweep.simulate import plain, simulate
 from vaescope.sweep.sweep import sweep
@@ -224,6 +225,9 @@ def test_a_run_trains_resumes_loads_and_reads(checkpoints, decoder, tmp_path, mo
     assert len(vae.sample(2)) == 2
     again = TransformerVAE.from_pretrained(whole.model).eval()
     assert again.encoder_tokenizer.get_vocab() == vae.model.encoder_tokenizer.get_vocab()
+    copy_published(whole.model, tmp_path / "published")
+    assert {"encoder_tokenizer"} <= {file.parent.name for file in published_files(tmp_path / "published")}
+    torch.testing.assert_close(load(tmp_path / "published").encode(TEXTS[:2]).mean, vae.encode(TEXTS[:2]).mean)
     killed = tmp_path / "killed"
 
     def stop(trainer):

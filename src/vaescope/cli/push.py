@@ -14,6 +14,7 @@ def push(
     licence: Annotated[str | None, typer.Option(help="for the card, for instance apache-2.0")] = None,
     public: Annotated[bool, typer.Option("--public", help="visible to all; by default only to you")] = False,
     to: Annotated[Path | None, typer.Option(help="write the files to this folder instead of the hub")] = None,
+    merge: Annotated[bool, typer.Option("--merge", help="add a low-rank adapter to the weights it adapts")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the card and the files; publish nothing")] = False,
 ) -> None:
     """Publish a model: weights, tokenizer, and a card with its assessment.
@@ -33,10 +34,18 @@ def push(
     if repository is not None:
         _check_name(repository)
     if dry_run:
-        _show(run, licence, f"https://huggingface.co/{repository}" if to is None else str(to))
+        _show(run, licence, merge, f"https://huggingface.co/{repository}" if to is None else str(to))
     elif to is not None:
-        _copy(run, to, licence)
+        _copy(run, to, licence, merge)
         typer.echo(f"written: {to}")
+    elif merge:
+        import tempfile
+
+        from vaescope.model.checkpoints.hub import push_to_hub
+
+        with tempfile.TemporaryDirectory() as folder:
+            _copy(run, Path(folder) / "model", licence, merge)
+            typer.echo(push_to_hub(Path(folder) / "model", str(repository), private=not public))
     else:
         from vaescope.model.checkpoints.card import refresh_card
         from vaescope.model.checkpoints.hub import push_to_hub
@@ -56,33 +65,39 @@ def _check_name(repository: str) -> None:
         raise UserError(f"'{repository}' is no name of the hub; give USER/NAME, or --to FOLDER for a folder") from error
 
 
-def _show(run: Path, licence: str | None, place: str) -> None:
+def _show(run: Path, licence: str | None, merge: bool, place: str) -> None:
     """Print the card and the files that would be published."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        files = _copy(run, Path(folder) / "model", licence)
+        files = _copy(run, Path(folder) / "model", licence, merge)
         typer.echo((Path(folder) / "model" / "README.md").read_text(encoding="utf-8"))
         for file in files:
-            typer.echo(f"{file.stat().st_size:>12,} bytes  {file.name}")
+            typer.echo(f"{file.stat().st_size:>12,} bytes  {file.relative_to(Path(folder) / 'model')}")
     typer.echo(f"These files would go to {place}; nothing was published.")
 
 
-def _copy(run: Path, to: Path, licence: str | None) -> list[Path]:
+def _copy(run: Path, to: Path, licence: str | None, merge: bool) -> list[Path]:
     """Write the files that are published to a folder, which must be new or empty."""
     import shutil
 
     from vaescope.errors import UserError
     from vaescope.model.checkpoints.card import refresh_card
-    from vaescope.model.checkpoints.hub import UPLOADED, published_files
+    from vaescope.model.checkpoints.hub import copy_published, published_files
 
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UserError(f"{to}: exists and is not an empty folder; give a new --to FOLDER")
     to.mkdir(parents=True, exist_ok=True)
     try:
-        for file in (run / "model").glob("*"):
-            if any(file.match(pattern) for pattern in UPLOADED) and file.is_file():
-                shutil.copyfile(file, to / file.name)
+        copy_published(run / "model", to)
+        if merge:
+            from vaescope.model.adapt import merged
+            from vaescope.model.vae import TransformerVAE
+
+            model = merged(TransformerVAE.from_pretrained(to))
+            for file in to.glob("*.safetensors*"):
+                file.unlink()
+            model.save_pretrained(to)
         refresh_card(run, licence=licence, folder=to)
         return published_files(to)
     except Exception:

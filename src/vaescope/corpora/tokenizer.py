@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,9 @@ def saved_tokenizer(path: str, key: str) -> PreTrainedTokenizerFast:
     Raises:
         UserError: there is no tokenizer, or one that ``tokenizers`` cannot run.
     """
+    place, options = located(path)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path)
+        tokenizer = AutoTokenizer.from_pretrained(place, **options)
     except Exception as error:  # transformers raises errors of many libraries; each of them means: no tokenizer
         reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
         raise UserError(f"{key}: no tokenizer at '{path}' ({reason}); check the name") from error
@@ -86,6 +88,23 @@ def saved_tokenizer(path: str, key: str) -> PreTrainedTokenizerFast:
         # what transformers makes of a model folder without the files of a tokenizer
         raise UserError(f"{key}: no tokenizer at '{path}' (it knows control tokens only); give the one of its texts")
     return complete(tokenizer)
+
+
+def located(checkpoint: str) -> tuple[str, dict[str, str]]:
+    """Return the folder or hub name of a checkpoint, and how transformers reads it; ``FOLDER/NAME.gguf`` is one file.
+
+    Raises:
+        UserError: a GGUF file, and the package that reads it is not installed.
+
+    >>> located("org/name")
+    ('org/name', {})
+    """
+    if not checkpoint.endswith(".gguf"):
+        return checkpoint, {}
+    if importlib.util.find_spec("gguf") is None:
+        raise UserError(f"'{checkpoint}' needs the package gguf; install it with pip install 'vaescope[gguf]'")
+    place, _, name = checkpoint.rpartition("/")
+    return place or ".", {"gguf_file": name}
 
 
 def train_bpe(texts: list[str], vocab_size: int) -> PreTrainedTokenizerFast:

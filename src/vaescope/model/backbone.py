@@ -6,6 +6,7 @@ causal model into body and head, the name of the cache, gradient checkpointing.
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -24,6 +26,7 @@ from transformers import (
 )
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
+from vaescope.corpora.tokenizer import located
 from vaescope.errors import UserError, looks_like_path, one_line, unknown
 from vaescope.model.network_settings import check_settings
 
@@ -97,10 +100,11 @@ def new_config(settings: dict[str, Any], **required: Any) -> PreTrainedConfig:
 
 def read_config(checkpoint: str) -> PreTrainedConfig:
     """Return the configuration of a checkpoint (a folder or a hub name)."""
-    if looks_like_path(checkpoint) and not Path(checkpoint).expanduser().is_dir():
+    place, options = located(checkpoint)
+    if looks_like_path(place) and not Path(place).expanduser().is_dir():
         raise UserError(f"'{checkpoint}' is neither a model folder nor a reachable hub name (no such folder)")
     try:
-        return AutoConfig.from_pretrained(checkpoint)
+        return AutoConfig.from_pretrained(place, **options)
     except Exception as error:  # the hub, its network and damaged files raise errors of many libraries
         reason = one_line(str(error) or type(error).__name__)[:200]
         raise UserError(f"'{checkpoint}' is neither a model folder nor a reachable hub name ({reason})") from error
@@ -121,8 +125,8 @@ def encoder_from(config: PreTrainedConfig) -> PreTrainedModel:
 
 
 def pretrained_encoder(checkpoint: str, config: PreTrainedConfig) -> PreTrainedModel:
-    """Return the encoder of a checkpoint without a pooler."""
-    return _encoders(config).from_pretrained(checkpoint, config=config, **_no_pooler(config))
+    """Return the encoder of a checkpoint without a pooler, in float32 whatever the checkpoint has."""
+    return _read(_encoders(config), checkpoint, config, **_no_pooler(config))
 
 
 def decoder_from(config: PreTrainedConfig) -> PreTrainedModel:
@@ -136,9 +140,22 @@ def decoder_from(config: PreTrainedConfig) -> PreTrainedModel:
 
 
 def pretrained_decoder(checkpoint: str, config: PreTrainedConfig) -> PreTrainedModel:
-    """Return the causal language model of a checkpoint, made causal where it was not."""
+    """Return the causal language model of a checkpoint, made causal where it was not, in float32."""
     _check_causal(config)
-    return AutoModelForCausalLM.from_pretrained(checkpoint, config=config)
+    return _read(AutoModelForCausalLM, checkpoint, config)
+
+
+def _read(networks: Any, checkpoint: str, config: PreTrainedConfig, **options: Any) -> PreTrainedModel:
+    place, file = located(checkpoint)
+    network = networks.from_pretrained(place, config=config, dtype=torch.float32, **options, **file)
+    if not file:
+        return network
+    # a network that was read from GGUF remembers its quantisation, and refuses to be saved
+    plain = copy.deepcopy(network.config)
+    plain.__dict__.pop("quantization_config", None)
+    again = networks.from_config(plain, **options)
+    again.load_state_dict(network.state_dict())
+    return again
 
 
 def position_offset(network: PreTrainedModel) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
 from vaescope.errors import UserError, one_line
+from vaescope.model.vocabularies import FOLDER
 
 CONFLICT = 409
 """The HTTP status of a repository that exists."""
@@ -69,9 +72,27 @@ def published_files(folder: Path) -> list[Path]:
     Raises:
         UserError: the folder lacks weights, tokenizer or card.
     """
-    missing = [name for name in NEEDED if not (folder / name).exists()]
+    needed = [*NEEDED, f"{FOLDER}/tokenizer.json"] if _has_two_vocabularies(folder) else NEEDED
+    missing = [name for name in needed if not (folder / name).exists()]
     if not list(folder.glob("*.safetensors")):
         missing.append("model.safetensors")
     if missing:
         raise UserError(f"{folder}: not a complete model folder (no {', '.join(missing)})")
-    return sorted({file for pattern in UPLOADED for file in folder.glob(pattern) if file.is_file()})
+    return sorted({file for place in (folder, folder / FOLDER) for file in _files(place)})
+
+
+def copy_published(source: Path, to: Path) -> None:
+    """Copy the files of a model folder that would be published."""
+    for file in [*_files(source), *_files(source / FOLDER)]:
+        target = to / file.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [file for pattern in UPLOADED for file in folder.glob(pattern) if file.is_file()]
+
+
+def _has_two_vocabularies(folder: Path) -> bool:
+    file = folder / "config.json"
+    return file.exists() and json.loads(file.read_text(encoding="utf-8")).get("encoder_text_length") is not None
