@@ -20,10 +20,11 @@ ABOUT = {
     "inference_gap": "inference",
     "log_likelihood": "inference",
     "joint_inconsistency": "inference",
-    "mutual_information": "numbers",
+    "mutual_information": "use",
     "total_correlation": "fit",
     "surplus_rate": "numbers",
     "repeated_texts": "numbers",
+    "outlying_texts": "fit",
 }
 """The sickness that a finding asks for; identities ask for ``numbers``, all others for ``fit``."""
 
@@ -55,7 +56,10 @@ class Limits:
 
 def limits(name: str, subject: Subject, table: Thresholds) -> Limits | None:
     """Return what is true of the number that a finding judges, where that is known."""
-    truth, rate = subject.truth, subject.truth.get("rate", 0.0)
+    rate = subject.truth.get("rate", 0.0)
+    truth = subject.truth | {"copies": subject.truth.get("copies", 0.0)}
+    if "information" in truth and rate > 0:
+        truth["share"] = truth["information"] / rate
     kl = (
         max(table.marginal_kl_pass, table.marginal_kl_pass_share * rate),
         max(table.marginal_kl_fail, table.marginal_kl_fail_share * rate),
@@ -70,13 +74,15 @@ def limits(name: str, subject: Subject, table: Thresholds) -> Limits | None:
         "inference_gap": ("inference_gap", *gap, True),
         "latent_use": ("information", table.latent_use, table.latent_use, False),
         "decoder_use": ("use", table.latent_use, table.latent_use, False),
+        "mutual_information": ("share", table.information_share_pass, table.information_share_fail, False),
+        "repeated_texts": ("copies", table.copies, table.copies, True),
         "surplus_rate": ("rate", math.log(subject.texts), math.log(subject.texts), True),
     }
     if name not in known or known[name][0] not in truth:
         return None
     key, passes, fails, low_is_good = known[name]
     # an effect that exists; of use and information, a small part of the rate
-    warns = 0.02 if low_is_good else max(passes, 0.2 * rate)
+    warns = 0.02 if low_is_good else passes if key == "share" else max(passes, 0.5 * rate)
     return Limits(truth[key], passes, fails, warns, low_is_good)
 
 
@@ -90,13 +96,23 @@ def judge(finding: Finding, subject: Subject, table: Thresholds) -> str:
         return OPEN
     about = ABOUT.get(finding.name, "numbers" if finding.name.startswith("identity_") else "fit")
     found = limits(finding.name, subject, table)
-    if found is not None and "numbers" not in subject.sick:
+    if name_is_bound(finding) and finding.verdict == "PASS":
+        return OPEN
+    if any(name.startswith("identity_") for name in subject.names):
+        # the draws are not what they say, so no other number is about the model
+        return RIGHT if finding.name in subject.names else OPEN
+    if found is not None:
         if found.allows(finding.verdict):
             return RIGHT
         return BLIND if finding.verdict == "PASS" else ALARM
     if finding.verdict == "PASS":
         return RIGHT if about not in subject.sick else BLIND if subject.names == (finding.name,) else OPEN
-    return RIGHT if about in subject.sick or "numbers" in subject.sick else ALARM
+    return RIGHT if about in subject.sick else ALARM
+
+
+def name_is_bound(finding: Finding) -> bool:
+    """Tell whether the number that is judged is a lower bound, whose smallness says nothing of the truth."""
+    return finding.name == "inference_gap"
 
 
 def named(findings: list[Finding], subject: Subject) -> list[str]:

@@ -41,7 +41,7 @@ class Law:
 
 @dataclass(frozen=True)
 class Types:
-    """A population of K types of texts, each with a Gaussian code; the decoder is Gaussian in z around the code.
+    """A population of K types of texts, all of a type with one Gaussian code; p(x|z) is Gaussian in z around the code.
 
     log p(x_k|z) = -1/2 sum_d [(z_d - centre_kd)^2 / width^2 + log 2 pi width^2]
     """
@@ -50,11 +50,10 @@ class Types:
     centre: Tensor
     width: float
 
-    def draws(self, n: int, samples: int, seed: int, *, each: int = 1) -> Draws:
-        """Return the sweep of n texts, ``each`` of them a copy of the same text."""
+    def draws(self, n: int, samples: int, seed: int) -> Draws:
+        """Return the sweep of n different texts."""
         generator = torch.Generator().manual_seed(seed)
-        k_N = torch.multinomial(self.codes.weight, -(-n // each), replacement=True, generator=generator)
-        k_N = k_N.repeat_interleave(each)[:n]
+        k_N = torch.multinomial(self.codes.weight, n, replacement=True, generator=generator)
         mean_ND, std_ND = self.codes.mean[k_N], self.codes.std[k_N]
         z_SND = mean_ND + std_ND * torch.randn(samples, *mean_ND.shape, generator=generator, dtype=torch.float64)
         return Draws(
@@ -65,6 +64,7 @@ class Types:
             log_p_z=standard_log_density(z_SND).sum(-1),
             log_q_z_x=log_density(z_SND, mean_ND, std_ND).sum(-1),
             tokens=torch.full((n,), 10),
+            text_id=torch.arange(n),
             **shuffled(z_SND[-1], lambda z: self.score(k_N, z)),
         )
 
@@ -173,14 +173,12 @@ def clusters(means: list[list[float]], std: float, *, width: float = 0.5) -> Typ
     return Types(Law(weight, mean, torch.full_like(mean, std)), mean, width)
 
 
-def ring(size: int, types: int = 400) -> Types:
-    """Return narrow codes on a circle of the radius that gives variance 1 in the first two units."""
+def ring(types: int = 400) -> Types:
+    """Return narrow codes on a circle of radius sqrt(2), which gives each of two units variance 1."""
     angle = torch.arange(types, dtype=torch.float64) * 2 * math.pi / types
-    mean = torch.zeros(types, size, dtype=torch.float64)
-    mean[:, 0], mean[:, 1] = math.sqrt(2) * angle.cos(), math.sqrt(2) * angle.sin()
-    std = torch.ones_like(mean)
-    std[:, :2] = 0.1
-    return Types(Law(torch.full((types,), 1 / types, dtype=torch.float64), mean, std), mean, 0.5)
+    mean = math.sqrt(2) * torch.stack([angle.cos(), angle.sin()], 1)
+    weight = torch.full((types,), 1 / types, dtype=torch.float64)
+    return Types(Law(weight, mean, torch.full_like(mean, 0.1)), mean, 0.5)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def test_a_collapsed_model_fails_and_nothing_else_is_said_of_z():
 
 
 def test_a_model_whose_codes_are_shifted_does_not_fit_but_is_used():
-    found = assessed(shift=1.5)
+    found = assessed(shift=0.9)
     assert (found.verdict, found.badges["use"].answer, found.badges["fit"].answer) == ("FAIL", "used", "no")
     assert "does not fit the prior" in found.headline
 

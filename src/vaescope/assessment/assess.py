@@ -130,20 +130,25 @@ def _judge(
 ) -> list[Finding]:
     judged = {name: diagnostic.findings(estimates, evidence, table) for name, diagnostic in ran.items()}
     everything = [finding for findings in judged.values() for finding in findings]
-    if verdicts.is_baseline(everything):
-        return [f if _applies_without_latent(f) else f.without_latent() for f in everything]
-    if verdicts.is_collapsed(everything):
-        everything = [
-            finding.vacuous() if ran[name].consistency else finding
-            for name, findings in judged.items()
-            for finding in findings
-        ]
-    return everything
+    if not verdicts.is_collapsed(everything):
+        return everything
+    without = verdicts.is_baseline(everything)
+    return [
+        finding.without_latent()
+        if without and not _applies_without_latent(finding, ran[name])
+        else finding.vacuous()
+        if not without and ran[name].consistency
+        else finding
+        for name, findings in judged.items()
+        for finding in findings
+    ]
 
 
-def _applies_without_latent(finding: Finding) -> bool:
-    """Whether a finding asks for something that a language model has."""
-    return finding.name == "latent_use" or verdicts.question_of(finding.name) in ("trust", "other")
+def _applies_without_latent(finding: Finding, diagnostic: Diagnostic) -> bool:
+    """Whether a finding asks for something that a language model has: numbers to trust, and texts."""
+    if finding.name == "latent_use" or finding.name.startswith("text_"):
+        return True
+    return not diagnostic.consistency and verdicts.question_of(finding.name) in ("trust", "other")
 
 
 def _metadata(draws: Draws, table: Thresholds) -> dict[str, Any]:

@@ -24,6 +24,8 @@ class Thresholds:
 
     latent_use: float = 0.1
     """Rate and information below this: the model is collapsed."""
+    use_share: float = 0.1
+    """What the z of another text costs, as a share of the rate, below which the decoder reads little of z; no unit."""
     saturation: float = 1.0
     """Information is unresolved when it is nearer than this to its ceiling log N."""
     resolved_width: float = 1.0

@@ -25,7 +25,7 @@ RUN_VERDICTS = (*VERDICTS, "BASELINE")
 """Verdicts on a run, the worst first. BASELINE: a language model, which has no z to judge."""
 
 _FINDINGS = {
-    "use": ("latent_use", "decoder_use", "conversion_efficiency", "rate_return"),
+    "use": ("latent_use", "decoder_use", "mutual_information", "conversion_efficiency", "rate_return"),
     "fit": (
         "marginal_kl",
         "moments",
@@ -37,9 +37,10 @@ _FINDINGS = {
         "classifier_two_sample",
     ),
     "trust": (
-        "mutual_information",
         "total_correlation",
         "surplus_rate",
+        "outlying_texts",
+        "joint_inconsistency",
         "log_likelihood",
         "annealed_likelihood",
         "repeated_texts",
@@ -47,12 +48,10 @@ _FINDINGS = {
     ),
     "model": (
         "inference_gap",
-        "joint_inconsistency",
         "joint_classifier",
         "posterior_calibration",
         "generated_likelihood",
         "latent_attention",
-        "probe",
         "constraint",
     ),
 }
@@ -97,7 +96,7 @@ def question_of(name: str) -> str:
     """
     if name.startswith("identity_"):
         return "trust"
-    return "model" if name.startswith("text_") else _QUESTION.get(name, "other")
+    return "model" if name.startswith(("text_", "probe")) else _QUESTION.get(name, "other")
 
 
 def is_baseline(findings: Sequence[Finding]) -> bool:
@@ -186,7 +185,10 @@ def _fit(findings: Sequence[Finding]) -> Badge:
 def _trust(findings: Sequence[Finding]) -> Badge:
     """Only an identity makes the numbers wrong; a bound that is far or an interval that is wide marks some of them."""
     found = _named(findings, "trust")
-    broken = {name: of for name, of in found.items() if name.startswith("identity_") and of == "FAIL"}
+    if _named(findings, "use").get("mutual_information") == "UNRESOLVED":
+        found["mutual_information"] = "UNRESOLVED"
+    identities = [name for name in found if name.startswith("identity_") or name == "joint_inconsistency"]
+    broken = {name: "FAIL" for name in identities if found[name] == "FAIL"}
     if broken:
         return _badge("trust", "FAIL", broken)
     marked = {name: "WARN" if of == "FAIL" else of for name, of in found.items() if of != "VACUOUS"}

@@ -60,7 +60,7 @@ class GeneratedLikelihood(Diagnostic):
         message += f"{'above' if estimate.value > 0 else 'below'} that of the data; the "
         message += f"distributions are {multiple:.1f} times as far apart as halves of the data can be"
         rule = Rule(thresholds.null_multiple_pass, thresholds.null_multiple_fail, "times", sure=False)
-        step = "lengths tell whether texts are too short; a large prior mismatch would explain improbable ones"
+        step = "compare the lengths (text_length) and the fit of q(z) to the prior (marginal_kl)"
         return [rule.judge("generated_likelihood", replace(estimate, value=multiple), message, next_step=step)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vaescope import plotting
 from vaescope.assessment.diagnostic import Diagnostic, Estimates, Results
-from vaescope.assessment.findings import Finding, Rule
+from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate, mean_of
@@ -38,14 +38,21 @@ class LatentUse(Diagnostic):
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge whether the decoder reads z; whether the code carries anything is judged with the rate."""
         use, information = estimates["latent_use"], estimates.get("mutual_information")
-        limit = thresholds.latent_use
+        limit, rate = thresholds.latent_use, evidence.draws.rates.mean().item()
+        little = max(limit, thresholds.use_share * rate)
         silent = information is None or information.high < limit
-        fails = limit if silent else -math.inf
-        rule = Rule(limit, fails, "nats", good="above", subject="what the z of another text costs")
+        rule = Rule(
+            limit,
+            limit if silent else -math.inf,
+            "nats",
+            good="above",
+            subject="what the z of another text costs",
+            seen=Condition(f"surely below {little:.2g}", use.high < little),
+        )
         message = f"the z of another text costs {use.value:.3g} nats [{use.low:.3g}, {use.high:.3g}]"
         if use.high < limit:
             message += ": the decoder ignores z" if silent else ": the decoder ignores a z that says which text it is"
-        step = "weaken the decoder (word dropout), add an injection of z, or try mdr"
+        step = "weaken the decoder (model.word_dropout), or let z reach it in another way (model.injection)"
         return [rule.judge("decoder_use", use, message, next_step=step)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:

@@ -42,6 +42,6 @@ class Multiplier(Diagnostic):
         message = (
             f"multiplier {estimate.value:.3f}: another nat of rate buys {1 - estimate.value:.3f} nats of distortion"
         )
-        step = "lower the target rate: the rate is forced and the decoder does not use it"
+        step = "lower the target rate: the last nat of it buys almost no distortion"
         rule = Rule(thresholds.multiplier_warn, thresholds.multiplier_fail, subject="the multiplier")
         return [rule.judge("rate_return", estimate, message, next_step=step)]

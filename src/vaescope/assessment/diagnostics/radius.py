@@ -85,9 +85,10 @@ class Radius(Diagnostic):
         estimate, ratio = estimates["radius"], estimates["radius_squared"]
         message = f"|z|^2 is {ratio.value:.3f} of the prior's on average; its distribution differs by "
         message += f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}] of probability"
+        message += f": encodings lie {'inside' if ratio.value < 1 else 'outside'} the shell of the prior"
         rule = Rule(thresholds.margin_distance_pass, thresholds.margin_distance_fail, estimate.unit)
-        side = "inside" if ratio.value < 1 else "outside"
-        return [rule.judge("radius", estimate, message, next_step=f"encodings lie {side} the prior's shell")]
+        step = "train with a Gaussian prior of learned mean and scale (model.prior: gaussian)"
+        return [rule.judge("radius", estimate, message, next_step=step)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Histogram of |z|^2 and its distribution under the prior."""

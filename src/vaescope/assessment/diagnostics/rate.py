@@ -16,6 +16,9 @@ from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+FAR = 20
+"""Interquartile ranges above the median from which on the rate of a text is outlying."""
+
 WIDE = 10
 """Times the limit of latent use: an interval that reaches further cannot say that z is barely used."""
 
@@ -65,13 +68,16 @@ class Rate(Diagnostic):
             message += ": collapsed, all texts are encoded alike and z says nothing"
             step = "train it again with a floor under the rate: objective=mdr"
         elif used.high < limit:
-            message, step = f"{message}: z ignores x", "check that the encoder is trained; try mdr"
+            message, step = (
+                f"{message}: z ignores x",
+                "check that the encoder is trained (model.freeze, training.steps)",
+            )
         elif used.high < share * rate.value:
             message += ": most of the rate says nothing about the text"
             step = "look at marginal_kl: the rate pays for encodings unlike the prior"
         else:
-            step = "assess more texts; try mdr"
-        return [rule.judge("latent_use", used, message, next_step=step)]
+            step = "assess more texts"
+        return [rule.judge("latent_use", used, message, next_step=step), *_outlying(evidence.draws)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Histogram of the rate of each text; the line is the mean."""
@@ -94,3 +100,19 @@ def _correlation(draws: Draws) -> float | None:
     if (both_2N.std(1) == 0).any():
         return None
     return torch.corrcoef(both_2N)[0, 1].item()
+
+
+def _outlying(draws: Draws) -> list[Finding]:
+    """Report texts whose rate is far above that of all others: they alone can make the mean; nothing where none is."""
+    low, middle, high = draws.rates.quantile(draws.rates.new_tensor((0.25, 0.5, 0.75)))
+    cut = (middle + FAR * (high - low)).item()
+    far_N = draws.rates > cut
+    if high <= low or not far_N.any():
+        return []
+    share = (draws.rates[far_N].sum() / draws.rates.sum()).item()
+    message = (
+        f"{int(far_N.sum())} of {draws.texts} texts have a rate above {cut:.3g} nats, where half of the texts have "
+    )
+    message += f"{low:.3g} to {high:.3g}: they make {share:.0%} of the mean rate, text {int(draws.rates.argmax())} most"
+    rule = f"PASS if no rate is more than {FAR} interquartile ranges above the median"
+    return [Finding("outlying_texts", "WARN", message, rule, "read these texts; assess without them to see the others")]

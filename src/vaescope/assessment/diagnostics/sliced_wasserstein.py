@@ -77,7 +77,14 @@ class SlicedWasserstein(Diagnostic):
         message = f"encodings are {estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}] latent units from the "
         message += "prior along a random direction"
         rule = Rule(thresholds.wasserstein_pass, thresholds.wasserstein_fail, estimate.unit)
-        return [rule.judge("sliced_wasserstein", estimate, message, next_step="look at moments and radius")]
+        return [
+            rule.judge(
+                "sliced_wasserstein",
+                estimate,
+                message,
+                next_step="train with a prior that can take the form of q(z) (model.prior: mixture, vamp, flow)",
+            )
+        ]
 
 
 def directions(size: int) -> Tensor:
