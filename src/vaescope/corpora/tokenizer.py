@@ -24,6 +24,9 @@ SPECIAL = {
 }
 """Control tokens of a trained BPE, with the ids 0 to 4 in this order (that of RoBERTa)."""
 
+FILES = ("tokenizer.json", "vocab*", "*.model", "*.tiktoken")
+"""Files of which a model folder with a tokenizer has at least one."""
+
 SMALLEST = len(SPECIAL) + 256
 """The smallest vocabulary of a trained BPE: control tokens and all bytes."""
 
@@ -84,9 +87,10 @@ def saved_tokenizer(path: str, key: str) -> PreTrainedTokenizerFast:
         raise UserError(f"{key}: no tokenizer at '{path}' ({reason}); check the name") from error
     if not tokenizer.is_fast:
         raise UserError(f"{key}: '{path}' has no fast version; save it as tokenizer.json")
-    if len(tokenizer) <= len(tokenizer.all_special_tokens):
-        # what transformers makes of a model folder without the files of a tokenizer
-        raise UserError(f"{key}: no tokenizer at '{path}' (it knows control tokens only); give the one of its texts")
+    folder = Path(place).expanduser()
+    if folder.is_dir() and not options and not any(file for name in FILES for file in folder.glob(name)):
+        # of a model folder without the files of a tokenizer, transformers makes one that knows no words
+        raise UserError(f"{key}: no tokenizer at '{path}' (no tokenizer.json); save the one of the model there")
     return complete(tokenizer)
 
 
