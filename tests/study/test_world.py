@@ -164,6 +164,25 @@ def test_another_seed_draws_other_texts_and_another_world_is_refused(grammar, dr
         make_world(tmp_path / "none", tmp_path / "v", sizes=few)
 
 
+def test_a_start_that_was_killed_is_made_again(grammar, tmp_path, monkeypatch):
+    few = {"train": 5, "valid": 2, "test": 2}
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world, "banned_tokens", killed)
+        with pytest.raises(KeyboardInterrupt):
+            make_world(grammar, tmp_path / "w", sizes=few, max_length=12)
+    make_world(grammar, tmp_path / "w", sizes=few, max_length=12)
+    (tmp_path / "w" / "world.json").unlink()
+    (tmp_path / "w" / "train-00000.safetensors").write_bytes(b"damaged")
+    make_world(grammar, tmp_path / "w", sizes=few)
+    assert len(corpus_of(tmp_path / "w")[1].train) == 5
+    with pytest.raises(UserError, match="reads at most 12 tokens"):
+        load_language_model(tmp_path / "w" / "model", 13)
+
+
 def test_a_text_that_reaches_the_greatest_length_is_exact(tmp_path):
     """P of the texts cut at 8 tokens: the end of the second round is cut, and EOS costs nothing there."""
     model = save_grammar(tmp_path / "model", stop=0.5)

@@ -30,7 +30,7 @@ from vaescope.errors import UserError
 from vaescope.model.build import build_model
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.vae import TransformerVAE
-from vaescope.runs.files import write_json, write_text
+from vaescope.runs.files import whole_folder, write_json, write_text
 from vaescope.runs.run_folder import RunFolder
 from vaescope.sweep.scoring import Progress
 from vaescope.sweep.world import banned_tokens, draw_texts
@@ -79,6 +79,8 @@ def load_language_model(path: Path, max_length: int | None) -> tuple[Transformer
             model = build_model(settings, tokenizer, max_length or DEFAULT_LENGTH)
     if not model.config.is_language_model:
         raise UserError(f"{path}: a VAE has no exact log P(x); give a run with objective=language_model")
+    if max_length is not None and max_length > model.config.text_length:
+        raise UserError(f"--max-length {max_length}: this model reads at most {model.config.text_length} tokens")
     return model.float().eval(), tokenizer
 
 
@@ -132,12 +134,15 @@ def _start(source: Path, out: Path, max_length: int | None, seed: int) -> None:
             if getattr(old, name) != value:
                 raise UserError(f"{out}: this world has {name} = {getattr(old, name)}, not {value}; give another --out")
         return
-    if out.is_dir() and any(out.iterdir()):
+    found = {item.name for item in out.iterdir() if not item.name.startswith(".")} if out.is_dir() else set()
+    if found - {"model", "tokenizer"}:
         raise UserError(f"{out}: not empty and no world; give another --out")
     model, tokenizer = load_language_model(source, max_length)
-    out.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(out / "model")
-    tokenizer.save_pretrained(out / "tokenizer")
+    with whole_folder(out / "model") as folder:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    with whole_folder(out / "tokenizer") as folder:
+        tokenizer.save_pretrained(folder)
     length = max_length or model.config.text_length
     banned = banned_tokens(model, tokenizer).tolist()
     write_json(file, vars(Settings(str(source.resolve()), seed, length, banned)))
