@@ -13,8 +13,7 @@ from vaescope import Draws, choices
 from vaescope.assessment.diagnostics.sliced_wasserstein import directions
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.linear_gaussian import LinearGaussian
-
-from .gaussian import evidence, mixed
+from vaescope.testing.evidence import evidence, mixed
 
 ENCLOSED = {
     "mutual_information": "information",
@@ -29,20 +28,9 @@ def vae_of(wrong: bool) -> LinearGaussian:
     return mixed(vae) if wrong else vae
 
 
-def cost_of_another_z(vae: LinearGaussian, mean_D, covariance_DD) -> float:
-    """-E log p(x|z) - D with z ~ N(mean, covariance) independent of x."""
-    offset = vae.data_mean - vae.bias - vae.weight @ mean_D
-    spread = vae.data_covariance.trace() + offset.square().sum()
-    spread = spread + (vae.weight @ covariance_DD @ vae.weight.mT).trace()
-    constant = vae.data_size * math.log(2 * math.pi * vae.noise)
-    return 0.5 * (constant + spread.item() / vae.noise) - vae.distortion
-
-
 def truths_of_means(vae: LinearGaussian) -> dict[str, float]:
     """What is estimated from one sample of z for each text; L_1 is a sample of the ELBO."""
     gain = -vae.log_likelihood - vae.distortion
-    second = vae.aggregate_covariance.trace() + vae.aggregate_mean.square().sum()
-    eye = torch.eye(vae.latent_size, dtype=torch.float64)
     return {
         "rate": vae.rate,
         "distortion": vae.distortion,
@@ -54,9 +42,9 @@ def truths_of_means(vae: LinearGaussian) -> dict[str, float]:
         "joint_inconsistency": vae.joint_inconsistency,
         "joint_inconsistency_data": vae.joint_inconsistency,
         "moment_kl": vae.marginal_kl,
-        "radius_squared": second.item() / vae.latent_size,
-        "latent_use": cost_of_another_z(vae, vae.aggregate_mean, vae.aggregate_covariance),
-        "latent_use_prior": cost_of_another_z(vae, torch.zeros_like(vae.aggregate_mean), eye),
+        "radius_squared": vae.radius_squared,
+        "latent_use": vae.latent_use,
+        "latent_use_prior": vae.latent_use_prior,
         "distortion_gain": gain,
         "conversion_efficiency": gain / vae.rate,
     }

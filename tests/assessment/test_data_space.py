@@ -22,8 +22,8 @@ from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.watch import watched_attention
 from vaescope.sweep.scoring import score
 from vaescope.sweep.simulate import simulate
+from vaescope.testing.evidence import draws_at, evidence
 
-from .gaussian import draws_at, evidence
 from .tiny import Speller, full_evidence
 
 

@@ -9,8 +9,7 @@ import torch
 
 from vaescope import Draws, assess
 from vaescope.evidence.linear_gaussian import LinearGaussian
-
-from .gaussian import mixed
+from vaescope.testing.evidence import mixed
 
 
 def draws_of(vae: LinearGaussian, n: int = 600, samples: int = 8, seed: int = 0) -> Draws:

@@ -10,8 +10,7 @@ import torch
 
 from vaescope import Estimate, assess
 from vaescope.evidence.linear_gaussian import LinearGaussian
-
-from .gaussian import evidence
+from vaescope.testing.evidence import evidence
 
 NAMES = (
     "rate",

@@ -15,8 +15,7 @@ from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.facts import Facts
 from vaescope.evidence.linear_gaussian import LinearGaussian
-
-from .gaussian import draws_at
+from vaescope.testing.evidence import draws_at
 
 STD, SIZE, TEXTS = 0.05, 8, 600
 INFORMATION = -SIZE * math.log(STD)

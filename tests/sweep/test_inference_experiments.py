@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tests.assessment.gaussian import draws_of
 from torch import nn
 
 from vaescope import assess
@@ -16,6 +15,7 @@ from vaescope.evidence.experiments import Experiments
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.priors.standard import Standard
 from vaescope.sweep.inference_experiments import optimised
+from vaescope.testing.evidence import draws_of
 
 
 class Scorer(nn.Module):

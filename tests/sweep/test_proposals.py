@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.assessment.gaussian import draws_of
 from tests.assessment.tiny import random_texts
 from tests.sweep.test_inference_experiments import Scorer
 
@@ -15,6 +14,7 @@ from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.build import tiny_model
 from vaescope.sweep.proposals import adapted
 from vaescope.sweep.sweep import sweep
+from vaescope.testing.evidence import draws_of
 
 
 class Split:

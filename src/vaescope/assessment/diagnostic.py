@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
@@ -23,11 +23,16 @@ class Diagnostic:
     """A pure function of the evidence. A choice is a file of ``diagnostics/`` whose class has its options as keywords.
 
     Attributes:
+        truths: the property of ``evidence.linear_gaussian.LinearGaussian`` that an estimate is of, by its name; the
+            contract tests check every number against it.
+        no_truth: why there is none, where ``truths`` is empty.
         blocked_by: identities without which its numbers mean nothing.
         consistency: whether its findings ask if distributions agree, which holds trivially for a collapsed model.
         suite: ``fast`` (cheap enough for every validation) or ``full`` (a few seconds each).
     """
 
+    truths: ClassVar[Mapping[str, str]] = {}
+    no_truth: ClassVar[str] = ""
     blocked_by: tuple[str, ...] = ()
     consistency: bool = False
     suite: str = "fast"

@@ -178,6 +178,55 @@ class LinearGaussian:
         """E KL(q(x|z) || p(x|z)) over q(z) = D - H + I."""
         return self.distortion - self.entropy + self.information
 
+    @property
+    def perplexity(self) -> float:
+        """exp(-E log p(x) / n), by coordinate of x."""
+        return math.exp(-self.log_likelihood / self.data_size)
+
+    @property
+    def bits_per_byte(self) -> float:
+        """-E log2 p(x) / n, by coordinate of x."""
+        return -self.log_likelihood / self.data_size / math.log(2)
+
+    @property
+    def distortion_gain(self) -> float:
+        """H - D, what z saves against the best model without a latent variable."""
+        return self.entropy - self.distortion
+
+    @property
+    def conversion_efficiency(self) -> float:
+        """(H - D) / R."""
+        return self.distortion_gain / self.rate
+
+    @property
+    def active_units(self) -> int:
+        """Units whose posterior mean has a variance above 0.01."""
+        return int((self.active_variances > 0.01).sum())
+
+    @property
+    def radius_squared(self) -> float:
+        """E|z|^2 over that of the prior, d."""
+        second = self.aggregate_covariance.trace() + self.aggregate_mean.square().sum()
+        return second.item() / self.latent_size
+
+    @property
+    def latent_use(self) -> float:
+        """-E log p(x|z) - D with z from the encoder at another x."""
+        return self._cost(self.aggregate_mean, self.aggregate_covariance)
+
+    @property
+    def latent_use_prior(self) -> float:
+        """-E log p(x|z) - D with z from the prior."""
+        return self._cost(torch.zeros_like(self.aggregate_mean), torch.eye(self.latent_size, dtype=torch.float64))
+
+    def _cost(self, mean_D: Tensor, covariance_DD: Tensor) -> float:
+        """-E log p(x|z) - D with z ~ N(mean, covariance) independent of x."""
+        offset = self.data_mean - self.bias - self.weight @ mean_D
+        spread = self.data_covariance.trace() + offset.square().sum()
+        spread = spread + (self.weight @ covariance_DD @ self.weight.mT).trace()
+        constant = self.data_size * (LOG_2PI + math.log(self.noise))
+        return 0.5 * (constant + spread.item() / self.noise) - self.distortion
+
     def log_prob(self, x_Nn: Tensor) -> Tensor:
         """log p(x) of each x, ``[N]``."""
         normal = torch.distributions.MultivariateNormal(self.bias, self.model_covariance)

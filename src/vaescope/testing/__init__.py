@@ -15,6 +15,7 @@ The tests of vaescope run the same contracts over every choice of the package.
 """
 
 from vaescope.testing.choice import ChoiceContract
+from vaescope.testing.diagnostics import DiagnosticContract
 from vaescope.testing.injections import DecoderContract, InjectionContract
 from vaescope.testing.likelihood import LikelihoodContract
 from vaescope.testing.objectives import ObjectiveContract
@@ -26,6 +27,7 @@ from vaescope.testing.terms import TermContract
 __all__ = [
     "ChoiceContract",
     "DecoderContract",
+    "DiagnosticContract",
     "InjectionContract",
     "LikelihoodContract",
     "ObjectiveContract",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -24,6 +26,8 @@ class ActiveUnits(Diagnostic):
     variance; a unit can be active at a negligible rate, so the detail has both. The cut is the threshold
     ``active_variance`` unless it is given.
     """
+
+    truths: ClassVar = {"active_units": "active_units"}
 
     def __init__(self, *, cut: float | None = None) -> None:
         self.given = cut

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Condition, Finding, Rule
@@ -17,6 +18,7 @@ class AnnealedLikelihood(Diagnostic):
     Grosse et al. 2015, arXiv:1511.02543; Wu et al. 2017, arXiv:1611.04273.
     """
 
+    no_truth: ClassVar[str] = "it needs chains of a model; the estimator itself is checked on a linear-Gaussian one"
     blocked_by = ("identity_sampler",)
     suite = "full"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import ClassVar
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.lost_text import comparable
@@ -18,6 +19,8 @@ class BitsPerByte(Diagnostic):
     The end of each text is predicted, so its cost is included, but it is no byte. It is an upper bound for texts that
     come back from their tokens: the others are left out, and where they are many there is no number.
     """
+
+    truths: ClassVar = {"bits_per_byte": "bits_per_byte"}
 
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``bits_per_byte``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 from vaescope.assessment.against_prior import encodings, prior_samples, refit_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
@@ -23,6 +24,7 @@ class ClassifierTwoSample(Diagnostic):
     test. A gain near or below zero says that *these* classifiers see nothing.
     """
 
+    no_truth: ClassVar[str] = "a lower bound that depends on the classifiers; its null rate is checked"
     consistency = True
     suite = "full"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 
@@ -22,6 +23,8 @@ class ConversionEfficiency(Diagnostic):
     Where the baseline has one number per text the differences are paired, and the errors small. G is *no* lower bound
     of the information, since NLL_LM >= H(X).
     """
+
+    truths: ClassVar = {"distortion_gain": "distortion_gain", "conversion_efficiency": "conversion_efficiency"}
 
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``distortion_gain`` and ``conversion_efficiency``."""

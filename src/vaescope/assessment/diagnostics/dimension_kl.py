@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from vaescope.assessment.against_prior import standard_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators import jackknife
@@ -14,6 +16,8 @@ class DimensionKl(Diagnostic):
 
     Only for the prior N(0, I), which is a product over units.
     """
+
+    truths: ClassVar = {"dimension_kl": "dimension_kl"}
 
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``dimension_kl``."""

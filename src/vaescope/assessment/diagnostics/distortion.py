@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators.estimate import mean_of
 from vaescope.evidence.evidence import Evidence
@@ -9,6 +11,8 @@ from vaescope.evidence.evidence import Evidence
 
 class Distortion(Diagnostic):
     """D by all S samples of each text; the error counts texts and samples, since texts are independent."""
+
+    truths: ClassVar = {"distortion": "distortion"}
 
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``distortion``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators.estimate import mean_of
 from vaescope.evidence.evidence import Evidence
@@ -9,6 +11,8 @@ from vaescope.evidence.evidence import Evidence
 
 class Elbo(Diagnostic):
     """The bound per text, with the closed-form rate where there is one."""
+
+    truths: ClassVar = {"elbo": "elbo"}
 
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``elbo``."""

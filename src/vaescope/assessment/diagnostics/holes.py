@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from matplotlib.figure import Figure
@@ -14,12 +15,14 @@ from vaescope.assessment.against_prior import prior_points, refit_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.errors import Missing
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate, quantile
 from vaescope.evidence.aggregate import Aggregate
 from vaescope.evidence.evidence import Evidence
 
 POINTS = 2048
+FEWEST = 20
 LEVEL = 0.01
 
 
@@ -30,10 +33,13 @@ class Holes(Diagnostic):
     the same, E_p[-log q_N(z)] - E_q[-log q_N(z)]: 0 where they are equal.
     """
 
+    no_truth: ClassVar[str] = "0.01 where q(z) = p(z), else no closed form; its null rate is checked"
     consistency = True
 
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``holes`` and ``holes_nats``."""
+        if evidence.draws.copies.distinct < FEWEST:
+            raise Missing(f"{FEWEST} texts, without which the edge of the encodings is unknown: assess more")
         prior_RM = evidence.aggregate.surprise_at(prior_points(evidence.draws, POINTS))
         encoded_N, prior_M = evidence.aggregate.surprise, prior_RM[0]
         # copies of a text are no further evidence of where the encodings are

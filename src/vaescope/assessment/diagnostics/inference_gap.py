@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from vaescope.assessment.diagnostic import Diagnostic, Estimates, Results, attempt
 from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
@@ -23,6 +25,7 @@ class InferenceGap(Diagnostic):
     for the text alone would gain, is the encoder's; *approximation*, the rest, is that of Gaussians.
     """
 
+    truths: ClassVar = {"inference_gap": "inference_gap"}
     consistency = True
 
     def estimate(self, evidence: Evidence) -> Results:

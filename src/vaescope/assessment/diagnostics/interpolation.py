@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from matplotlib.figure import Figure
 
 from vaescope import plotting
@@ -17,6 +19,7 @@ class Interpolation(Diagnostic):
     profile, and that of -log p(x_a|z_t) of the first text, which rises as its z is left.
     """
 
+    no_truth: ClassVar[str] = "it compares texts that the model decodes"
     blocked_by = ("identity_sampler",)
     suite = "full"
 

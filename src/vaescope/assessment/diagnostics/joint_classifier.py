@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ class JointClassifier(Diagnostic):
     words, the length and the encoder's mean; of the pair also the standardised residual of z. Lopez-Paz and Oquab 2017.
     """
 
+    no_truth: ClassVar[str] = "a lower bound that depends on the classifiers"
     blocked_by = ("identity_sampler",)
     suite = "full"
     consistency = True

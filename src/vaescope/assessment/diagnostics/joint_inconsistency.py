@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -22,6 +23,8 @@ class JointInconsistency(Diagnostic):
     mismatch KL(q(x) || p(x)) plus inference gap E KL(q(z|x) || p(z|x)). Where the draws have log q(x) of each text it
     takes the place of -H: the mean is the same and what texts differ by, however likely they are, leaves the error.
     """
+
+    truths: ClassVar = {"joint_inconsistency": "joint_inconsistency"}
 
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``joint_inconsistency`` with its split by z, and ``joint_inconsistency_data``, of the split by x."""

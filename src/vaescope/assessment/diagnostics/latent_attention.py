@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from matplotlib.figure import Figure
@@ -21,6 +22,7 @@ class LatentAttention(Diagnostic):
     Attention is not use: a slot can be attended to and carry nothing (its rate says so).
     """
 
+    no_truth: ClassVar[str] = "a property of a network"
     suite = "full"
 
     def estimate(self, evidence: Evidence) -> Estimates:

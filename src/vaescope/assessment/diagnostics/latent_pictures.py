@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -22,6 +24,8 @@ class LatentPictures(Diagnostic):
 
     The units are those whose posterior means vary most. Structure that the lower row shows too is chance.
     """
+
+    no_truth: ClassVar[str] = "it is a picture"
 
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return no number: it is a picture."""

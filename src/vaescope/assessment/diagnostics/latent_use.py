@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from matplotlib.figure import Figure
@@ -24,6 +25,8 @@ class LatentUse(Diagnostic):
     A text has a part in two terms of D_shuffled, its own and that of the text that gets its z, so the error of the mean
     counts the covariance of such terms; where ``shuffled_from`` is not known, the most that it can be.
     """
+
+    truths: ClassVar = {"latent_use": "latent_use", "latent_use_prior": "latent_use_prior"}
 
     def estimate(self, evidence: Evidence) -> Results:
         """Return ``latent_use`` and, where they were scored, ``latent_use_prior``."""

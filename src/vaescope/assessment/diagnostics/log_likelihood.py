@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from matplotlib.figure import Figure
@@ -32,6 +32,8 @@ class LogLikelihood(Diagnostic):
     ``log_likelihood_adapted`` is the same for the first P texts with z of a Gaussian optimised for each: a tighter
     bound where the encoder is far from the posterior. Its gain is paired on those texts.
     """
+
+    truths: ClassVar = {"log_likelihood": "log_likelihood"}
 
     def estimate(self, evidence: Evidence) -> Results:
         """Return ``log_likelihood`` with effective sample sizes, Pareto k and the bound as S doubles."""

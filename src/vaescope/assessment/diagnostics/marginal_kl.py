@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from vaescope.assessment.against_prior import refit_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Condition, Finding, Rule
@@ -46,6 +48,7 @@ class MarginalKl(Diagnostic):
     ends widened by their errors. R - R_g is what refitting the prior as a Gaussian (or a mixture of them) would save.
     """
 
+    truths: ClassVar = {"marginal_kl": "marginal_kl"}
     consistency = True
 
     def estimate(self, evidence: Evidence) -> Estimates:

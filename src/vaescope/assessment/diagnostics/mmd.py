@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from vaescope.assessment.against_prior import encodings, prior_samples, refit_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding, Rule
@@ -21,6 +23,7 @@ class Mmd(Diagnostic):
     permutations of at most 500 texts.
     """
 
+    no_truth: ClassVar[str] = "it depends on a bandwidth chosen from the data; its null rate is checked"
     consistency = True
     suite = "full"
 

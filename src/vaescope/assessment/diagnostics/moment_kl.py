@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from matplotlib.figure import Figure
@@ -61,6 +62,7 @@ class MomentKl(Diagnostic):
     where all codes are the prior.
     """
 
+    truths: ClassVar = {"moment_kl": "marginal_kl"}
     consistency = True
 
     def estimate(self, evidence: Evidence) -> Estimates:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statistics import fmean, stdev
+from typing import ClassVar
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding, Rule
@@ -20,6 +21,8 @@ class Multiplier(Diagnostic):
     nothing, at 1 a nat of forced rate buys no distortion. One number, or the last ones of training (their spread is
     the error; they must be far apart to be independent).
     """
+
+    no_truth: ClassVar[str] = "it repeats a number of the training"
 
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``multiplier`` with the slope."""

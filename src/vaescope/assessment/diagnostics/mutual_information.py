@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import ClassVar
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Condition, Finding, Rule
@@ -50,6 +51,8 @@ class MutualInformation(Diagnostic):
     I_self <= I <= min(R, I_loo, R_g) in expectation (Poole et al. 2019, Barber and Agakov 2003), with the ends widened
     by their errors. Above log N - 1 the lower end is pinned, and only the upper one says something.
     """
+
+    truths: ClassVar = {"mutual_information": "information"}
 
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``mutual_information``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from vaescope.assessment.diagnostic import Diagnostic, Results
@@ -20,6 +22,8 @@ class Perplexity(Diagnostic):
     The tokens are the predicted ones (EOS yes, BOS and padding no); the words are those of the text and one EOS. Per
     word it is of the texts whose words come back from their tokens.
     """
+
+    truths: ClassVar = {"perplexity_per_token": "perplexity"}
 
     def estimate(self, evidence: Evidence) -> Results:
         """Return ``perplexity_per_token`` and, where the words are known, ``perplexity_per_word``."""

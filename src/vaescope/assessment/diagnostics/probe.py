@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import ClassVar
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding, Rule
@@ -23,6 +24,8 @@ class Probe(Diagnostic):
     ceiling, where it is known, is the accuracy of the best reader of the whole text; the floor is that of always saying
     the commonest label.
     """
+
+    no_truth: ClassVar[str] = "it depends on labels; bounds on a known label are checked"
 
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``probe`` (accuracy) and ``probe_information`` (nats); of several kinds of labels ``probe_KIND``."""

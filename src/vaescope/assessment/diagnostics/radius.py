@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -59,6 +60,7 @@ class Radius(Diagnostic):
     around the mean m of its samples, against the samples.
     """
 
+    truths: ClassVar = {"radius_squared": "radius_squared"}
     consistency = True
 
     def estimate(self, evidence: Evidence) -> Estimates:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from matplotlib.figure import Figure
@@ -26,6 +27,8 @@ WIDE = 10
 class Rate(Diagnostic):
     """R by the closed form where the prior is N(0, I), else by the S samples; judges whether z is used at all."""
 
+    truths: ClassVar = {"rate": "rate"}
+
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``rate`` with its quantiles over texts and its parts per unit."""
         draws = evidence.draws
@@ -46,7 +49,7 @@ class Rate(Diagnostic):
         rate, limit = estimates["rate"], thresholds.latent_use
         information = estimates.get("mutual_information")
         used = rate if information is None else _enclosed(rate, information)
-        share = thresholds.information_share_pass
+        share = thresholds.information_share_fail
         rule = Rule(
             limit,
             limit,

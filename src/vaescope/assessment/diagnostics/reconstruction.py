@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 
@@ -23,6 +25,7 @@ class Reconstruction(Diagnostic):
     ``order``). BLEU of shuffled pairs is what texts of one corpus share anyway. Errors by the bootstrap over texts.
     """
 
+    no_truth: ClassVar[str] = "it compares texts that the model decodes"
     blocked_by = ("identity_sampler",)
     suite = "full"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -50,6 +51,7 @@ class SlicedWasserstein(Diagnostic):
     Another prior than N(0, I) is given by its samples, of which half or more are kept to compare with.
     """
 
+    no_truth: ClassVar[str] = "an average over its own directions; its coverage is checked along these"
     consistency = True
 
     def estimate(self, evidence: Evidence) -> Estimates:

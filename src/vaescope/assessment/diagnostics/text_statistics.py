@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 from scipy import stats
@@ -35,6 +36,7 @@ class TextStatistics(Diagnostic):
     of a text's statistic with that of a text drawn from its z, beside that with the text of another z (shuffled).
     """
 
+    no_truth: ClassVar[str] = "it compares texts that the model decodes"
     blocked_by = ("identity_sampler",)
     suite = "full"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.positions import profile, profile_figure, token_mean
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 class TokenAccuracy(Diagnostic):
     """Teacher-forced: the tokens before are given. The drop along the text tells where the decoder needs z."""
 
+    no_truth: ClassVar[str] = "it counts tokens that a model predicts"
     suite = "full"
 
     def estimate(self, evidence: Evidence) -> Estimates:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.positions import profile, profile_figure, token_mean
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class TokenDivergence(Diagnostic):
     """JS(p(x_t|x_<t, z), p(x_t|x_<t, z')) in [0, log 2], z ~ q(z|x), z' ~ p(z); the null takes both from q(z|x)."""
 
+    no_truth: ClassVar[str] = "it compares predictions of a model"
     suite = "full"
 
     def estimate(self, evidence: Evidence) -> Estimates:

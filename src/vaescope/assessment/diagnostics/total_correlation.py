@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.diagnostics.mutual_information import mutual_information, resolved
 from vaescope.assessment.findings import Finding
@@ -17,6 +19,7 @@ class TotalCorrelation(Diagnostic):
     marginals with and without the text itself. It depends on the coordinates of z.
     """
 
+    truths: ClassVar = {"total_correlation": "total_correlation"}
     consistency = True
 
     def estimate(self, evidence: Evidence) -> Estimates:

@@ -1,4 +1,4 @@
-"""Evidence of linear-Gaussian VAEs, whose truth is known, for the tests of diagnostics."""
+"""Evidence of linear-Gaussian VAEs, whose truth is known, to test diagnostics on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from vaescope.estimators.gaussian import log_density, standard_log_density
 from vaescope.evidence.draws import Draws
@@ -17,15 +18,15 @@ from vaescope.evidence.simulations import Simulations
 
 
 def mixed(vae: LinearGaussian) -> LinearGaussian:
-    """The same model with an encoder that is wrong in every way: mixed, shifted, too wide."""
+    """Return the same model with an encoder that is wrong in every way: mixed, shifted, too wide."""
     n = vae.data_size
     noise = torch.randn(n, n, generator=torch.Generator().manual_seed(1)).double()
     weight = vae.encoder_weight + vae.encoder_weight @ noise * (0.2 / math.sqrt(n))
     return replace(vae, encoder_weight=weight, encoder_bias=vae.encoder_bias + 0.2, encoder_std=vae.encoder_std * 1.2)
 
 
-def draws_at(mean_ND, std: float, *, z_ND=None, seed: int = 7) -> Draws:
-    """Draws of an encoder of given means and one width; of given z where they are wanted. The decoder says nothing."""
+def draws_at(mean_ND: Tensor, std: float, *, z_ND: Tensor | None = None, seed: int = 7) -> Draws:
+    """Return draws of an encoder of given means and one width, or of given z; the decoder ignores z."""
     std_ND = torch.full_like(mean_ND, std)
     if z_ND is None:
         generator = torch.Generator().manual_seed(seed)
@@ -42,13 +43,13 @@ def draws_at(mean_ND, std: float, *, z_ND=None, seed: int = 7) -> Draws:
     )
 
 
-def words_of(x_Nn) -> list[str]:
-    """A text for each x: its coordinates in bins of width 1, one word each."""
+def words_of(x_Nn: Tensor) -> list[str]:
+    """Return a text for each x: its coordinates in bins of width 1, one word each."""
     return [" ".join(f"w{j}_{int(value)}" for j, value in enumerate(x)) for x in x_Nn.round().tolist()]
 
 
-def draws_of(vae: LinearGaussian, x_Nn, *, samples: int, seed: int) -> Draws:
-    """A sweep over given data."""
+def draws_of(vae: LinearGaussian, x_Nn: Tensor, *, samples: int, seed: int) -> Draws:
+    """Return a sweep over given data."""
     mean_ND, std_ND = vae.encode(x_Nn)
     generator = torch.Generator().manual_seed(seed)
     noise_SND = torch.randn(samples, *mean_ND.shape, generator=generator, dtype=torch.float64)
@@ -66,7 +67,7 @@ def draws_of(vae: LinearGaussian, x_Nn, *, samples: int, seed: int) -> Draws:
 
 
 def evidence(vae: LinearGaussian, n: int = 600, *, samples: int = 16, seed: int = 0) -> Evidence:
-    """Draws of the data and simulations of the model, n texts each."""
+    """Return draws of the data and simulations of the model, n texts each."""
     generator = torch.Generator().manual_seed(seed + 99)
     z_ND = torch.randn(n, vae.latent_size, generator=generator, dtype=torch.float64)
     noise = torch.randn(n, vae.data_size, generator=generator, dtype=torch.float64)
@@ -91,7 +92,7 @@ def evidence(vae: LinearGaussian, n: int = 600, *, samples: int = 16, seed: int 
 
 
 def complete(vae: LinearGaussian, n: int = 60) -> Evidence:
-    """All evidence that a diagnostic can ask for; what needs a text model is made up."""
+    """Return all evidence that a diagnostic can ask for; experiments that need a text model are made up."""
     known = evidence(vae, n)
     draws = known.draws
     generator = torch.Generator().manual_seed(0)
@@ -114,18 +115,24 @@ def complete(vae: LinearGaussian, n: int = 60) -> Evidence:
         ),
         repeated=0 * share,
     )
-    tensors = {
-        "log_p_x_z_shuffled": draws.log_p_x_z[0].roll(1),
-        "log_p_x_z_prior": draws.log_p_x_z[0] - 1,
-        "log_weights_adapted": draws.log_weights,
-        "bytes": draws.tokens,
-        "words": draws.tokens - 1,
-    }
+    x_Nn = vae.sample_data(n)
+    prior_ND = torch.randn(n, vae.latent_size, generator=generator, dtype=torch.float64)
+    log_q_x = torch.distributions.MultivariateNormal(vae.data_mean, vae.data_covariance).log_prob(x_Nn)
+    draws = replace(
+        draws,
+        log_p_x_z_shuffled=vae.log_conditional(x_Nn, draws.z.roll(1, 1))[0],
+        shuffled_from=torch.arange(n).roll(1),
+        log_p_x_z_prior=vae.log_conditional(x_Nn, prior_ND[None])[0],
+        log_weights_adapted=draws.log_weights,
+        log_q_x=log_q_x,
+        bytes=draws.tokens,
+        words=draws.tokens - 1,
+    )
     facts = Facts(
         strings=known.facts.strings,
         labels=["ab"[i % 2] for i in range(n)],
         entropy=vae.entropy,
         multipliers={"rate>=": [0.3, 0.4]},
-        language_model_nll=Baseline(value=20.0, se=0.1),
+        language_model_nll=Baseline(per_text=(-log_q_x).tolist()),
     )
-    return replace(known, draws=replace(draws, **tensors), experiments=experiments, facts=facts)
+    return replace(known, draws=draws, experiments=experiments, facts=facts)
