@@ -21,6 +21,7 @@ from common import header, row
 from vaescope.config import parse_config
 from vaescope.runs.run_folder import RunFolder
 from vaescope.training.precision import step_flops
+from vaescope.training.task import prepare
 from vaescope.training.trainer import Trainer
 
 CASES = ((64, 2, 16), (64, 2, 64), (96, 2, 64), (128, 2, 16), (128, 2, 64), (192, 3, 32), (256, 2, 32), (384, 6, 32))
@@ -36,9 +37,8 @@ def trainer_of(width: int, layers: int, texts: int, precision: str, folder: Path
         "out": str(folder / f"{width}-{layers}-{texts}-{precision}"),
     }
     config = parse_config(raw)
-    run = RunFolder(config.out)
-    run.open(config)
-    return Trainer(config, run, Accelerator(cpu=True))
+    accelerator = Accelerator(cpu=True)
+    return Trainer(prepare(config, RunFolder(config.out), accelerator), accelerator)
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ from vaescope.corpora.batch import Batch
 from vaescope.corpora.tokenizer import train_bpe
 from vaescope.model.kernels.memory import keep_freed_memory
 from vaescope.runs.run_folder import RunFolder
+from vaescope.training.task import prepare
 from vaescope.training.trainer import Trainer
 
 STEPS = 2
@@ -98,9 +99,8 @@ def config_of(folder: Path, decoder: Path, data: str | None, precision: str) -> 
 
 
 def trainer_of(config: RunConfig) -> Trainer:
-    run = RunFolder(config.out)
-    run.open(config)
-    return Trainer(config, run, Accelerator(cpu=not torch.cuda.is_available()))
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    return Trainer(prepare(config, RunFolder(config.out), accelerator), accelerator)
 
 
 def naive(decoder: Path, vocabulary: int, batches: list[Batch]) -> Callable[[int], object]:
@@ -143,8 +143,8 @@ def random_decoder(folder: Path, data: str | None) -> Path:
 
 def compare(decoder: Path, data: str | None, precision: str, pairs: int, work: Path) -> None:
     trainer = trainer_of(config_of(work / "texts", decoder, data, precision))
-    texts, vocabulary = trainer.batches.tokenized, len(AutoTokenizer.from_pretrained(decoder))
-    batches = [texts.batch(trainer.batches.indices(step)) for step in range((pairs + 1) * STEPS)]
+    texts, vocabulary = trainer.task.batches.tokenized, len(AutoTokenizer.from_pretrained(decoder))
+    batches = [texts.batch(trainer.task.batches.indices(step)) for step in range((pairs + 1) * STEPS)]
     kind = trainer.plain.dtype or "float32"
     ways = {"naive": partial(naive, decoder, vocabulary, batches)}
     ways["ours"] = partial(ours, config_of(work / "ours", decoder, data, precision))

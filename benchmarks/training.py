@@ -39,6 +39,7 @@ from vaescope.corpora.batch import Batch
 from vaescope.corpora.tokenizer import train_bpe
 from vaescope.model.kernels.memory import keep_freed_memory
 from vaescope.runs.run_folder import RunFolder
+from vaescope.training.task import prepare
 from vaescope.training.trainer import Trainer
 
 STEPS = 4
@@ -62,9 +63,8 @@ def config_of(
 
 def trainer_of(folder: Path, data: str | None, tokenizer: Path, **options: object) -> Trainer:
     config = config_of(folder, data, tokenizer, **options)
-    run = RunFolder(config.out)
-    run.open(config)
-    return Trainer(config, run, Accelerator(cpu=not torch.cuda.is_available()))
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    return Trainer(prepare(config, RunFolder(config.out), accelerator), accelerator)
 
 
 def baseline(batches: list[Batch]) -> Callable[[int], object]:
@@ -106,8 +106,8 @@ def ours(data: str | None, work: Path) -> Callable[[int], object]:
 def compare(data: str | None, pairs: int, work: Path, plain: Callable[[list[Batch]], Callable[[int], object]]) -> None:
     tokenizer_of(texts_of(data)).save_pretrained(work / "tokenizer")
     trainer = trainer_of(work / "run", data, work / "tokenizer")
-    texts = trainer.batches.tokenized
-    batches = [texts.batch(trainer.batches.indices(step)) for step in range((pairs + 1) * STEPS)]
+    texts = trainer.task.batches.tokenized
+    batches = [texts.batch(trainer.task.batches.indices(step)) for step in range((pairs + 1) * STEPS)]
     times = alternate_processes({"naive": partial(plain, batches), "ours": partial(ours, data, work)}, pairs)
     tokens = torch.stack([batch.tokens.sum() for batch in batches]).view(-1, STEPS).sum(1).tolist()[1:]
     rate = {name: statistics.median(n / t for n, t in zip(tokens, time, strict=True)) for name, time in times.items()}

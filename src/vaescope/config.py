@@ -207,12 +207,18 @@ class RunConfig(Section):
     seed: Seed = Field(0, description="seed of all randomness but that of the data")
     out: UsablePath = Field(Path("runs/run"), description="the run folder")
 
+    @property
+    def is_language_model(self) -> bool:
+        """Whether the model has no latent: its injection is ``none``, with or without the form ``{none: {}}``."""
+        injection = self.model.injection
+        return "none" in (injection.split("+") if isinstance(injection, str) else injection)
+
     @model_validator(mode="after")
     def _language_model_has_no_latent(self) -> RunConfig:
         preset = self.objective if isinstance(self.objective, str) else self.objective.get("preset")
         if preset == "language_model" and "injection" not in self.model.model_fields_set:
             self.model.injection = "none"
-        if (preset == "language_model") != (self.model.injection in ("none", {"none": {}})) and preset is not None:
+        if (preset == "language_model") != self.is_language_model and preset is not None:
             raise ValueError(
                 "a model has no latent if and only if its objective is language_model: "
                 "set objective=language_model and model.injection=none together, or neither"
@@ -231,7 +237,7 @@ class RunConfig(Section):
         steps = self.training.snapshots
         if steps and max(steps) > self.training.steps:
             raise ValueError(f"training.snapshots: step {max(steps)} is after the last, {self.training.steps}")
-        if steps and self.model.injection in ("none", {"none": {}}):
+        if steps and self.is_language_model:
             raise ValueError("training.snapshots: a language model has no latent to take snapshots of; leave them out")
         return self
 

@@ -25,6 +25,18 @@ class Missing(Exception):  # noqa: N818 - what is missing is no mistake
     """Why a number cannot be had, and how to get what it needs: ``what is missing: how to get it``."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM, taken at a point where nothing is lost.
+
+    Attributes:
+        number: the signal that came.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.number = number
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     """Return the error for a ``name`` that is not among the ``known`` ones; it suggests the nearest.
 

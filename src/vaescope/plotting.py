@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from vaescope.writing import whole_file, write_text
+
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
 """Colours of runs: those of Okabe and Ito (2008), which people with a colour vision deficiency tell apart."""
 
@@ -105,9 +107,9 @@ def save(figure: Figure, folder: Path, name: str) -> str:
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = _drawn(figure, name)
-    (folder / f"{name}.svg").write_text(text, encoding="utf-8")
-    with matplotlib.rc_context(_SETTINGS):
-        figure.savefig(folder / f"{name}.pdf", transparent=True, metadata={"CreationDate": None})
+    write_text(folder / f"{name}.svg", text)
+    with matplotlib.rc_context(_SETTINGS), whole_file(folder / f"{name}.pdf") as new:
+        figure.savefig(new, transparent=True, metadata={"CreationDate": None})
     return _inline(text, name)
 
 

@@ -1,6 +1,7 @@
 """Runs of a study are kept, resumed, assessed beside their control; one that fails stops no other."""
 
 import json
+import shutil
 
 import pytest
 from tests.study.tiny import STUDY, InProcess, write_study
@@ -11,7 +12,6 @@ from vaescope.runs.run_folder import RunFolder
 from vaescope.study.drive import drive, prospect
 from vaescope.study.engines.command import log_file
 from vaescope.study.engines.local import Local
-from vaescope.study.one_at_a_time import one_at_a_time
 from vaescope.study.plan import FILE, read_plan
 from vaescope.training.loop import train
 
@@ -121,7 +121,7 @@ def test_runs_beside_a_control_that_failed_are_trained_and_say_why_they_are_not_
     plan = read_plan(path)
     (plan.folder("language_model_seed0")).mkdir(parents=True)
     other = plan.runs[0].config.model_copy(update={"seed": 5})
-    RunFolder(plan.runs[0].config.out).open(other)
+    shutil.rmtree(train(other).model)
     jobs, _ = carried_out(plan)
     assert "seed = 5, not 0" in jobs["language_model_seed0"].message
     assert "language_model_seed0, which this run is assessed beside, is not trained" in jobs["vae_seed0"].message
@@ -158,12 +158,3 @@ def test_an_interrupt_stops_the_engine(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         drive(plan, Endless(plan), interrupt)
     assert stopped == [True]
-
-
-def test_a_folder_is_held_by_one_process(tmp_path):
-    run = tmp_path / "run"
-    told = pytest.raises(UserError, match="another process carries out this run")
-    with one_at_a_time(run), told, one_at_a_time(run):
-        pass
-    with one_at_a_time(run):
-        pass

@@ -6,7 +6,7 @@ import pytest
 
 from vaescope.config import parse_config
 from vaescope.errors import UserError
-from vaescope.study.evidence import validation_examiner
+from vaescope.study.evidence import validation_assessment
 from vaescope.study.examine import Examined
 from vaescope.training.loop import train
 
@@ -45,7 +45,7 @@ def losses(folder):
 @pytest.fixture(scope="module")
 def examined(tmp_path_factory):
     config = config_of(tmp_path_factory.mktemp("examined") / "run")
-    return train(config, examine=validation_examiner(config))
+    return train(config, assess=validation_assessment(config))
 
 
 def test_training_does_not_know_that_it_is_examined(tmp_path, examined):
@@ -60,8 +60,8 @@ def test_an_examined_run_resumes_bit_for_bit(tmp_path, examined):
             raise KilledError
 
     with pytest.raises(KilledError):
-        train(config, progress=kill, examine=validation_examiner(config))
-    resumed = train(config, examine=validation_examiner(config))
+        train(config, progress=kill, assess=validation_assessment(config))
+    resumed = train(config, assess=validation_assessment(config))
     assert losses(resumed) == losses(examined)
     for one, other in zip(resumed.metrics("assessment"), examined.metrics("assessment"), strict=True):
         assert one == other

@@ -5,9 +5,10 @@ import json
 import pytest
 from tests.study.tiny import write_study
 
-from vaescope.study import progress
+from vaescope.runs import metrics
+from vaescope.runs.metrics import last_lines
 from vaescope.study.plan import read_plan
-from vaescope.study.progress import Job, last_lines, time_left
+from vaescope.study.progress import Job, time_left
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_time_left_is_what_is_left_at_the_pace_so_far(tmp_path, now):
 
 
 def test_only_whole_lines_at_the_end_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(progress, "TAIL", 100)
+    monkeypatch.setattr(metrics, "TAIL", 100)
     file = tmp_path / "metrics.jsonl"
     file.write_text("".join(json.dumps({"step": step}) + "\n" for step in range(100)) + '{"step": 10')
     steps = [line["step"] for line in last_lines(file)]

@@ -44,7 +44,7 @@ def expected(folder):
 
 
 def test_the_models_of_the_front_are_kept_and_no_others(tmp_path, make_config):
-    folder = train(make_config(tmp_path / "run", objective=MDR, keep=KEEP | {"most": 50}, **STEPS), examine=examine)
+    folder = train(make_config(tmp_path / "run", objective=MDR, keep=KEEP | {"most": 50}, **STEPS), assess=examine)
     front, dropped = read_front(folder.path)
     steps = [point.step for point in front.points]
     assert set(steps) == expected(folder)
@@ -69,7 +69,7 @@ def test_a_kept_model_is_that_of_its_step_and_loads_as_any(tmp_path, make_config
         seen[found["marginal_kl"]] = {k: v.clone() for k, v in model.state_dict().items()}
         return found
 
-    folder = train(config, examine=watch)
+    folder = train(config, assess=watch)
     for point in read_front(folder.path)[0].points:
         name = f"pareto/step-{point.step}"
         weights = folder.load_model(name).state_dict()
@@ -85,14 +85,14 @@ def killed(config, *steps):
                 raise KilledError
 
         with pytest.raises(KilledError):
-            train(config, progress=stop, examine=examine)
-    return train(config, examine=examine)
+            train(config, progress=stop, assess=examine)
+    return train(config, assess=examine)
 
 
 @pytest.mark.parametrize("most", [3, 50])
 def test_a_killed_run_ends_with_the_same_front_and_files(tmp_path, make_config, most):
     options = {"objective": MDR, "keep": KEEP | {"most": most}, **STEPS}
-    whole = train(make_config(tmp_path / "whole", **options), examine=examine)
+    whole = train(make_config(tmp_path / "whole", **options), assess=examine)
     # before the first checkpoint, between a validation and the next checkpoint, at the end
     parts = killed(make_config(tmp_path / "parts", **options), 5, 12, 18, 20)
     assert read_front(parts.path) == read_front(whole.path)
@@ -139,7 +139,7 @@ def test_a_language_model_is_kept_by_what_it_says_of_texts(tmp_path, make_config
     config = make_config(tmp_path / "run", objective="vae", keep={}, **STEPS)
     raw = config.model_dump(mode="json") | {"objective": "language_model"}
     raw["model"]["injection"] = "none"
-    run = train(parse_config(raw), examine=lambda model: {"log_likelihood": 1.0, "rate": 0.0, "marginal_kl": 0.0})
+    run = train(parse_config(raw), assess=lambda model: {"log_likelihood": 1.0, "rate": 0.0, "marginal_kl": 0.0})
     front, dropped = read_front(run.path)
     assert list(front.criteria) == ["log_likelihood"]
     assert set(dropped.values()) == {"a language model has no latent"}
@@ -172,7 +172,7 @@ def test_an_unknown_key_of_keep_is_refused_with_a_suggestion():
 
 
 def test_a_rule_chooses_a_checkpoint(tmp_path, make_config):
-    run = train(make_config(tmp_path / "run", objective=MDR, keep=KEEP, **STEPS), examine=examine).path
+    run = train(make_config(tmp_path / "run", objective=MDR, keep=KEEP, **STEPS), assess=examine).path
     front, _ = read_front(run)
     assert (
         select(run, "best-marginal_kl")

@@ -16,7 +16,7 @@ from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.priors.standard import Standard
 from vaescope.runs.run_folder import RunFolder
-from vaescope.training import trainer as trainer_module
+from vaescope.training import task as task_module
 from vaescope.training.trainer import Trainer
 
 N, SIZE, LATENT, STEPS = 1000, 8, 3, 1500
@@ -61,7 +61,7 @@ class Linear(nn.Module):
 def trained(monkeypatch, folder) -> LinearGaussian:
     torch.manual_seed(0)
     scales = torch.tensor([4.0, 3.0, 2.0, 1.0, 1.0, 0.9, 0.8, 0.7])
-    monkeypatch.setattr(trainer_module, "build_model", lambda *_: Linear(torch.randn(N, SIZE) * scales + 0.5))
+    monkeypatch.setattr(task_module, "build_model", lambda *_: Linear(torch.randn(N, SIZE) * scales + 0.5))
     config = parse_config(
         {
             "data": {"known": "template", "sizes": [N, 20, 20]},
@@ -82,9 +82,8 @@ def trained(monkeypatch, folder) -> LinearGaussian:
             "out": str(folder),
         }
     )
-    run = RunFolder(config.out)
-    run.open(config)
-    trainer = Trainer(config, run, Accelerator(cpu=True))
+    accelerator = Accelerator(cpu=True)
+    trainer = Trainer(task_module.prepare(config, RunFolder(config.out), accelerator), accelerator)
     while trainer.step < STEPS:
         trainer.advance()
     return trainer.model.closed_form()

@@ -16,6 +16,7 @@ def test_a_run_is_a_folder(tmp_path, make_config):
     folder = train(make_config(tmp_path / "run", tracker="tensorboard"), on_validation=lines.append)
     assert {f.name for f in folder.path.iterdir()} == {
         "config.yaml",
+        "data.json",
         "environment.json",
         "metrics.jsonl",
         "status.json",
@@ -103,13 +104,12 @@ def test_a_number_that_is_not_finite_stops_the_run_and_is_never_saved(tmp_path, 
 def test_the_encoder_has_no_dropout_in_training(tmp_path, make_config):
     from accelerate import Accelerator
 
+    from vaescope.training.task import prepare
     from vaescope.training.trainer import Trainer
 
-    config = make_config(tmp_path / "run")
-    folder = RunFolder(config.out)
-    folder.open(config)
-    trainer = Trainer(config, folder, Accelerator(cpu=True))
-    batch = [trainer.valid[0]]
+    config, accelerator = make_config(tmp_path / "run"), Accelerator(cpu=True)
+    task = prepare(config, RunFolder(config.out), accelerator)
+    trainer, batch = Trainer(task, accelerator), [task.valid[0]]
     torch.manual_seed(0)
     one, two = trainer.network(batch), trainer.network(batch)
     torch.testing.assert_close(one.posterior.mean, two.posterior.mean, rtol=0, atol=0)
@@ -134,9 +134,9 @@ def test_patience_counts_only_weights_that_meet_the_constraint(tmp_path, make_co
     assert folder.status["weights"] == "last, step 6"
 
 
-@pytest.mark.parametrize("path", ["nowhere", "."])
-def test_what_is_no_run_is_told(tmp_path, path):
-    with pytest.raises(UserError, match="not a run folder"):
+@pytest.mark.parametrize(("path", "message"), [("nowhere", "no such folder"), (".", "not a run folder")])
+def test_what_is_not_a_run_is_refused(tmp_path, path, message):
+    with pytest.raises(UserError, match=message):
         _ = RunFolder(tmp_path / path).config
     with pytest.raises(UserError, match="no model/ yet"):
         RunFolder(tmp_path / path).load_model()

@@ -7,13 +7,13 @@ from vaescope import choices
 from vaescope.errors import UserError
 from vaescope.runs.run_folder import RunFolder
 from vaescope.training.loop import train
+from vaescope.training.task import prepare
 from vaescope.training.trainer import Trainer
 
 
 def make_trainer(config):
-    folder = RunFolder(config.out)
-    folder.open(config)
-    return Trainer(config, folder, Accelerator(cpu=True))
+    accelerator = Accelerator(cpu=True)
+    return Trainer(prepare(config, RunFolder(config.out), accelerator), accelerator)
 
 
 @pytest.mark.parametrize("name", choices.names("objectives"))

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from vaescope.errors import UserError
 from vaescope.runs.run_folder import RunFolder
-from vaescope.training import trainer
+from vaescope.training import task
 from vaescope.training.loop import train
 
 MDR = {"preset": "mdr", "rate": 2.0}
@@ -89,7 +89,7 @@ def test_other_frozen_weights_are_refused_on_resuming(tmp_path, make_config, mon
     config.model.tie, config.model.freeze = False, "decoder"
     with pytest.raises(KilledError):
         train(config, progress=kill_at(5))
-    original = trainer.build_model
+    original = task.build_model
 
     def changed(*args):
         model = original(*args)
@@ -97,7 +97,7 @@ def test_other_frozen_weights_are_refused_on_resuming(tmp_path, make_config, mon
             next(model.decoder.parameters()).add_(1.0)
         return model
 
-    monkeypatch.setattr(trainer, "build_model", changed)
+    monkeypatch.setattr(task, "build_model", changed)
     with pytest.raises(UserError, match="frozen weights are not those that this run was trained with"):
         train(config)
 
@@ -150,12 +150,14 @@ def test_a_folder_of_another_run_is_refused_with_the_key(tmp_path, make_config, 
     assert "\n" not in str(caught.value)
 
 
-def test_a_damaged_checkpoint_is_told(tmp_path, make_config):
+def test_a_damaged_checkpoint_is_refused(tmp_path, make_config):
     config = make_config(tmp_path / "run")
     with pytest.raises(KilledError):
         train(config, progress=kill_at(4))
     (tmp_path / "run" / "checkpoint" / "state.pt").write_bytes(b"nothing")
-    with pytest.raises(UserError, match="checkpoint cannot be read"):
+    with pytest.raises(
+        UserError, match=r"state\.pt: not what was written \(its checksum differs\); remove this folder to start anew"
+    ):
         train(config)
 
 

@@ -15,6 +15,7 @@ from vaescope.assessment.findings import Finding
 from vaescope.errors import UserError, unknown
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.per_text import PerText
+from vaescope.writing import whole_file, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,14 +80,16 @@ class Assessment:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{name}.json"
-        path.write_text(json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
         if self.per_text is not None:
             self.per_text.save(folder / f"{name}-texts.safetensors")
         for diagnostic, figure in self.figures.items():
             for suffix in figures:
                 target = folder / f"{name}-figures" / f"{diagnostic}.{suffix}"
                 target.parent.mkdir(exist_ok=True)
-                figure.savefig(target)
+                with whole_file(target) as new:
+                    figure.savefig(new)
+        # last, so that a file of numbers says that all of the assessment is there
+        write_text(path, json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n")
         return path
 
     @classmethod

@@ -13,10 +13,11 @@ from typing import Any
 import typer
 
 from vaescope.cli.notes import notes
-from vaescope.errors import UserError, explained, one_line
+from vaescope.errors import Interrupted, UserError, explained, one_line
 
-MISTAKE, USAGE, BUG, INTERRUPTED = 1, 2, 70, 130
-"""Exit statuses: a mistake of the input, wrong usage of a command, a fault of vaescope itself, Ctrl-C."""
+MISTAKE, USAGE, BUG, SIGNALLED = 1, 2, 70, 128
+INTERRUPTED = SIGNALLED + 2
+"""Exit statuses: a mistake of the input, wrong usage of a command, a fault of vaescope itself, a signal, Ctrl-C."""
 
 _UsageError: Any = typer.BadParameter.__base__
 _CommandError: Any = _UsageError.__base__
@@ -38,7 +39,10 @@ def run(app: Callable[..., Any], arguments: list[str]) -> int:
         return status
     except _CommandError as error:
         return _tell(_usage(error), USAGE)
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort) as error:
+        cause = error if isinstance(error, Interrupted) else error.__cause__
+        if isinstance(cause, Interrupted):
+            return _tell(str(cause), SIGNALLED + cause.number)
         return _tell("stopped", INTERRUPTED)
     except BrokenPipeError:
         # whoever read the output has gone, for instance `head`; Python must not try to flush it at its end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,9 +25,8 @@ def encode(
     ] = None,
 ) -> None:
     """Show q(z|x) of texts: their latent units, those that carry most first."""
-    from safetensors.torch import save_file
-
     from vaescope.report.tables import number
+    from vaescope.writing import write_tensors
 
     if out is not None:
         _refuse_foreign(out)
@@ -44,9 +42,7 @@ def encode(
         ]
         _show(("unit", "mean", "std", "rate (nats)"), cells, title=text, numbers=4)
     if out is not None:
-        new = out.with_name(f".{out.name}.new")
-        save_file({"posterior_mean": q.mean, "posterior_std": q.stddev}, new)
-        os.replace(new, out)
+        write_tensors(out, {"posterior_mean": q.mean, "posterior_std": q.stddev})
         typer.echo(f"written: {out}")
 
 

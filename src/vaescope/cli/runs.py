@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def train_run(config: RunConfig, *, title: str) -> None:
     """Train a run, or go on with it, and show how far it is."""
     from vaescope.cli.console import progress
-    from vaescope.study.evidence import validation_examiner
+    from vaescope.study.evidence import validation_assessment
     from vaescope.training.loop import train
 
     hide_other_bars()
     with progress(title) as meter:
-        train(config, progress=meter, examine=validation_examiner(config))
+        train(config, progress=meter, assess=validation_assessment(config))
 
 
 def load_run(path: Path, checkpoint: str = "model") -> Examined:
@@ -43,16 +43,16 @@ def hide_other_bars() -> None:
 def carry_out(plan: Plan, run: PlannedRun) -> None:
     """Train a run unless it is, then assess it where it is not; of several processes the first assesses."""
     from vaescope.cli.console import progress
+    from vaescope.runs.lock import one_at_a_time
     from vaescope.runs.run_folder import RunFolder
     from vaescope.study.assessed import assess_and_save, splits_to_assess
-    from vaescope.study.one_at_a_time import one_at_a_time
 
     control = None if run.control is None else plan.folder(run.control)
     first = os.environ.get("RANK", "0") == "0"
     with one_at_a_time(run.config.out, wanted=first):
-        if RunFolder(run.config.out).status.get("finished"):
-            RunFolder(run.config.out).open(run.config)
-        else:
+        folder = RunFolder(run.config.out)
+        folder.check(run.config)
+        if not folder.status.get("finished") or not (folder.model / "config.json").exists():
             train_run(run.config, title="train")
         splits = splits_to_assess(run.config, control) if first else []
         if not splits:

@@ -16,12 +16,14 @@ def snapshots(
     from vaescope.errors import UserError
     from vaescope.report.figures.snapshots import figure
     from vaescope.runs.snapshots import load_snapshots
+    from vaescope.writing import whole_file
 
     picture = figure({_name(run): load_snapshots(run) for run in runs})
     if out.suffix.removeprefix(".") not in picture.canvas.get_supported_filetypes():
         raise UserError(f"{out}: not a kind of picture; give a name that ends in .svg, .pdf or .png")
     out.parent.mkdir(parents=True, exist_ok=True)
-    picture.savefig(out, dpi=150)
+    with whole_file(out) as new:
+        picture.savefig(new, dpi=150)
     typer.echo(f"written: {out}")
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from vaescope.errors import UserError
+from vaescope.writing import write_tensors
 
 REQUIRED = ("posterior_mean", "posterior_std", "z", "log_p_x_z", "log_p_z", "log_q_z_x", "tokens")
 OPTIONAL = (
@@ -31,7 +31,7 @@ def write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> N
     texts = {key: json.dumps(value) for key, value in metadata.items()}
     texts["prior"] = "samples" if "prior_z" in tensors else "standard"
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata=texts)
+    write_tensors(path, tensors, texts)
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

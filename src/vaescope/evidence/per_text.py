@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from vaescope.errors import UserError
@@ -16,6 +15,7 @@ from vaescope.estimators import importance
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.evidence import Evidence
 from vaescope.randomness import stream
+from vaescope.writing import write_tensors
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class PerText:
 
     def save(self, path: Path) -> None:
         """Write a safetensors file: the tensors by name, the digest in the metadata."""
-        tensors = {f.name: getattr(self, f.name).cpu().contiguous() for f in fields(self) if f.name != "digest"}
-        save_file(tensors, path, metadata={"digest": self.digest})
+        tensors = {f.name: getattr(self, f.name).cpu() for f in fields(self) if f.name != "digest"}
+        write_tensors(path, tensors, {"digest": self.digest})
 
     @classmethod
     def load(cls, path: Path) -> PerText:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -27,6 +28,7 @@ from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model import backbone
 from vaescope.model.adapt import add_lora
 from vaescope.model.attention import LATENT_ATTENTION
+from vaescope.model.checkpoints.strict import load_strictly
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.decoder import conditioned_states
 from vaescope.model.encoder import PosteriorHead, positions, token_states
@@ -93,22 +95,6 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         if self.encoder is not None:
             attention = LATENT_ATTENTION if can_pack(self.encoder) else "sdpa"
             self.encoder.set_attn_implementation(attention)
-
-    @classmethod
-    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
-        """Return the model of a folder or a hub name as ``PreTrainedModel`` does, after its start-up check.
-
-        Raises:
-            UserError: the check fails (see ``startup_check``).
-        """
-        from vaescope.model.startup_check import check_model
-
-        loaded = super().from_pretrained(*args, **kwargs)
-        model = loaded[0] if isinstance(loaded, tuple) else loaded
-        if model.config.encoder_text_length is not None:
-            model.encoder_tokenizer = load_encoder_tokenizer(*args[:1], **kwargs)
-        check_model(model)
-        return loaded
 
     def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
         """Write the model as ``PreTrainedModel`` does, and the encoder's tokenizer where it has its own."""
@@ -210,6 +196,24 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
     def get_output_embeddings(self) -> nn.Module:
         """Return the decoder's output layer."""
         return self.decoder.get_output_embeddings()
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *model_args: Any, **options: Any) -> Any:
+        """Return the model of a folder or of the hub; every weight must be there, of its shape, and finite.
+
+        Raises:
+            UserError: weights that are not those of the configuration, by name, a model of another class, or one that
+                fails its start-up check.
+        """
+        from vaescope.model.startup_check import check_model
+
+        load = partial(super().from_pretrained, *model_args)
+        loaded = load_strictly(load, str(pretrained_model_name_or_path), cls, **options)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        if model.config.encoder_text_length is not None:
+            model.encoder_tokenizer = load_encoder_tokenizer(pretrained_model_name_or_path, **options)
+        check_model(model)
+        return loaded
 
     @classmethod
     def is_custom_code(cls) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from vaescope.report.pairs import against_reference, matched
 from vaescope.report.runs import Comparison
+from vaescope.writing import whole_file
 
 NUMBERS = ("run", "objective", "seed", "split", "estimate", "value", "se", "low", "high", "unit", "kind", "n")
 PAIRED = ("run", "against", "by", "quantity", "value", "se", "low", "high", "unit", "n")
@@ -44,7 +45,7 @@ def write_paired(path: Path, comparison: Comparison) -> None:
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(path) as new, new.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(head)
         writer.writerows([_cell(value) for value in row] for row in rows)

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from vaescope import __version__
 from vaescope.plotting import PALETTE
+from vaescope.writing import write_text
 
 
 def write_page(path: Path, template: str, **content: Any) -> Path:
@@ -22,5 +23,5 @@ def write_page(path: Path, template: str, **content: Any) -> Path:
     )
     page = environment.get_template(template).render(version=__version__, palette=PALETTE, **content)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
     return path

@@ -1,8 +1,9 @@
-"""Checkpoint: all that training needs to resume as if it had never stopped."""
+"""Checkpoint: everything that training needs to resume as if it had never stopped."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -12,45 +13,64 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from vaescope.errors import UserError
-from vaescope.runs.files import recover, whole_folder
+from vaescope.model.checkpoints.strict import check_weights
+from vaescope.runs.checksums import verify_checksums, write_checksums
+from vaescope.writing import recover, whole_folder
+
+WEIGHTS, STATE = "model.safetensors", "state.pt"
+FIX = "remove this folder to start anew"
 
 _DIGESTS: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
 """Digests of frozen weights, which do not change in a process."""
 
 
 def save_checkpoint(path: Path, model: nn.Module, state: dict[str, Any]) -> None:
-    """Write the trained weights (safetensors) and ``state`` (optimiser, multipliers, step) as a whole folder or none.
+    """Write the trained weights, ``state`` (optimiser, multipliers, step) and their checksums as a whole folder.
 
     Frozen weights are those that the configuration builds, so only their digest is written. Randomness is a function of
-    the seed and the step (``seed_everything``), so no generator state belongs to it.
+    the seed and the step, so no state of a generator belongs to it.
+
+    Raises:
+        UserError: the disk is full or refuses; the last checkpoint is still there.
     """
     with whole_folder(path) as folder:
         tensors = {name: value.detach().contiguous() for name, value in trained_tensors(model).items()}
-        save_file(tensors, folder / "model.safetensors")
-        torch.save({**state, "frozen": frozen_digest(model)}, folder / "state.pt")
+        save_file(tensors, folder / WEIGHTS)
+        try:
+            torch.save({**state, "frozen": frozen_digest(model)}, folder / STATE)
+        except RuntimeError as error:
+            # the writer of torch loses the reason of the system
+            if not re.search("inline_container|PytorchStreamWriter", str(error)):
+                raise
+            message = f"{path / STATE}: cannot be written whole; make room on the disk and run the command again"
+            raise UserError(message) from error
+        write_checksums(folder)
 
 
 def load_checkpoint(path: Path, model: nn.Module) -> dict[str, Any] | None:
-    """Load the weights into ``model`` and return the state, or None where there is no checkpoint.
+    """Load the weights into ``model`` and return the state, or None if there is no checkpoint.
 
     Raises:
-        UserError: the files are damaged, or the frozen weights are not those that the run was trained with.
+        UserError: a file is damaged or missing, the weights are not those of this model (the message names the tensor),
+            or the frozen weights are not those that the run was trained with.
     """
     recover(path)
     if not path.exists():
         return None
+    verify_checksums(path, fix=FIX)
+    if not (path / STATE).exists() or not (path / WEIGHTS).exists():
+        raise UserError(f"{path}: not a whole checkpoint (no {STATE} or {WEIGHTS}); {FIX}")
     try:
-        tensors = load_file(path / "model.safetensors")
-        names = _names(model)
-        absent = [name for name, t in trained_tensors(model).items() if not names.get(id(t), {name}) & tensors.keys()]
-        unexpected = sorted(tensors.keys() - model.state_dict().keys())
-        if absent or unexpected:
-            raise ValueError(f"it lacks {absent[:3]} and has {unexpected[:3]}")
-        model.load_state_dict(tensors, strict=False)
-        state: dict[str, Any] = torch.load(path / "state.pt", map_location="cpu", weights_only=True)
+        check_weights(path / WEIGHTS, model, needed=trained_tensors(model))
+        model.load_state_dict(load_file(path / WEIGHTS), strict=False)
+        state = torch.load(path / STATE, map_location="cpu", weights_only=True)
+    except UserError as error:
+        raise UserError(f"{error}; {FIX}") from error
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: the checkpoint cannot be read ({reason}); remove it to start anew") from error
+        # whatever an unpickler of plain data meets on its way through a damaged file
+        raise UserError(f"{path / STATE}: the checkpoint cannot be read (damaged, or not plain data); {FIX}") from error
+    if not isinstance(state, dict) or not isinstance(state.get("step"), int):
+        raise UserError(f"{path / STATE}: not the state of a training; {FIX}")
     # a checkpoint without a digest holds all weights, the frozen ones too
     if "frozen" in state and state["frozen"] != frozen_digest(model):
         raise UserError(

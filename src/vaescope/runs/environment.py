@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import platform
 import shlex
@@ -14,7 +16,13 @@ from typing import Any
 
 import torch
 
+from vaescope.errors import UserError
+from vaescope.writing import write_json
+
+log = logging.getLogger("vaescope")
+
 PACKAGES = ("vaescope", "torch", "transformers", "accelerate", "cooper-optim", "tokenizers", "datasets", "numpy")
+FILE = "environment.json"
 
 
 def environment() -> dict[str, Any]:
@@ -34,8 +42,55 @@ def environment() -> dict[str, Any]:
     }
 
 
+def record_start(run: Path, step: int) -> None:
+    """Note in ``environment.json`` with what a run is started or resumed at ``step``.
+
+    The file holds the environment of the first start, and under ``resumed`` a list with the step and the environment
+    of each resume. A resume with other versions of Python or of a package is logged as a warning.
+    """
+    now, file = environment(), run / FILE
+    if step == 0 or not file.exists():
+        write_json(file, now)
+        return
+    first = read_environment(run)
+    resumed = first.setdefault("resumed", [])
+    changes = _changes(resumed[-1] if resumed else first, now)
+    if changes:
+        log.warning(
+            "%s: resumed at step %d with other versions (%s); the last digits may differ", run, step, ", ".join(changes)
+        )
+    write_json(file, first | {"resumed": [*resumed, {"step": step, **now}]})
+
+
+def read_environment(run: Path) -> dict[str, Any]:
+    """Return the content of ``environment.json``, empty if there is none.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    file = run / FILE
+    try:
+        content = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    except ValueError as error:
+        raise _damaged(file) from error
+    if not isinstance(content, dict) or not isinstance(content.get("resumed", []), list):
+        raise _damaged(file)
+    return content
+
+
+def _damaged(file: Path) -> UserError:
+    return UserError(f"{file}: damaged; remove it (it only says what the run was made with)")
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return what has another version now, as ``torch 2.8.0 instead of 2.7.1``."""
+    old = {"python": before.get("python"), **dict(before.get("packages", {}))}
+    new = {"python": now["python"], **now["packages"]}
+    return [f"{name} {new[name]} instead of {old[name]}" for name in new if old.get(name, new[name]) != new[name]]
+
+
 def _git(*arguments: str) -> str | None:
-    """Return the output of git in the folder of the package, or None where it is no checkout."""
+    """Return the output of git in the folder of the package, or None outside a checkout."""
     command = ["git", "-C", str(Path(__file__).parent), *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import shutil
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,23 +12,33 @@ import yaml
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from vaescope.config import RunConfig, read_config
+from vaescope.corpora.corpus import Corpus
 from vaescope.errors import UserError, no_such_run
 from vaescope.model.checkpoints.card import write_card
 from vaescope.model.vae import TransformerVAE
-from vaescope.runs.environment import environment
-from vaescope.runs.files import recover, whole_folder, write_json, write_text
+from vaescope.runs.checksums import verify_checksums, write_checksums
+from vaescope.runs.data_record import check_data, has_data_record, located, record_data
+from vaescope.runs.environment import read_environment, record_start
+from vaescope.runs.metrics import read_lines
+from vaescope.writing import append_line, recover, whole_folder, write_text
+
+log = logging.getLogger("vaescope")
 
 IGNORED = ("out", "assessment")
-"""Keys in which a run may be continued with another value: they do not touch training."""
+"""Sections that may differ when a run is resumed: they do not affect training."""
+
+PLACES = ("data.path", "data.hub")
+"""Keys that say where the texts are; which texts they are is decided by their digests."""
 
 
 class RunFolder:
     """The files of a run.
 
-    Holds ``config.yaml`` (resolved), ``model/`` (weights and tokenizer, for ``from_pretrained``), ``tokenizer/``, where
-    wanted ``pareto/`` (kept models) and ``snapshots/``, ``checkpoint/`` (to resume), ``metrics.jsonl``,
-    ``environment.json`` (versions, hardware, git revision, command) and ``status.json`` (the step, why it stopped,
-    which weights ``model/`` holds, and warnings: constraints not met).
+    Holds ``config.yaml`` (resolved), ``environment.json`` (versions, hardware, git revision and command of the start
+    and of every resume), ``data.json`` (digests of the splits), ``tokenizer/``, ``model/`` (weights and tokenizer, for
+    ``from_pretrained``), ``checkpoint/`` (to resume), ``metrics.jsonl``, ``status.json`` (the step, why training ended,
+    which weights ``model/`` holds, and constraints that are not met), and optionally ``pareto/`` (kept models) and
+    ``snapshots/``.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -35,21 +47,76 @@ class RunFolder:
         self.tokenizer = self.path / "tokenizer"
         self.checkpoint = self.path / "checkpoint"
         self.metrics_file = self.path / "metrics.jsonl"
+        self.config_file = self.path / "config.yaml"
 
-    def open(self, config: RunConfig) -> None:
-        """Create the folder for ``config``, or check that it was made for the same.
+    @property
+    def exists(self) -> bool:
+        """Whether this is the folder of a run: a configuration, and one other file that only a run has."""
+        marks = ("environment.json", "metrics.jsonl", "status.json", "checkpoint")
+        return self.config_file.is_file() and any((self.path / mark).exists() for mark in marks)
+
+    @property
+    def started(self) -> bool:
+        """Whether the run has made steps: it has a checkpoint, or has logged."""
+        recover(self.checkpoint)
+        return self.checkpoint.exists() or bool((self.path / "status.json").exists() or self.metrics())
+
+    def check(self, config: RunConfig) -> None:
+        """Check that training by ``config`` may write into this folder; nothing is written.
+
+        A run that has not made a step yet may be replaced by one with another configuration.
 
         Raises:
-            UserError: it holds a run with another configuration (training.steps included: the learning rate is a
-                function of it, so a longer run is another run).
+            UserError: the folder holds something else, or a run with another configuration (training.steps included:
+                the learning rate is a function of it, so a longer run is another run).
         """
-        file = self.path / "config.yaml"
-        if file.exists():
-            _refuse_difference(file, read_config(file), config)
-        else:
-            self.path.mkdir(parents=True, exist_ok=True)
-            write_json(self.path / "environment.json", environment())
-            write_text(file, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+        if self.exists:
+            if self.started:
+                _refuse_difference(self.config_file, self.config, config, moved=has_data_record(self.path))
+        elif self.path.exists() and not self.path.is_dir():
+            raise UserError(f"{self.path}: a file is in the way; give another out=FOLDER")
+        elif self.path.exists() and {file.name for file in self.path.iterdir()} - {"environment.json"}:
+            raise UserError(f"{self.path}: not empty, and not the folder of a run; give another out=FOLDER")
+
+    def claim(self, config: RunConfig, corpus: Corpus, tokenizer: PreTrainedTokenizerFast, *, step: int) -> None:
+        """Make the folder that of the run: call when all has been prepared and nothing can be wrong with the input.
+
+        Args:
+            config: the configuration; of a run that has moved only the place of its data is written.
+            corpus: the texts, whose digests are kept.
+            tokenizer: written if there is none yet.
+            step: the step from which training goes on, 0 for a start.
+        """
+        if self.exists and not self.started:
+            self._forget()
+        self.path.mkdir(parents=True, exist_ok=True)
+        record_start(self.path, step)
+        self._write_config(config)
+        if not has_data_record(self.path):
+            record_data(self.path, config.data, corpus)
+        if not self.tokenizer.exists():
+            self.save_tokenizer(tokenizer)
+
+    def move_data(self, config: RunConfig, corpus: Corpus) -> None:
+        """Note where the texts of the run are now.
+
+        Raises:
+            UserError: these are other texts.
+        """
+        check_data(self.path, corpus)
+        record_data(self.path, config.data, corpus)
+        self._write_config(self.config.model_copy(update={"data": config.data}))
+
+    def _write_config(self, config: RunConfig) -> None:
+        text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+        if not self.config_file.exists() or self.config_file.read_text(encoding="utf-8") != text:
+            write_text(self.config_file, text)
+
+    def _forget(self) -> None:
+        """Remove what a start that made no step has left."""
+        for name in ("config.yaml", "data.json", "metrics.jsonl"):
+            (self.path / name).unlink(missing_ok=True)
+        shutil.rmtree(self.tokenizer, ignore_errors=True)
 
     @property
     def config(self) -> RunConfig:
@@ -58,22 +125,36 @@ class RunFolder:
         Raises:
             UserError: the folder is not a run.
         """
-        if not (self.path / "config.yaml").exists():
+        if not self.config_file.exists():
             raise no_such_run(self.path)
-        return read_config(self.path / "config.yaml")
+        config = read_config(self.config_file)
+        return config.model_copy(update={"data": located(self.path, config.data)})
 
     @property
     def status(self) -> dict[str, Any]:
-        """How training ended: finished, step, reason, the weights in ``model/``, warnings; empty before."""
+        """How training ended: finished, step, reason, the weights in ``model/``, warnings; empty before.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         file = self.path / "status.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        if not file.exists():
+            return {}
+        try:
+            status = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            status = None
+        if not isinstance(status, dict) or not isinstance(status.get("finished", False), bool):
+            raise UserError(f"{file}: damaged; remove it and run vaescope train again, which writes it anew")
+        return status
 
     def metrics(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """Return the lines of ``metrics.jsonl``, of one kind (``train`` or ``validation``) or of both."""
-        if not self.metrics_file.exists():
-            return []
-        lines = [_parsed(line) for line in self.metrics_file.read_text(encoding="utf-8").splitlines()]
-        return [line for line in lines if line and (kind is None or line["kind"] == kind)]
+        """Return the lines of ``metrics.jsonl``, of one kind (``train``, ``validation``, ``assessment``) or of all.
+
+        Raises:
+            UserError: a line is damaged.
+        """
+        return [line for line in read_lines(self.metrics_file) if kind is None or line.get("kind") == kind]
 
     def cut_metrics(self, step: int) -> None:
         """Remove what was logged after ``step``, which training is about to log again."""
@@ -82,29 +163,31 @@ class RunFolder:
 
     def log(self, line: dict[str, Any]) -> None:
         """Append one line to ``metrics.jsonl``."""
-        with self.metrics_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        append_line(self.metrics_file, json.dumps(line))
 
     def save_model(self, model: TransformerVAE, tokenizer: PreTrainedTokenizerFast, name: str = "model") -> None:
-        """Write ``model/``, or a folder of another name beside it, with a card that says what it is."""
-        made = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
+        """Write ``model/``, or a folder of another name, with checksums and a card that says what it is."""
+        made = read_environment(self.path)
         with whole_folder(self.path / name) as folder:
             model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
             write_card(folder, config=self.config.model_dump(mode="json"), environment=made)
+            write_checksums(folder)
 
     def load_model(self, name: str = "model") -> TransformerVAE:
         """Return the trained model, or a kept one by its name (``pareto/step-500``), in evaluation mode.
 
         Raises:
-            UserError: training has not written such a model.
+            UserError: training has not written such a model, or its files are damaged.
         """
         folder = self.path / name
         recover(folder)
         if not (folder / "config.json").exists():
-            mend = "finish the run with vaescope train" if name == "model" else f"the kept ones are {self._kept()}"
-            raise UserError(f"{self.path}: no {name}/ yet; {mend}")
-        return TransformerVAE.from_pretrained(folder).eval()
+            fix = "run vaescope train, which finishes it" if name == "model" else f"the kept ones are {self._kept()}"
+            raise UserError(f"{self.path}: no {name}/ yet; {fix}")
+        model = TransformerVAE.from_pretrained(folder).eval()
+        verify_checksums(folder, fix="bring the file back, or train again")
+        return model
 
     def _kept(self) -> str:
         kept = sorted(f"{f.parent.name}/{f.name}" for f in self.path.glob("pareto/step-*"))
@@ -116,29 +199,37 @@ class RunFolder:
             tokenizer.save_pretrained(folder)
 
     def load_tokenizer(self) -> PreTrainedTokenizerFast | None:
-        """Return the tokenizer of the run, or None before there is one."""
+        """Return the tokenizer of the run, or None before there is one.
+
+        Raises:
+            UserError: its files are damaged.
+        """
         recover(self.tokenizer)
         if not self.tokenizer.exists():
             return None
-        return cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(self.tokenizer))
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(self.tokenizer)
+        except Exception as error:
+            fix = f"copy the tokenizer files of {self.model} there" if self.model.exists() else "remove it"
+            raise UserError(f"{self.tokenizer}: the tokenizer cannot be read; {fix}") from error
+        for where_from in ("is_local", "local_files_only"):
+            # said of the loading and not of the tokenizer, so a resumed run must not save them
+            tokenizer.init_kwargs.pop(where_from, None)
+        return cast(PreTrainedTokenizerFast, tokenizer)
 
 
-def _parsed(line: str) -> dict[str, Any]:
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError:
-        # the last line of a killed run may be cut
-        return {}
-
-
-def _refuse_difference(file: Path, old: RunConfig, new: RunConfig) -> None:
+def _refuse_difference(file: Path, old: RunConfig, new: RunConfig, *, moved: bool) -> None:
+    """Refuse another configuration; the place of the data may differ if their digests are known (``moved``)."""
     before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
     for key in sorted(before.keys() | after.keys()):
-        if key.split(".")[0] not in IGNORED and before.get(key) != after.get(key):
-            raise UserError(
-                f"{file}: this run has {key} = {before.get(key)!r}, not {after.get(key)!r}; "
-                "give another out=FOLDER, or the old value to resume"
-            )
+        if key.split(".")[0] in IGNORED or before.get(key) == after.get(key):
+            continue
+        if moved and key in PLACES and None not in (before.get(key), after.get(key)):
+            continue
+        raise UserError(
+            f"{file}: this run has {key} = {before.get(key)!r}, not {after.get(key)!r}; "
+            "give another out=FOLDER, or the old value to resume"
+        )
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from vaescope.runs.files import write_text
+from vaescope.writing import write_text
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from vaescope.corpora.corpus import read_corpus
 from vaescope.errors import UserError
+from vaescope.runs.data_record import check_data
 from vaescope.runs.run_folder import RunFolder
 from vaescope.study.assessed import splits_to_assess
 from vaescope.study.engines.command import log_file
@@ -63,13 +65,16 @@ def drive(plan: Plan, engine: Engine, watch: Callable[[list[Job]], None]) -> lis
 def prospect(plan: Plan, run: PlannedRun) -> tuple[str, str]:
     """Return what a study would do with a run (``keep``, ``start``, ``resume``, ``assess`` or ``refuse``), and why."""
     folder = RunFolder(run.config.out)
-    if not (folder.path / "config.yaml").exists():
-        return "start", f"{run.config.training.steps} steps"
     try:
-        folder.open(run.config)
+        folder.check(run.config)
+        if not folder.exists:
+            return "start", f"{run.config.training.steps} steps"
+        if folder.started and run.config.data.known is None:
+            check_data(folder.path, read_corpus(run.config.data))
+        finished = folder.status.get("finished")
     except UserError as error:
         return "refuse", str(error)
-    if not folder.status.get("finished"):
+    if not finished:
         job = Job(run)
         job.look()
         return "resume", f"logged up to step {job.step} of {job.steps}"

@@ -100,7 +100,7 @@ def baseline_nll(model: TransformerVAE, tokenized: Tokenized, texts: int, *, gro
     return (draws.distortions + draws.rates).tolist()
 
 
-def validation_examiner(config: RunConfig) -> Callable[[TransformerVAE], dict[str, Any]] | None:
+def validation_assessment(config: RunConfig) -> Callable[[TransformerVAE], dict[str, Any]] | None:
     """Return the fast suite on the texts that the run is validated on, or None where it is switched off.
 
     What it returns is one line of ``metrics.jsonl``: every estimate by name, and the findings that do not pass.
@@ -109,7 +109,7 @@ def validation_examiner(config: RunConfig) -> Callable[[TransformerVAE], dict[st
         return None
     texts: list[Tokenized] = []
 
-    def examine(model: TransformerVAE) -> dict[str, Any]:
+    def assess_now(model: TransformerVAE) -> dict[str, Any]:
         if not texts:
             tokenizer = RunFolder(config.out).load_tokenizer()
             assert tokenizer is not None
@@ -129,4 +129,4 @@ def validation_examiner(config: RunConfig) -> Callable[[TransformerVAE], dict[st
             "findings": {f.name: f.verdict for f in found.findings if f.verdict in ("FAIL", "WARN")},
         }
 
-    return examine
+    return assess_now

@@ -18,9 +18,9 @@ from vaescope.checks import first_mistake
 from vaescope.config import RunConfig, parse_config
 from vaescope.errors import UserError, unknown
 from vaescope.objectives.objective import build_objective
-from vaescope.runs.files import write_text
 from vaescope.section import Section, Seed, UsablePath
 from vaescope.study.stages import Stage, stage_settings
+from vaescope.writing import write_text
 from vaescope.yaml_file import apply_override, read_yaml, set_key
 
 FILE = "study.yaml"
@@ -174,7 +174,7 @@ def _in_a_row(study: StudyConfig, base: dict[str, Any], source: str) -> list[Pla
         for name, stage in study.stages.items():
             raw = stage_settings(base, study.stages, name, folders, source)
             config = _checked(raw | {"seed": seed, "out": str(folders[name])}, f"{source}: stage {name}")
-            if name == study.control and not _is_language_model(config):
+            if name == study.control and not config.is_language_model:
                 raise UserError(f"{source}: control: stage {name} is not a language model")
             control = None if study.control in (None, name) else names[study.control]
             after = None if stage.after is None else names[stage.after]
@@ -204,15 +204,10 @@ def _expand(study: StudyConfig, base: dict[str, Any], source: str) -> list[Plann
         return [replace(run, control=None) for run in runs.values()]
     controls = {run.control: runs[str(run.control)] for run in runs.values()}
     for run in controls.values():
-        if not _is_language_model(run.config):
+        if not run.config.is_language_model:
             raise UserError(f"{source}: control: {run.name} is no language model; its objective is not language_model")
     listed = [replace(run, control=None if run.name in controls else run.control) for run in runs.values()]
     return sorted(listed, key=lambda run: run.control is not None)
-
-
-def _is_language_model(config: RunConfig) -> bool:
-    objective = config.objective
-    return (objective if isinstance(objective, str) else objective.get("preset")) == "language_model"
 
 
 def _checked(raw: dict[str, Any], source: str) -> RunConfig:

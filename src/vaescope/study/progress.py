@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
+from vaescope.runs.metrics import last_lines
 from vaescope.study.plan import PlannedRun
-
-TAIL = 64 * 1024
-"""Bytes at the end of ``metrics.jsonl`` that are read: several lines of it."""
 
 
 @dataclass
@@ -53,7 +48,7 @@ class Job:
         """Read how far it is from its folder."""
         for line in last_lines(self.run.config.out / "metrics.jsonl"):
             self.step = line.get("step", self.step)
-            if line.get("kind") == "train" and self.run.config.model.injection != "none":
+            if line.get("kind") == "train" and not self.run.config.is_language_model:
                 self.rate = line.get("rate", self.rate)
 
     def begin(self) -> None:
@@ -95,18 +90,6 @@ def time_left(jobs: list[Job], at_once: int) -> float | None:
         return None if unfinished else 0.0
     left = sum(job.steps - job.step for job in unfinished)
     return left * sum(job.seconds for job in tried) / made / min(at_once, len(unfinished))
-
-
-def last_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the last lines of ``metrics.jsonl`` that are whole."""
-    if not path.exists():
-        return []
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - TAIL))
-        text = file.read().decode("utf-8", errors="replace")
-    whole = text.split("\n")[:-1]
-    return [json.loads(line) for line in (whole[1:] if size > TAIL else whole)]
 
 
 def clock(seconds: float | None) -> str:

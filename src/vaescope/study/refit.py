@@ -18,12 +18,12 @@ from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.encodings import Encodings
 from vaescope.model.prior import Prior
-from vaescope.runs.files import whole_folder, write_json, write_text
 from vaescope.runs.run_folder import RunFolder
 from vaescope.study.examine import Examined
 from vaescope.study.fitted_priors import Candidate, aggregates, flow, mixtures, sampled
 from vaescope.sweep.encode import encode
 from vaescope.sweep.scoring import Progress
+from vaescope.writing import whole_folder, write_json, write_text
 
 FAMILIES = ("mixture", "aggregate", "flow")
 """The densities that can be fitted."""
@@ -31,7 +31,7 @@ SAMPLES = 4
 """Samples of each posterior by which the densities are compared."""
 AS_TRAINED = "as trained"
 """The name of the prior of the run among the candidates."""
-COPIED = ("metrics.jsonl", "status.json", "environment.json", "front.json")
+COPIED = ("metrics.jsonl", "status.json", "environment.json", "data.json", "front.json")
 """What the new run keeps of the training of its weights."""
 
 

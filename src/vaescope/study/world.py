@@ -30,10 +30,10 @@ from vaescope.errors import UserError
 from vaescope.model.build import build_model
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.vae import TransformerVAE
-from vaescope.runs.files import whole_folder, write_json, write_text
 from vaescope.runs.run_folder import RunFolder
 from vaescope.sweep.scoring import Progress
 from vaescope.sweep.world import banned_tokens, draw_texts
+from vaescope.writing import whole_folder, write_json, write_text
 
 DEFAULT_LENGTH = 64
 """Most tokens of a text drawn from a checkpoint that states no length of its own."""

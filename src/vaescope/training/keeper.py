@@ -15,8 +15,8 @@ from vaescope import choices
 from vaescope.config import KeepConfig
 from vaescope.errors import UserError, unknown
 from vaescope.objectives.objective import Objective
-from vaescope.runs.files import write_json
 from vaescope.runs.pareto import Criterion, Front, Point
+from vaescope.writing import write_json
 
 log = logging.getLogger("vaescope")
 
@@ -151,9 +151,12 @@ def read_front(run: Path) -> tuple[Front, dict[str, str]]:
     file = run / FOLDER / "front.json"
     if not file.exists():
         raise UserError(f"{run}: no kept checkpoints; train with training.keep, for instance training.keep={{}}")
-    content = json.loads(file.read_text(encoding="utf-8"))
-    criteria = {name: Criterion.parse(name, text) for name, text in content["criteria"].items()}
-    return Front(criteria, content["most"]).with_state(content["points"]), content["dropped"]
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        criteria = {name: Criterion.parse(name, text) for name, text in content["criteria"].items()}
+        return Front(criteria, content["most"]).with_state(content["points"]), dict(content["dropped"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{file}: damaged; resuming the run writes it anew") from error
 
 
 def kept_point(run: Path, name: str) -> Point | None:

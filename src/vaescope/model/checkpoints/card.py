@@ -12,6 +12,7 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from vaescope.config import read_config
 from vaescope.errors import UserError, no_such_run
+from vaescope.writing import write_text
 
 UNKNOWN = "unknown"
 """The licence of a model whose maker has named none (an identifier of the hub)."""
@@ -54,7 +55,7 @@ def write_card(
         "## Assessment\n\n" + _assessment(assessment),
         "## Licence\n\n" + _licence_words(str(data.license)),
     ]
-    path.write_text(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n", encoding="utf-8")
+    write_text(path, f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n")
     return path
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vaescope.errors import UserError
 from vaescope.model.backbone import causal, new_config
-from vaescope.model.checkpoints.warm_start import differences
+from vaescope.model.checkpoints.strict import differences
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.network_settings import SET_BY_VAESCOPE
 from vaescope.model.vae import TransformerVAE

@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from vaescope.errors import UserError
+from vaescope.model.checkpoints.strict import differences
 from vaescope.model.vae import TransformerVAE
 from vaescope.model.vocabularies import FOLDER
-
-SHOWN = 3
-"""How many names an error lists."""
-
 
 PARTS = {
     "encoder": ("encoder.", "posterior_head."),
@@ -74,30 +70,6 @@ def source_of(folder: Path) -> Path:
     if not (source / "config.json").exists():
         raise UserError(f"model.init_from: {folder} is neither a run with a trained model nor a model folder")
     return source
-
-
-def differences(wanted: dict[str, Tensor], given: dict[str, Tensor]) -> str:
-    """Return in one line how named tensors differ: names missing, unknown, or of another shape; empty if they do not.
-
-    >>> differences({"a": torch.zeros(2), "b": torch.zeros(1)}, {"a": torch.zeros(3), "c": torch.zeros(1)})
-    'missing: b; unknown: c; of another shape: a [3] where [2] is needed'
-    """
-    shapes = [
-        f"{name} {list(given[name].shape)} where {list(value.shape)} is needed"
-        for name, value in wanted.items()
-        if name in given and given[name].shape != value.shape
-    ]
-    groups = {
-        "missing": sorted(wanted.keys() - given.keys()),
-        "unknown": sorted(given.keys() - wanted.keys()),
-        "of another shape": shapes,
-    }
-    return "; ".join(f"{what}: {_shortened(names)}" for what, names in groups.items() if names)
-
-
-def _shortened(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def _check_vocabulary(source: Path, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from vaescope.runs.files import write_text
 from vaescope.study.engines.command import command
 from vaescope.study.plan import Plan
+from vaescope.writing import write_text
 
 SCRIPT = "study.sbatch"
 

@@ -1,4 +1,4 @@
-"""EncoderFirst: steps of the encoder alone before each step of the decoder, while q(z|x) lags behind p(z|x)."""
+"""EncoderStepper: steps of the encoder alone before each step of the decoder, while q(z|x) lags behind p(z|x)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from vaescope.model.vae import TransformerVAE
 from vaescope.objectives.encoder_steps import EncoderSteps
 
 
-class EncoderFirst:
-    """Runs the extra steps that ``EncoderSteps`` describes, and tells whose gradient counts.
+class EncoderStepper:
+    """Makes the extra steps that ``EncoderSteps`` describes, and decides whose gradient counts.
 
-    A parameter without a gradient is left alone by the optimiser, its moments included. Without extra steps every
+    The optimiser leaves a parameter without a gradient alone, its moments included. Without extra steps every
     method does nothing.
 
     Raises:
@@ -48,7 +48,7 @@ class EncoderFirst:
         _forget(self.generation)
 
     def leave_to_decoder(self) -> None:
-        """Forget the gradient of the encoder while it has steps of its own."""
+        """Forget the gradient of the encoder while it has its own steps."""
         if self.active:
             _forget(self.inference)
 

@@ -8,17 +8,17 @@ from vaescope.errors import UserError
 from vaescope.model.build import tiny_model
 from vaescope.objectives.encoder_steps import EncoderSteps
 from vaescope.runs.run_folder import RunFolder
-from vaescope.training.encoder_first import EncoderFirst
+from vaescope.training.encoder_steps import EncoderStepper
 from vaescope.training.loop import train
+from vaescope.training.task import prepare
 from vaescope.training.trainer import Trainer
 
 LAGGING = {"preset": "lagging", "most": 4, "burst": 2, "warmup": 10}
 
 
 def make_trainer(config):
-    folder = RunFolder(config.out)
-    folder.open(config)
-    return Trainer(config, folder, Accelerator(cpu=True))
+    accelerator = Accelerator(cpu=True)
+    return Trainer(prepare(config, RunFolder(config.out), accelerator), accelerator)
 
 
 def untied(make_config, out, **options):
@@ -29,7 +29,7 @@ def untied(make_config, out, **options):
 
 def first(most, burst=2):
     model, _ = tiny_model(tie_encoder_decoder=False)
-    return EncoderFirst(EncoderSteps(most=most, burst=burst), model)
+    return EncoderStepper(EncoderSteps(most=most, burst=burst), model)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_it_ends_for_good_when_the_information_stops_growing():
 
 def test_the_encoder_moves_alone_and_then_the_decoder(tmp_path, make_config):
     trainer = make_trainer(untied(make_config, tmp_path / "run"))
-    sides = trainer.encoder_first.inference, trainer.encoder_first.generation
+    sides = trainer.encoder_steps.inference, trainer.encoder_steps.generation
     assert all(sides)
 
     def moved(update):
@@ -65,10 +65,10 @@ def test_the_encoder_moves_alone_and_then_the_decoder(tmp_path, make_config):
         return tuple(any(not torch.equal(a, p) for a, p in zip(old, side, strict=True)) for old, side in pairs)
 
     assert moved(lambda: trainer._encoder_step(0)) == (True, False)
-    trainer.encoder_first.options = EncoderSteps()
-    trainer.encoder_first.run = lambda step: None
+    trainer.encoder_steps.options = EncoderSteps()
+    trainer.encoder_steps.run = lambda step: None
     assert moved(trainer.advance) == (False, True)
-    trainer.encoder_first.active = False
+    trainer.encoder_steps.active = False
     assert moved(trainer.advance) == (True, True)
 
 

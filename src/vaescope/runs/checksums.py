@@ -1,0 +1,48 @@
+"""Checksums of a folder of weights, by which a damaged file is found before its numbers are used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from vaescope.errors import UserError
+from vaescope.writing import write_json
+
+FILE = "checksums.json"
+CHANGING = (FILE, "README.md")
+"""Files that are not covered: the card changes when the model is assessed."""
+
+
+def write_checksums(folder: Path) -> None:
+    """Write ``checksums.json`` with the SHA-256 of every other file in ``folder`` but the card."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in CHANGING)
+    write_json(folder / FILE, {str(file.relative_to(folder)): _sha256(file) for file in files})
+
+
+def verify_checksums(folder: Path, *, fix: str) -> None:
+    """Check the files of a folder; one that was written without checksums passes.
+
+    Args:
+        folder: what ``write_checksums`` was called on.
+        fix: what the user can do about a damaged file.
+
+    Raises:
+        UserError: names the first file that is missing or is not what was written.
+    """
+    if not (folder / FILE).exists():
+        return
+    try:
+        expected = dict(json.loads((folder / FILE).read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{folder / FILE}: damaged; {fix}") from error
+    for name, digest in expected.items():
+        if not (folder / name).is_file():
+            raise UserError(f"{folder / name}: missing; {fix}")
+        if _sha256(folder / name) != digest:
+            raise UserError(f"{folder / name}: not what was written (its checksum differs); {fix}")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,0 +1,51 @@
+"""Metrics: what a run logged, one JSON object per line of ``metrics.jsonl``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from vaescope.errors import UserError
+
+TAIL = 64 * 1024
+"""Bytes at the end of the file that ``last_lines`` reads: several lines of it."""
+
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """Return all lines; the last one is left out if a kill has cut it.
+
+    Raises:
+        UserError: a line is damaged; the message has its number.
+    """
+    if not file.exists():
+        return []
+    raw = file.read_bytes().split(b"\n")
+    found = []
+    for number, text in enumerate(raw, start=1):
+        line = _parsed(text)
+        if line is not None:
+            found.append(line)
+        elif text.strip() and number < len(raw):
+            raise UserError(f"{file}: line {number} is damaged; remove it")
+    return found
+
+
+def last_lines(file: Path) -> list[dict[str, Any]]:
+    """Return the last whole lines of a file that a process may be writing."""
+    if not file.exists():
+        return []
+    with file.open("rb") as content:
+        size = content.seek(0, 2)
+        content.seek(max(0, size - TAIL))
+        whole = content.read().split(b"\n")[:-1]
+    lines = [_parsed(text) for text in (whole[1:] if size > TAIL else whole)]
+    return [line for line in lines if line is not None]
+
+
+def _parsed(text: bytes) -> dict[str, Any] | None:
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) and isinstance(line.get("step"), int) else None
