@@ -39,6 +39,11 @@ OBJECTIVES: dict[str, Any] = {
     "lagvae": {"preset": "lagvae", "elbo": -15.0},
     "lagging": {"preset": "lagging", "most": 10, "burst": 5, "warmup": STEPS // 2},
     "iwae": "iwae",
+    "information_floor 2": {"preset": "information_floor", "information": 2.0},
+    "geco": {"preset": "geco", "language_model": 12.16, "saved": 2.0},
+    "bn_vae": "vae",
+    "du_vae": "vae",
+    "fixed_scale": "vae",
 }
 """The objectives with one setting; free bits and the minimum desired rate come with each target."""
 TARGETED = {
@@ -46,7 +51,11 @@ TARGETED = {
     "free_bits": {"preset": "free_bits"},
     "free_bits_hinge": {"preset": "free_bits", "form": "free_bits_hinge"},
     "free_bits_total": {"preset": "free_bits", "form": "free_bits_total"},
+    "marginal_cap": {"preset": "marginal_cap"},
+    "control_vae": {"preset": "control_vae"},
 }
+POSTERIORS = ("bn_vae", "du_vae", "fixed_scale")
+"""Labels that are forms of q(z|x), trained as a VAE."""
 
 
 def runs(seeds: int) -> dict[str, tuple[str, Any, int]]:
@@ -67,6 +76,8 @@ def configuration(label: str, objective: Any, seed: int, out: Path) -> RunConfig
     model: dict[str, Any] = {"encoder": {"model_type": "roberta", **sizes}, "latent_size": 32, "tie": False}
     if label == "language_model":
         model["injection"] = "none"
+    if label in POSTERIORS:
+        model["posterior"] = label
     training = {
         "steps": STEPS,
         "batch_size": 64,

@@ -26,9 +26,11 @@ def outputs(seed=0):
     return 5 + 3 * torch.randn(TEXTS, UNITS), torch.randn(TEXTS, UNITS) - 1
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-4])
 @pytest.mark.parametrize(("posterior", "gamma"), [(BnVae(UNITS), 0.6), (DuVae(UNITS), 0.5)])
-def test_normalised_means_have_the_variance_that_was_asked_for(posterior, gamma):
-    q = posterior.train()(*outputs())
+def test_normalised_means_have_the_variance_that_was_asked_for(posterior, gamma, scale):
+    mean, log_variance = outputs()
+    q = posterior.train()(scale * (mean - 5), log_variance)
     torch.testing.assert_close(q.mean.mean(0), torch.zeros(UNITS), atol=1e-5, rtol=0)
     torch.testing.assert_close(q.mean.square().mean(0), torch.full((UNITS,), gamma**2), atol=1e-5, rtol=0)
     # E KL >= D gamma^2 / 2 whatever the variances, the paper's bound

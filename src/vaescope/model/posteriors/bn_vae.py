@@ -13,7 +13,8 @@ from vaescope.model.posterior import Posterior
 
 MOMENTUM = 0.1
 """Share of a batch in the running statistics."""
-EPSILON = 1e-5
+EPSILON = 1e-12
+"""Added to the variance. With the 1e-5 of torch's layer, training shrinks the means below it, and the rate vanishes."""
 
 
 class BnVae(Posterior):

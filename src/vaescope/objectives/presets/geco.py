@@ -5,17 +5,16 @@ from __future__ import annotations
 from vaescope.objectives.specification import Spec
 
 
-def geco(*, language_model: float = 100.0, saved: float = 8.0, method: str = "lagrangian") -> Spec:
-    """Minimise R subject to D <= ``language_model`` - ``saved``: fixes the distortion and leaves the rate free.
-
-    Rezende and Viola, Taming VAEs, arXiv:1810.00597: the weight of the distortion is multiplied by exp(step * error) at
-    each step, the error being a moving average with factor 0.99. Here the same step is that of ``method``
-    ``lagrangian`` (or ``pi``, which averages and damps). At its bound the constraint always binds, since the rate is
-    minimised, so it is written as an equality. mdr traces the same curve from the other side.
+def geco(*, language_model: float = 100.0, saved: float = 8.0, method: str = "pi") -> Spec:
+    """Minimise R subject to D == ``language_model`` - ``saved``: holds the distortion and leaves the rate free.
 
     Give as ``language_model`` the loss in nats per text of the control (preset ``language_model``) on this corpus, and
-    as ``saved`` how many of them z shall save; 100 fits sentences of news.
+    as ``saved`` how many of them z shall save; 100 fits sentences of news. mdr traces the same curve from the other
+    side. The constraint D <= bound of the paper always binds, since the rate is minimised, so it is an equality here.
+
+    As in Rezende and Viola, Taming VAEs, arXiv:1810.00597, the weight of the distortion is multiplied at each step by
+    exp(step * error). The error here is relative to ``saved``, and ``method`` ``pi`` averages and damps it.
     """
-    bound = language_model - saved
-    constraint = {"term": "distortion", "relation": "==", "bound": bound, "method": method}
-    return {"terms": {"distortion": 1.0, "rate": 1.0}, "constraints": [constraint]}
+    constraint = {"term": "saved", "relation": "==", "bound": saved, "method": method}
+    weighted = {"weight": 1.0, "language_model": language_model}
+    return {"terms": {"distortion": 0.0, "rate": 1.0, "saved": weighted}, "constraints": [constraint]}
