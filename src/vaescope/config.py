@@ -185,6 +185,16 @@ class AssessmentConfig(Section):
     simulations: int = Field(500, ge=64, le=1_000_000, description="full: texts drawn from the model")
     adapted_texts: int = Field(128, ge=2, description="full: texts whose log-likelihood has a proposal of their own")
     panel_texts: int = Field(32, ge=2, description="full: texts of the experiments")
+    training_texts: int = Field(
+        50_000, ge=0, description="training texts whose encodings make a density that bounds the information; 0: none"
+    )
+    components: str | None = Field(
+        None, description="further held-out texts as components of q(z), encoded only: a number of them, or a file"
+    )
+    text_space_texts: int = Field(
+        128, ge=0, description="full, where P(x) is known: texts at whose z texts are drawn to bound q(z); 0 for none"
+    )
+    text_space_drawn: int = Field(128, ge=1, description="full, where P(x) is known: texts drawn at each z")
     annealing_steps: int = Field(0, ge=0, le=1_000_000, description="full: steps of annealed importance sampling, or 0")
     at_validation: bool = Field(True, description="log the fast suite, with few samples, at every validation")
     diagnostics: list[str] = Field(

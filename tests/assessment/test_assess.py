@@ -57,10 +57,16 @@ def test_rate_is_information_plus_marginal_kl():
 
 
 def test_information_stays_below_its_ceiling():
-    information = assess(draws_of(matched(32, 60.0), n=100)).estimates["mutual_information"]
+    draws = draws_of(matched(32, 60.0), n=100)
+    information = assess(replace(draws, metadata={})).estimates["mutual_information"]
     assert information.ceiling == pytest.approx(math.log(100))
     assert information.value <= information.ceiling + 1e-6
     assert information.high > 50
+    # H(X) - D has no ceiling
+    known = assess(draws).estimates["mutual_information"]
+    assert known.ceiling is None
+    assert known.detail["index_code"] == pytest.approx(information.value)
+    assert 50 < known.low <= known.value <= known.high
 
 
 def test_active_units_are_those_whose_means_vary():
@@ -96,9 +102,12 @@ def test_a_good_model_passes():
 
 
 def test_a_model_above_the_ceiling_is_unresolved():
-    found = verdicts(assess(draws_of(matched(32, 30.0), n=200)))
+    draws = draws_of(matched(32, 30.0), n=200)
+    found = verdicts(assess(replace(draws, metadata={})))
     assert found["mutual_information"] == found["total_correlation"] == found["marginal_kl"] == "UNRESOLVED"
     assert found["surplus_rate"] == "WARN"
+    # where the entropy of the texts is known, H(X) - D has no ceiling
+    assert verdicts(assess(draws))["mutual_information"] == "PASS"
 
 
 def test_a_shifted_aggregate_fails_though_the_rate_is_above_the_ceiling():

@@ -31,6 +31,10 @@ def assess(
         Path | None,
         typer.Option(help="a file with one label per text, or a label column of the corpus; by default all"),
     ] = None,
+    components: Annotated[
+        str | None,
+        typer.Option(help="further held-out texts as components of q(z), only encoded: a number of them, or a file"),
+    ] = None,
     checkpoint: Annotated[
         str | None, typer.Option(help="a kept model of the run (training.keep), for instance pareto/step-500")
     ] = None,
@@ -65,7 +69,7 @@ def assess(
     if draws is not None:
         _assess_file(draws, suite or "full")
     elif run is not None:
-        options = {"suite": suite, "samples": samples, "texts": texts, "labels": labels}
+        options = {"suite": suite, "samples": samples, "texts": texts, "labels": labels, "components": components}
         _assess_run(run, _checkpoint(run, checkpoint, select), split, options, control)
 
 

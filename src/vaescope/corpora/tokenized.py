@@ -118,14 +118,17 @@ class Tokenized:
         return [self.batch(index_B[torch.from_numpy(members)]) for members in groups]
 
 
-def numbers_of(texts: list[str]) -> Tensor:
-    """Return equal numbers for equal texts, in the order of first appearance, ``[N]``, int64.
-
-    >>> numbers_of(["a", "b", "a"]).tolist()
-    [0, 1, 0]
-    """
-    numbers: dict[str, int] = {}
-    return torch.tensor([numbers.setdefault(text, len(numbers)) for text in texts], dtype=torch.int64)
+def joined(parts: list[Tokenized]) -> Tokenized:
+    """Return the texts of several splits as one, without their labels and notes."""
+    lengths = torch.cat([part.lengths for part in parts])
+    return Tokenized(
+        ids=torch.cat([part.ids for part in parts]),
+        offsets=torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]),
+        words=torch.cat([part.words for part in parts]),
+        bytes=torch.cat([part.bytes for part in parts]),
+        texts=[text for part in parts for text in part.texts],
+        pad=parts[0].pad,
+    )
 
 
 def group(lengths: np.ndarray, budget: int, overhead: int = OVERHEAD) -> list[np.ndarray]:

@@ -7,6 +7,8 @@ so the standard error of any combination follows without algebra, correlations i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -74,6 +76,24 @@ def lower_end(replicates: Tensor, *, candidates: int = 1) -> float:
 def upper_end(replicates: Tensor, *, candidates: int = 1) -> float:
     """Upper end of the 95% interval, as ``lower_end``."""
     return value(replicates) + _quantile(replicates, candidates) * standard_error(replicates)
+
+
+def highest_lower_end(bounds: Mapping[str, Tensor]) -> tuple[float, str]:
+    """Return the highest lower end of several lower bounds, and which of them it is (Bonferroni over all).
+
+    >>> sharp, loose = torch.tensor([1.0, 1.1, 0.9]), torch.tensor([0.5, 0.5, 0.5])
+    >>> highest_lower_end({"sharp": sharp, "loose": loose})[1]
+    'loose'
+    """
+    ends = {name: lower_end(bound, candidates=len(bounds)) for name, bound in bounds.items()}
+    name = max(ends, key=lambda key: ends[key])
+    return ends[name], name
+
+
+def lowest_upper_end(bounds: Mapping[str, Tensor]) -> tuple[float, str]:
+    """Return the lowest upper end of several upper bounds, as ``highest_lower_end``."""
+    end, name = highest_lower_end({key: -bound for key, bound in bounds.items()})
+    return -end, name
 
 
 def _quantile(replicates: Tensor, candidates: int) -> float:

@@ -15,6 +15,7 @@ from vaescope.estimators import aggregate, gaussian, jackknife
 from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.draws import Draws
+from vaescope.evidence.encodings import Encodings
 from vaescope.evidence.fitted_marginals import FittedMarginals
 
 MARGINAL_EVALUATIONS = 400_000_000
@@ -27,27 +28,43 @@ class Aggregate:
     A text that appears several times is one component with its copies as the weight. Where a text is left out of its
     own mixture, all its copies are.
 
+    Args:
+        draws: the N assessed texts, whose first z are the queries.
+        further: texts that are components of the mixture and no queries; N then counts them too.
+
     Attributes:
-        texts: N.
-        copies: which of the texts are copies of one text.
+        copies: which rows are copies of one text: those of the assessed texts first, then the further ones.
         blocks: jackknife blocks G.
         own: log q(z_i|x_i), ``[N]``.
         others: log of the sum of the densities in each block under the posteriors of all other texts, ``[N, G]``.
     """
 
-    def __init__(self, draws: Draws) -> None:
+    def __init__(self, draws: Draws, further: Encodings | None = None) -> None:
         self._draws = draws
-        self.texts = draws.texts
-        self.copies = draws.copies
-        self.blocks = jackknife.block_count(self.copies.distinct)
+        self.copies = draws.copies if further is None else draws.copies_with(further)
+        self.blocks = jackknife.block_count(draws.copies.distinct)
         self.own = _log_q(draws).sum(1)
+        self._components = _rows_of(draws, further, self.copies.first)
         self.others = aggregate.log_block_sums(
-            draws.z[0], *self._components, own_M=self.copies.text, blocks=self.blocks, weight_N=self.copies.counts
+            draws.z[0], *self._components, own_M=self._text, blocks=self.blocks, weight_N=self.copies.counts
         )
+
+    @property
+    def own_in_mixture(self) -> Tensor:
+        """Log of the summed densities of the copies of text i at z_i, ``[N]``."""
+        return self.own + self._of_row.double().log()
+
+    @property
+    def _text(self) -> Tensor:
+        return self.copies.text[: len(self.own)]
+
+    @property
+    def _of_row(self) -> Tensor:
+        return self.copies.of_row[: len(self.own)]
 
     def means(self, values_N: Tensor) -> Tensor:
         """Replicates of the mean of one value per text."""
-        return jackknife.means(values_N, self.blocks, index_N=self.copies.text)
+        return jackknife.means(values_N, self.blocks, index_N=self._text)
 
     @cached_property
     def information(self) -> Tensor:
@@ -55,8 +72,12 @@ class Aggregate:
 
         Exact in expectation for the N texts as they are; for the population E I_self <= I (Poole et al. 2019).
         """
-        own_N = self.own + self.copies.of_row.double().log()
-        return self.means(self.own) - mean_log_mixture(own_N, self.others, self.copies)
+        return self.means(self.own) - mean_log_mixture(self.own_in_mixture, self.others, self.copies)
+
+    @property
+    def log_density(self) -> Tensor:
+        """log q_N(z_i), the text in its own mixture, ``[N]``."""
+        return torch.logaddexp(self.own_in_mixture, self.others.logsumexp(1)) - _log(self.copies.rows)
 
     @cached_property
     def information_others(self) -> Tensor:
@@ -91,22 +112,17 @@ class Aggregate:
     @cached_property
     def surprise(self) -> Tensor:
         """-log q_N(z_i) with all copies of text i left out, ``[N]``."""
-        return (self.texts - self.copies.of_row).double().log() - self.others.logsumexp(1)
+        return (self.copies.rows - self._of_row).double().log() - self.others.logsumexp(1)
 
     def surprise_at(self, z_MD: Tensor) -> Tensor:
         """-log q_N(z) at other points: of all texts, then without the texts of each block, ``[1 + G, M]``."""
         sums_MG = aggregate.log_block_sums(z_MD, *self._components, blocks=self.blocks, weight_N=self.copies.counts)
         sizes_G = torch.bincount(self.copies.text % self.blocks, minlength=self.blocks).double()
-        rows = [_log(self.texts) - sums_MG.logsumexp(1)]
+        rows = [_log(self.copies.rows) - sums_MG.logsumexp(1)]
         for block in range(self.blocks):
             rest_MG = torch.cat([sums_MG[:, :block], sums_MG[:, block + 1 :]], 1)
-            rows.append((self.texts - sizes_G[block]).log() - rest_MG.logsumexp(1))
+            rows.append((self.copies.rows - sizes_G[block]).log() - rest_MG.logsumexp(1))
         return torch.stack(rows)
-
-    @property
-    def _components(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the posterior of each distinct text, ``[U, D]``."""
-        return self._draws.posterior_mean[self.copies.first], self._draws.posterior_std[self.copies.first]
 
 
 class Marginals:
@@ -121,8 +137,8 @@ class Marginals:
 
     def __init__(self, draws: Draws, joint: Aggregate) -> None:
         copies, first_U = joint.copies, joint.copies.first
-        queries = max(1, min(joint.texts, MARGINAL_EVALUATIONS // (copies.distinct * draws.latent_size)))
-        order = torch.randperm(joint.texts, generator=torch.Generator().manual_seed(0))
+        queries = max(1, min(draws.texts, MARGINAL_EVALUATIONS // (copies.distinct * draws.latent_size)))
+        order = torch.randperm(draws.texts, generator=torch.Generator().manual_seed(0))
         self.index = order[: max(queries, joint.blocks * 2)].sort().values
         sums_MGD = aggregate.log_marginal_block_sums(
             draws.z[0][self.index],
@@ -136,7 +152,7 @@ class Marginals:
         own_MD = _log_q(draws)[self.index] + log_count_M[:, None]
         self.upper = mean_log_mixture(own_MD, sums_MGD, copies, index_M=self.index).sum(1)
         self.lower = mean_log_mixture(None, sums_MGD, copies, index_M=self.index).sum(1)
-        own_M, others_MG = joint.own[self.index] + log_count_M, joint.others[self.index]
+        own_M, others_MG = joint.own_in_mixture[self.index], joint.others[self.index]
         self.joint = mean_log_mixture(own_M, others_MG, copies, index_M=self.index)
         self._joint = joint
 
@@ -189,6 +205,15 @@ def mean_log_mixture(
         total_M = torch.logaddexp(own_M, torch.logaddexp(below_M, above_M))
         replicates.append((total_M - _log(copies.rows - rows_G[block] - missing_M))[keep].mean(0))
     return torch.stack(replicates)
+
+
+def _rows_of(draws: Draws, further: Encodings | None, rows_U: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of the posteriors of some rows, ``[U, D]``."""
+    if further is None:
+        return draws.posterior_mean[rows_U], draws.posterior_std[rows_U]
+    mean_RD = torch.cat([draws.posterior_mean, further.mean.to(draws.posterior_mean)])
+    std_RD = torch.cat([draws.posterior_std, further.std.to(draws.posterior_std)])
+    return mean_RD[rows_U], std_RD[rows_U]
 
 
 def _log_q(draws: Draws) -> Tensor:

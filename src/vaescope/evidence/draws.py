@@ -15,6 +15,7 @@ from vaescope.estimators import gaussian
 from vaescope.estimators.copies import Copies
 from vaescope.evidence import file
 from vaescope.evidence.check import check
+from vaescope.evidence.encodings import Encodings
 from vaescope.evidence.facts import Facts
 
 
@@ -116,6 +117,14 @@ class Draws:
             return Copies.of(self.text_id)
         found = Copies.of(torch.cat([self.posterior_mean, self.posterior_std], 1))
         return found if found.distinct > 1 else Copies.of(torch.arange(self.texts))
+
+    def copies_with(self, further: Encodings) -> Copies:
+        """Which of these texts, then of further ones, are copies: by the numbers of both, else by equal posteriors."""
+        if self.text_id is not None and further.text_id is not None:
+            return Copies.of(torch.cat([self.text_id, further.text_id]))
+        rows = [torch.cat([self.posterior_mean, self.posterior_std], 1), torch.cat([further.mean, further.std], 1)]
+        found = Copies.of(torch.cat([part.double() for part in rows]))
+        return found if found.distinct > 1 else Copies.of(torch.arange(self.texts + len(further)))
 
     @cached_property
     def log_weights(self) -> Tensor:

@@ -12,6 +12,8 @@ from vaescope.evidence.aggregate import Aggregate
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.experiments import Experiments
 from vaescope.evidence.facts import Facts
+from vaescope.evidence.information_ends import InformationEnds
+from vaescope.evidence.references import References
 from vaescope.evidence.simulations import Simulations
 
 T = TypeVar("T")
@@ -26,6 +28,7 @@ class Evidence:
         simulations: texts drawn from the model, or None.
         experiments: experiments with the model on few texts.
         facts: what is known of the texts, of the training and of a baseline.
+        references: what is known of q(z) beyond the assessed texts.
 
     >>> from vaescope.evidence.linear_gaussian import LinearGaussian
     >>> vae = LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0)
@@ -38,6 +41,7 @@ class Evidence:
     simulations: Simulations | None = None
     experiments: Experiments = field(default_factory=Experiments)
     facts: Facts = field(default_factory=Facts)
+    references: References = field(default_factory=References)
 
     @classmethod
     def of(cls, draws: Draws) -> Evidence:
@@ -62,14 +66,20 @@ class Evidence:
         """The aggregate posterior at the first sample of each text; computed once, when first used."""
         return Aggregate(self.draws)
 
+    @cached_property
+    def information_ends(self) -> InformationEnds:
+        """Every bound of I(X;Z) that the evidence allows; computed once, when first used."""
+        return InformationEnds(self.aggregate, self.draws, self.facts, self.references)
+
     def validate(self) -> Evidence:
         """Return the evidence if it is complete and consistent.
 
         Raises:
-            UserError: what ``Draws.validate`` refuses, or facts that are not one per text.
+            UserError: what ``Draws.validate`` refuses, facts that are not one per text, or references of other shapes.
         """
         self.draws.validate()
         self.facts.check(self.draws.texts)
+        self.references.check(self.draws.texts, self.draws.latent_size)
         return self
 
 

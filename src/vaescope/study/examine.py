@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from vaescope.assessment.assess import assess
 from vaescope.assessment.assessment import Assessment
 from vaescope.assessment.findings import worst_first
-from vaescope.config import RunConfig
+from vaescope.config import AssessmentConfig, RunConfig
 from vaescope.corpora.corpus import Corpus, read_corpus
 from vaescope.corpora.decode import recover
 from vaescope.corpora.split import read_split
@@ -22,16 +22,19 @@ from vaescope.errors import UserError
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.facts import Baseline
+from vaescope.evidence.references import References
 from vaescope.model.latent_space import LatentSpace
 from vaescope.model.vae import TransformerVAE
 from vaescope.runs.run_folder import RunFolder
 from vaescope.study.evidence import baseline_nll, in_train, labels_of
+from vaescope.study.references import exact_log_prob, further_texts, numbered_encodings, training_encodings
 from vaescope.study.training_record import last_multipliers, training_findings
 from vaescope.sweep.experiments import experiment
 from vaescope.sweep.proposals import adapted
 from vaescope.sweep.scoring import Progress
 from vaescope.sweep.simulate import control_texts, simulate
 from vaescope.sweep.sweep import sweep
+from vaescope.sweep.text_space import text_space_weights
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Examined:
         samples: int | None = None,
         texts: int | None = None,
         labels: Path | None = None,
+        components: str | None = None,
         control: Examined | None = None,
         progress: Progress | None = None,
     ) -> Assessment:
@@ -101,10 +105,12 @@ class Examined:
             texts: only the first so many.
             labels: a file with one label per text of the split, or the name of a kind of label of the corpus; by
                 default all labels of the corpus, or the causes of a built-in one.
+            components: a number of further held-out texts, or a file of them: components of q(z) that are only encoded.
             control: the run of a language model on the same texts: the baseline of distortion and of drawn texts.
             progress: told how many texts are done.
         """
-        given = {name: value for name, value in (("suite", suite), ("samples", samples), ("texts", texts)) if value}
+        options = {"suite": suite, "samples": samples, "texts": texts, "components": components}
+        given = {name: value for name, value in options.items() if value}
         settings, tokenized = self.config.assessment.model_copy(update=given), self.tokenized(split)
         known = labels_of(tokenized, self.corpus, self.config, split, labels)
         draws = sweep(
@@ -124,6 +130,8 @@ class Examined:
             nll = baseline_nll(control.model, control.tokenized(split), draws.texts, group_tokens=settings.group_tokens)
             evidence = replace(evidence, facts=replace(evidence.facts, language_model_nll=Baseline(per_text=nll)))
             evidence.draws.metadata["control"] = str(control.folder.path)
+        if not self.model.config.is_language_model:
+            evidence = replace(evidence, references=self._references(evidence, tokenized, split, settings, progress))
         if settings.suite == "full":
             evidence = self._with_experiments(evidence, tokenized, control, progress)
         found = assess(evidence, suite=settings.suite, also=settings.diagnostics, thresholds=settings.thresholds)
@@ -168,6 +176,40 @@ class Examined:
             labels={kind: values[: draws.texts] for kind, values in labels.items()} or None,
         )
         return replace(known, facts=facts)
+
+    def _references(
+        self,
+        evidence: Evidence,
+        tokenized: Tokenized,
+        split: str,
+        settings: AssessmentConfig,
+        progress: Progress | None,
+    ) -> References:
+        """Encode training texts and further texts, and in the full suite draw texts at z where P(x) is known."""
+        draws, seed, given = evidence.draws, self.config.seed, settings.components
+        assessed = tokenized.select(torch.arange(draws.texts))
+        components, weights = None, None
+        if given is not None:
+            further = further_texts(given, self.corpus, self.config, self.tokenizer, split, draws.texts)
+            components = numbered_encodings(self.model, assessed, further, settings)
+        if settings.suite == "full" and settings.text_space_texts > 0 and draws.log_q_x is not None:
+            log_prob = exact_log_prob(self.corpus, self.config, self.tokenizer)
+            assert log_prob is not None
+            weights = text_space_weights(
+                self.model,
+                self.tokenizer,
+                draws,
+                log_prob,
+                texts=settings.text_space_texts,
+                drawn=settings.text_space_drawn,
+                group_tokens=settings.group_tokens,
+                seed=seed,
+                progress=progress,
+            )
+        training = None
+        if split != "train":
+            training = training_encodings(self.model, assessed, self.tokenized("train"), settings, seed=seed)
+        return References(training=training, components=components, text_space=weights)
 
     def _with_experiments(
         self, evidence: Evidence, tokenized: Tokenized, control: Examined | None, progress: Progress | None

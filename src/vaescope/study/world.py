@@ -162,7 +162,7 @@ def _executor(workers: int) -> Iterator[Any]:
 
 def draw_part(out: Path, split: str, chunk: int, count: int) -> int:
     """Draw one file of a world, which appears whole or not at all, and return the number of its texts."""
-    model, settings = _loaded(out)
+    model, settings = load_drawn_model(out)
     drawn = draw_texts(
         model,
         torch.tensor(settings.banned),
@@ -180,7 +180,8 @@ def draw_part(out: Path, split: str, chunk: int, count: int) -> int:
 
 
 @cache
-def _loaded(out: Path) -> tuple[TransformerVAE, Settings]:
+def load_drawn_model(out: Path) -> tuple[TransformerVAE, Settings]:
+    """Return the language model of a world, on the fastest device, and what decides its texts."""
     settings = Settings(**json.loads((out / "settings.json").read_text(encoding="utf-8")))
     model = TransformerVAE.from_pretrained(out / "model").eval()
     device = torch.accelerator.current_accelerator(check_available=True)

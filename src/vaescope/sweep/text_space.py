@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vaescope.corpora.tokenized import Tokenized
+from vaescope.estimators.copies import Copies
 from vaescope.estimators.gaussian import log_density
 from vaescope.evidence.draws import Draws
 from vaescope.model.vae import TransformerVAE
@@ -25,7 +26,7 @@ def text_space_weights(
     model: TransformerVAE,
     tokenizer: Any,
     draws: Draws,
-    log_prob: Callable[[list[str]], Tensor],
+    log_prob: Callable[[Tokenized], Tensor],
     *,
     texts: int,
     drawn: int,
@@ -36,14 +37,13 @@ def text_space_weights(
     """Return log P(x) + log q(z|x) - log p(x|z) at the first z of each text, ``[1 + K, P]``, float64.
 
     First of the text that made z, then of K texts drawn from the decoder at z. A drawn text has weight 0 (-inf) where
-    P gives it no probability, where it did not end, and where its tokens are not those that the tokenizer makes of
-    the string: the probability of the string belongs to one token sequence alone.
+    P gives it no probability and where it did not end.
 
     Args:
         model: the model, on any device.
         tokenizer: the tokenizer of the split.
         draws: a sweep over the texts, with ``log_q_x``.
-        log_prob: log P(x) of strings, -inf outside the language.
+        log_prob: log P(x) of token sequences, ``[N]``; -inf outside the language.
         texts: the first so many texts (P).
         drawn: texts K drawn for each.
         group_tokens: tokens that the encoder reads at once.
@@ -59,7 +59,7 @@ def text_space_weights(
         split = as_split(parts, tokenizer, model.config.pad_token_id)
         possible = torch.cat([part["finished"] & plain(part, model) for part in parts])
         log_r = torch.cat([part["log_prob"] for part in parts]).double()
-        log_joint = _log_joint(model, tokenizer, split, possible, z_MD, log_prob, group_tokens)
+        log_joint = _log_joint(model, split, possible, z_MD, log_prob, group_tokens)
         rows.append((log_joint - log_r).view(len(z_CD), drawn))
         if progress is not None:
             progress(min(count, sum(map(len, rows))), count)
@@ -68,33 +68,28 @@ def text_space_weights(
 
 def _log_joint(
     model: TransformerVAE,
-    tokenizer: Any,
     split: Tokenized,
     possible_M: Tensor,
     z_MD: Tensor,
-    log_prob: Callable[[list[str]], Tensor],
+    log_prob: Callable[[Tokenized], Tensor],
     group_tokens: int,
 ) -> Tensor:
     """log P(x) + log q(z|x) of drawn texts, ``[M]``; each distinct text is read once."""
+    copies = Copies.of(split.text_id)
     result_M = torch.full((len(split),), -torch.inf, dtype=torch.float64)
-    places: dict[tuple[int, ...], list[int]] = {}
-    for place in possible_M.nonzero().squeeze(1).tolist():
-        places.setdefault(tuple(split.ids[split.offsets[place] : split.offsets[place + 1]].tolist()), []).append(place)
-    if not places:
+    distinct_U = possible_M[copies.first].nonzero().squeeze(1)
+    if len(distinct_U) == 0:
         return result_M
-    first = [members[0] for members in places.values()]
-    strings = [split.texts[place] for place in first]
-    log_p = log_prob(strings).double()
-    made = tokenizer(strings, add_special_tokens=False)["input_ids"]
-    for row, (ids, own) in enumerate(zip(places, made, strict=True)):
-        if list(ids[1:-1]) != own:
-            log_p[row] = -torch.inf
-    kept = log_p.isfinite().nonzero().squeeze(1).tolist()
-    if not kept:
+    log_p_U = torch.full((copies.distinct,), -torch.inf, dtype=torch.float64)
+    log_p_U[distinct_U] = log_prob(split.select(copies.first[distinct_U])).double()
+    kept_U = log_p_U.isfinite().nonzero().squeeze(1)
+    if len(kept_U) == 0:
         return result_M
-    encodings = encode(model, split.select([first[row] for row in kept]), group_tokens=group_tokens)
-    members = list(places.values())
-    for row, mean_D, std_D in zip(kept, encodings.mean.double(), encodings.std.double(), strict=True):
-        at = torch.tensor(members[row])
-        result_M[at] = log_p[row] + log_density(z_MD[at].double(), mean_D, std_D).sum(-1)
+    encodings = encode(model, split.select(copies.first[kept_U]), group_tokens=group_tokens)
+    place_U = torch.full((copies.distinct,), -1, dtype=torch.int64)
+    place_U[kept_U] = torch.arange(len(kept_U))
+    rows_R = (place_U[copies.text] >= 0).nonzero().squeeze(1)
+    own_R = place_U[copies.text[rows_R]]
+    log_q_R = log_density(z_MD[rows_R].double(), encodings.mean[own_R].double(), encodings.std[own_R].double()).sum(-1)
+    result_M[rows_R] = log_p_U[copies.text[rows_R]] + log_q_R
     return result_M

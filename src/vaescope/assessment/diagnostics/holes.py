@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vaescope import plotting
 from vaescope.assessment.against_prior import prior_points, refit_prior
-from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.diagnostic import Diagnostic, Estimates, Results
 from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
@@ -36,7 +36,7 @@ class Holes(Diagnostic):
     no_truth: ClassVar[str] = "0.01 where q(z) = p(z), else no closed form; its null rate is checked"
     consistency = True
 
-    def estimate(self, evidence: Evidence) -> Estimates:
+    def estimate(self, evidence: Evidence) -> Results:
         """Return ``holes`` and ``holes_nats``."""
         if evidence.draws.copies.distinct < FEWEST:
             raise Missing(f"{FEWEST} texts, without which the edge of the encodings is unknown: assess more")
@@ -94,9 +94,11 @@ def _share_above(encoded_N: Tensor, prior_M: Tensor, chance: float) -> float:
     return (prior_M > cut).double().mean().item()
 
 
-def _difference(aggregate: Aggregate, prior_RM: Tensor) -> Estimate:
+def _difference(aggregate: Aggregate, prior_RM: Tensor) -> Estimate | Missing:
     """E_p[-log q_N] - E_q[-log q_N] with the error by the jackknife, which counts that encodings also make q_N."""
     encoded_R = aggregate.information_others - aggregate.means(aggregate.own)
     replicates = prior_RM.mean(1) - encoded_R
+    if not replicates.isfinite().all():
+        return Missing("holes_nats: too few distinct texts to leave one out: assess at least 3")
     error = math.hypot(jackknife.standard_error(replicates), prior_RM[0].std().item() / prior_RM.shape[1] ** 0.5)
     return Estimate(jackknife.value(replicates), error, "nats", "consistent", aggregate.blocks)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from vaescope.assessment.against_prior import refit_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.assessment.diagnostics.mutual_information import bounds_in_words
 from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
@@ -15,37 +16,38 @@ from vaescope.evidence.evidence import Evidence
 
 def marginal_kl(evidence: Evidence) -> Estimate:
     """The mismatch of q(z) and p(z) as an interval of the population; see ``MarginalKl``."""
-    aggregate = evidence.aggregate
-    lowers = {
-        "rate_minus_gaussian_marginal": aggregate.rate - aggregate.information_gaussian,
-        "rate_minus_mixture_marginal": aggregate.rate - aggregate.information_mixture,
-        "rate_minus_leave_one_out": aggregate.rate - aggregate.information_others,
-    }
-    lowers = {name: bound for name, bound in lowers.items() if bound.isfinite().all()}
-    ends = [jackknife.lower_end(bound, candidates=len(lowers)) for bound in lowers.values()]
-    index_code = aggregate.rate - aggregate.information
-    value, high = jackknife.value(index_code), jackknife.upper_end(index_code)
+    aggregate, ends = evidence.aggregate, evidence.information_ends
+    interval, (information, se), rate = ends.marginal_kl, ends.value, jackknife.value(aggregate.rate)
+    index_code = rate - jackknife.value(aggregate.information)
+    own = information == jackknife.value(aggregate.information)
+    lower = {f"rate_minus_{name}": aggregate.rate - bound for name, bound in ends.upper.items() if name != "rate"}
+    upper = {f"rate_minus_{name}": aggregate.rate - bound for name, bound in ends.lower.items()}
+    value = rate - information
     return Estimate(
         value=value,
-        se=jackknife.standard_error(index_code),
+        se=jackknife.standard_error(aggregate.rate - aggregate.information) if own else se,
         unit="nats/text",
         kind="interval",
         n=evidence.draws.texts,
-        low=min(max(0.0, *ends), high),
-        high=high,
+        low=min(interval.low, max(0.0, value)),
+        high=max(interval.high, value),
         detail={
-            "index_code": value,
-            "index_code_floor": jackknife.value(aggregate.rate) - aggregate.copies.entropy,
-            **{name: jackknife.value(bound) for name, bound in lowers.items()},
+            "index_code": index_code,
+            "index_code_floor": rate - aggregate.copies.entropy,
+            "low_by": interval.low_by,
+            "high_by": interval.high_by,
+            "upper_bounds": {name: jackknife.value(bound) for name, bound in upper.items()},
+            **{name: jackknife.value(bound) for name, bound in lower.items()},
         },
     )
 
 
 class MarginalKl(Diagnostic):
-    """The value is that of these N texts, R - I_self, so that rate = information + marginal KL; never below R - log N.
+    """The value is the rate less the value of the information: that of these N texts, R - I_self, or the upper end.
 
-    The interval is that of the population: max(0, R - R_g, R - I_loo) <= KL <= R - I_self in expectation, with the
-    ends widened by their errors. R - R_g is what refitting the prior as a Gaussian (or a mixture of them) would save.
+    The interval is that of the population: R - I with the bounds of I (``InformationEnds``), paired on the texts, each
+    end widened by its error; ``low_by`` and ``high_by`` say which bounds they are. R - R_g is what refitting the prior
+    as the density g would save.
     """
 
     truths: ClassVar = {"marginal_kl": "marginal_kl"}
@@ -59,11 +61,10 @@ class MarginalKl(Diagnostic):
         """Judge the mismatch of the aggregate posterior and the prior by the ends of the interval."""
         draws = evidence.draws
         estimate, rate = estimates["marginal_kl"], draws.rates.mean().item()
-        message = f"marginal KL in [{estimate.low:.2f}, {estimate.high:.2f}] nats"
-        free = draws.copies.entropy - jackknife.value(evidence.aggregate.information) >= thresholds.saturation
+        message = f"marginal KL {bounds_in_words(estimate)}"
         narrow = estimate.high - estimate.low <= 0.5 * estimate.high
-        words = f"the interval is narrower than half its upper end and log N exceeds I by {thresholds.saturation:g}"
-        rule = Rule(*thresholds.marginal_kl_limits(rate), "nats", seen=Condition(words, free and narrow))
+        words = "the interval is narrower than half its upper end"
+        rule = Rule(*thresholds.marginal_kl_limits(rate), "nats", seen=Condition(words, narrow))
         step = f"{refit_prior(draws)}, or constrain the mmd"
-        more = f"more texts than {draws.texts} would narrow the upper end"
+        more = f"more texts than {draws.texts} (--components) would narrow the upper end"
         return [rule.judge("marginal_kl", estimate, message, next_step=step, more=more)]

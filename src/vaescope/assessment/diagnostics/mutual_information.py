@@ -1,4 +1,4 @@
-"""Mutual information: how much z says about x, I(X;Z) under q, as an interval with its ceiling log N."""
+"""Mutual information: how much z says about x, I(X;Z) under q, as an interval of the population."""
 
 from __future__ import annotations
 
@@ -13,43 +13,52 @@ from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.evidence import Evidence
 
+WORDS = {
+    "self": "I_self",
+    "known_entropy": "H(X) - D",
+    "text_space": "texts drawn at z",
+    "rate": "the rate",
+    "entropy": "H(X)",
+    "leave_one_out": "leave-one-out",
+    "gaussian_marginal": "a fitted Gaussian",
+    "mixture_marginal": "a fitted mixture",
+    "training_marginal": "the encodings of training texts",
+}
+"""The bounds of ``InformationEnds`` in the words of a finding."""
+
 
 def mutual_information(evidence: Evidence) -> Estimate:
     """I(X;Z) under q as an interval of the population; see ``MutualInformation``."""
-    aggregate, texts = evidence.aggregate, evidence.draws.texts
-    uppers = {
-        "rate": aggregate.rate,
-        "leave_one_out": aggregate.information_others,
-        "gaussian_marginal": aggregate.information_gaussian,
-        "mixture_marginal": aggregate.information_mixture,
-    }
-    uppers = {name: bound for name, bound in uppers.items() if bound.isfinite().all()}
-    low = max(0.0, jackknife.lower_end(aggregate.information))
-    high = min(jackknife.upper_end(bound, candidates=len(uppers)) for bound in uppers.values())
-    value = jackknife.value(aggregate.information)
-    ceiling = aggregate.copies.entropy
+    aggregate, ends = evidence.aggregate, evidence.information_ends
+    interval, (value, se) = ends.information, ends.value
     return Estimate(
         value=value,
-        se=jackknife.standard_error(aggregate.information),
+        se=se,
         unit="nats/text",
         kind="interval",
-        n=texts,
-        low=min(low, high, value) if value >= 0 else min(low, high),
-        high=max(high, value),
-        ceiling=ceiling,
+        n=evidence.draws.texts,
+        low=min(interval.low, max(0.0, value)),
+        high=max(interval.high, value),
+        ceiling=evidence.draws.copies.entropy if interval.low_by == "self" else None,
         detail={
-            "index_code": value,
-            **{name: jackknife.value(bound) for name, bound in uppers.items()},
+            "index_code": jackknife.value(aggregate.information),
+            "low_by": interval.low_by,
+            "high_by": interval.high_by,
+            "lower_bounds": {name: jackknife.value(bound) for name, bound in ends.lower.items()},
+            **{name: jackknife.value(bound) for name, bound in ends.upper.items()},
             "mixtures": aggregate.fitted.chosen,
+            "training_marginals": ends.chosen,
+            **ends.text_space,
         },
     )
 
 
 class MutualInformation(Diagnostic):
-    """The value is the information about *which of these N texts*; the interval is that of the population.
+    """The interval is that of the population, from the best lower to the best upper bound that the evidence allows.
 
-    I_self <= I <= min(R, I_loo, R_g) in expectation (Poole et al. 2019, Barber and Agakov 2003), with the ends widened
-    by their errors. Above log N - 1 the lower end is pinned, and only the upper one says something.
+    Each end is widened by its error; ``low_by`` and ``high_by`` say which bounds they are (``InformationEnds``). The
+    value is the information about *which of these N texts*, I_self; where another bound certifies more, it is the lower
+    end.
     """
 
     truths: ClassVar = {"mutual_information": "information"}
@@ -59,11 +68,11 @@ class MutualInformation(Diagnostic):
         return {"mutual_information": mutual_information(evidence)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Judge the information against the rate, and say where the rate exceeds what N texts can show."""
+        """Judge the information against the rate, and say where the rate exceeds what N texts can hold."""
         draws = evidence.draws
         rate = draws.rates.mean().item()
         ceiling = draws.copies.entropy
-        found = [_judged(estimates["mutual_information"], rate, ceiling, thresholds)]
+        found = [_judged(estimates["mutual_information"], rate, thresholds)]
         surplus = rate - ceiling
         if surplus > 0:
             message = f"rate {rate:.2f} exceeds log N = {ceiling:.2f} of these texts: at least "
@@ -73,18 +82,22 @@ class MutualInformation(Diagnostic):
 
 
 def resolved(information: Estimate, thresholds: Thresholds) -> bool:
-    """Return whether the interval of the information is narrow and away from the ceiling."""
+    """Return whether the interval of the information is narrow."""
     width = information.high - information.low
-    narrow = width <= thresholds.resolved_width or width <= thresholds.resolved_share * information.high
-    ceiling = math.inf if information.ceiling is None else information.ceiling
-    return narrow and information.value <= ceiling - thresholds.saturation
+    return width <= thresholds.resolved_width or width <= thresholds.resolved_share * information.high
 
 
-def _judged(information: Estimate, rate: float, ceiling: float, thresholds: Thresholds) -> Finding:
-    """Judge which share of the rate is information, where N texts can resolve it."""
+def bounds_in_words(estimate: Estimate) -> str:
+    """Return the interval of a quantity with the bounds that its ends are."""
+    detail = estimate.detail or {}
+    low, high = WORDS[detail["low_by"]], WORDS[detail["high_by"]]
+    return f"in [{estimate.low:.2f}, {estimate.high:.2f}] nats (at least by {low}, at most by {high})"
+
+
+def _judged(information: Estimate, rate: float, thresholds: Thresholds) -> Finding:
+    """Judge which share of the rate is information, where the evidence can resolve it."""
     clear = resolved(information, thresholds)
-    words = f"the interval is at most {thresholds.resolved_width:g} nats or {thresholds.resolved_share:.0%} wide, "
-    words += f"{thresholds.saturation:g} below log N"
+    words = f"the interval is at most {thresholds.resolved_width:g} nats or {thresholds.resolved_share:.0%} wide"
     rule = Rule(
         thresholds.information_share_pass,
         thresholds.information_share_fail,
@@ -94,15 +107,18 @@ def _judged(information: Estimate, rate: float, ceiling: float, thresholds: Thre
         needs=(Condition(words, clear),),
         seen=Condition(words, clear),
     )
-    message = f"information in [{information.low:.2f}, {information.high:.2f}] nats"
+    message = f"information {bounds_in_words(information)}"
     if rate < thresholds.latent_use:
         return Finding("mutual_information", "VACUOUS", f"{message}: the rate is negligible", str(rule))
     message += f" at a rate of {rate:.2f}"
     more = ""
     if not clear:
-        message += f"; {information.n} texts can show at most log N = {ceiling:.2f}"
-        needed = math.exp(min(information.high + thresholds.saturation, 700.0))
-        more = f"about {needed:.1g} texts would settle it" if needed < 1e8 else "no corpus is large enough to settle it"
+        more = "a corpus with known probabilities bounds both ends at any rate"
+        if information.ceiling is not None:
+            message += f"; I_self of these texts is at most log N = {information.ceiling:.2f}"
+            needed = math.exp(min(information.high + thresholds.saturation, 700.0))
+            texts = f"about {needed:.1g} texts (--components)" if needed < 1e8 else "more texts than any corpus has"
+            more = f"I_self would reach the upper end with {texts}; {more}"
     value, low, high = (number / rate for number in (information.value, information.low, information.high))
     share = replace(information, value=value, low=low, high=high, unit="of the rate")
     step = "look at marginal_kl: the rest of the rate pays for encodings unlike the prior"

@@ -27,18 +27,13 @@ class TotalCorrelation(Diagnostic):
         aggregate, marginals = evidence.aggregate, evidence.aggregate.marginals
         index_code = marginals.joint - marginals.upper
         own = aggregate.means(aggregate.own)
-        bounds = (
-            aggregate.information_others,
-            aggregate.information_gaussian,
-            aggregate.information_mixture,
-            aggregate.rate,
-        )
-        uppers = [bound for bound in bounds if bound.isfinite().all()]
-        ends = [jackknife.lower_end(own - bound - marginals.upper, candidates=len(uppers)) for bound in uppers]
+        uppers = evidence.information_ends.upper
+        lower = {name: own - bound - marginals.upper for name, bound in uppers.items()}
+        low, _ = jackknife.highest_lower_end(lower)
         # with two texts nothing is left to leave out, and only TC <= KL(q(z) || p(z)) <= R is known
         widest = own - aggregate.information - marginals.lower
         high = jackknife.upper_end(widest if widest.isfinite().all() else aggregate.rate)
-        return {"total_correlation": marginals.interval(index_code, low=max(ends), high=high)}
+        return {"total_correlation": marginals.interval(index_code, low=low, high=high)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Say whether it may be read as a property of the population."""

@@ -1,0 +1,163 @@
+"""Every bound of I(X;Z) that the evidence allows, as jackknife replicates; the interval takes the best on each side."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from vaescope.estimators import jackknife
+from vaescope.estimators.importance import effective_sample_size, tail_index
+from vaescope.estimators.text_space import log_density_ends
+from vaescope.evidence.aggregate import Aggregate
+from vaescope.evidence.draws import Draws
+from vaescope.evidence.facts import Facts
+from vaescope.evidence.references import References
+from vaescope.evidence.training_marginal import TrainingMarginal
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval of a quantity of the population, with the names of the bounds that its ends are."""
+
+    low: float
+    low_by: str
+    high: float
+    high_by: str
+
+
+class InformationEnds:
+    r"""Bounds of I = I(X;Z) under q, each in expectation, and so of the marginal KL R - I.
+
+    From below:
+
+    * ``self``: E log q(z|x) - E log q_N(z), the text in its own mixture; at most log N (Poole et al. 2019).
+    * ``known_entropy``: H(X) - D, where the entropy of the texts is known; with log P(x) of each, -log P(x) - D(x)
+      (Barber and Agakov 2003; Alemi et al. 2018).
+    * ``text_space``: by importance sampling of q(z) in text space, where P(x) is known.
+
+    From above:
+
+    * ``rate``: R.
+    * ``entropy``: H(X), where it is known.
+    * ``leave_one_out``: the text left out of its own mixture.
+    * ``gaussian_marginal``, ``mixture_marginal``: R_g against a density fitted to the other half of the texts.
+    * ``training_marginal``: R_g against a density made of training encodings.
+    * ``text_space``.
+
+    A bound that is not finite is left out. Where several are compared, each end is widened by Bonferroni's rule.
+
+    Attributes:
+        lower: replicates of the lower bounds, by name.
+        upper: replicates of the upper bounds, by name.
+        text_space: the quality of the weights in text space: K, P, the share of drawn texts of weight 0, the median
+            effective sample size and the median Pareto k; empty without them.
+        chosen: the densities of ``training_marginal`` for each half of the texts; empty without training encodings.
+    """
+
+    def __init__(self, aggregate: Aggregate, draws: Draws, facts: Facts, references: References) -> None:
+        self._own, self._rate = aggregate.information, aggregate.rate
+        wide = aggregate if references.components is None else Aggregate(draws, references.components)
+        lower = {"self": wide.information}
+        upper = {
+            "rate": aggregate.rate,
+            "leave_one_out": wide.information_others,
+            "gaussian_marginal": aggregate.information_gaussian,
+            "mixture_marginal": aggregate.information_mixture,
+        }
+        densities = [aggregate.log_density, aggregate.fitted.log_density]
+        self.chosen: list[str] = []
+        if references.training is not None:
+            training = TrainingMarginal(draws, references.training, references.log_densities)
+            upper["training_marginal"], self.chosen = aggregate.means(training.rates), training.chosen
+            densities.append(training.log_density)
+        if facts.entropy is not None and draws.log_q_x is not None:
+            lower["known_entropy"] = -aggregate.means(draws.log_q_x.double() + draws.distortions)
+            upper["entropy"] = -aggregate.means(draws.log_q_x)
+        elif facts.entropy is not None:
+            lower["known_entropy"] = facts.entropy - aggregate.means(draws.distortions)
+            upper["entropy"] = torch.full_like(aggregate.rate, facts.entropy)
+        self.text_space: dict[str, float] = {}
+        if references.text_space is not None:
+            self.text_space = _quality(references.text_space)
+            lower["text_space"], upper["text_space"] = _in_text_space(
+                aggregate, draws, references.text_space, densities
+            )
+        self.lower = {name: bound for name, bound in lower.items() if bound.isfinite().all()}
+        self.upper = {name: bound for name, bound in upper.items() if bound.isfinite().all()}
+
+    @cached_property
+    def information(self) -> Interval:
+        """The 95% interval of I(X;Z), from 0 on."""
+        return _interval(self.lower, self.upper)
+
+    @cached_property
+    def marginal_kl(self) -> Interval:
+        """The 95% interval of KL(q(z) || p(z)) = R - I, paired on the texts, from 0 on."""
+        lower = {name: self._rate - bound for name, bound in self.upper.items() if name != "rate"}
+        return _interval(lower, {name: self._rate - bound for name, bound in self.lower.items()})
+
+    @cached_property
+    def value(self) -> tuple[float, float]:
+        """I_self and its standard error; where the interval lies above I_self, its lower end and that bound's error.
+
+        R less the value is the value of the marginal KL, which lies in its interval too.
+        """
+        own, rate = jackknife.value(self._own), jackknife.value(self._rate)
+        lowest = {
+            self.information.low_by: self.information.low,
+            self.marginal_kl.high_by: rate - self.marginal_kl.high,
+        }
+        name = max(lowest, key=lambda key: lowest[key])
+        if lowest[name] <= own:
+            return own, jackknife.standard_error(self._own)
+        return lowest[name], jackknife.standard_error(self.lower[name])
+
+
+def _interval(lower: dict[str, Tensor], upper: dict[str, Tensor]) -> Interval:
+    (low, low_by), (high, high_by) = jackknife.highest_lower_end(lower), jackknife.lowest_upper_end(upper)
+    low, high = sorted((max(0.0, low), max(0.0, high)))
+    return Interval(low, low_by, high, high_by)
+
+
+def _quality(log_w_KP: Tensor) -> dict[str, float]:
+    """What tells good weights of drawn texts from bad ones."""
+    drawn_KP = log_w_KP[1:]
+    possible_P = drawn_KP.isfinite().any(0)
+    sizes_P, tails_P = (f(drawn_KP[:, possible_P]) for f in (effective_sample_size, tail_index))
+    return {
+        "text_space_drawn": len(drawn_KP),
+        "text_space_texts": drawn_KP.shape[1],
+        "text_space_outside": 1 - drawn_KP.isfinite().double().mean().item(),
+        "text_space_effective": sizes_P.median().item() if len(sizes_P) else 0.0,
+        "text_space_pareto_k": tails_P.median().item() if len(tails_P) else math.inf,
+    }
+
+
+def _in_text_space(
+    aggregate: Aggregate, draws: Draws, log_w_KP: Tensor, densities: list[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Both ends by the first P texts, with the density as a control variate that leaves the smallest error.
+
+    For every density g, I = E [log q(z|x) - log g(z)] + E [log g(z) - log q(z)], the first over all N texts and the
+    second over P of them, in which g and q have much in common. The expectation does not depend on g, nor on whether
+    log q(z|x) - log p(z) is taken at the z or as its mean over z, the rate of the text.
+    """
+    index_P = torch.arange(log_w_KP.shape[1])
+    text_P = aggregate.copies.text[index_P]
+    firsts = (aggregate.own, draws.rates + draws.log_p_z[0].double())
+
+    def by(end_P: Tensor) -> Tensor:
+        found = [
+            aggregate.means(first_N - log_g_N)
+            + jackknife.means(log_g_N[index_P] - end_P, aggregate.blocks, index_N=text_P)
+            for log_g_N in densities
+            for first_N in firsts
+        ]
+        return min(found, key=jackknife.standard_error)
+
+    lower_P, upper_P = log_density_ends(log_w_KP)
+    return by(upper_P), by(lower_P)

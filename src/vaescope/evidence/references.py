@@ -1,0 +1,51 @@
+"""References: what is known of q(z) beyond the assessed texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from vaescope.errors import UserError
+from vaescope.evidence.encodings import Encodings
+
+
+@dataclass(frozen=True)
+class References:
+    """Evidence of the aggregate posterior q(z) that does not come from the assessed texts; what was not made is None.
+
+    Attributes:
+        training: encodings of training texts, of which densities g(z) are made that no assessed text has shaped.
+        components: encodings of further texts of the population that the encoder was *not* trained on: more components
+            of the mixture q_N(z).
+        log_densities: log g(z_i) at the first z of each assessed text, ``[N]``, under densities that were fitted to
+            the encodings of training texts, by name.
+        text_space: log importance weights of texts drawn at the first z of each of the first P texts, ``[1 + K, P]``
+            (``estimators.text_space``).
+    """
+
+    training: Encodings | None = None
+    components: Encodings | None = None
+    log_densities: Mapping[str, Tensor] = field(default_factory=dict)
+    text_space: Tensor | None = None
+
+    def check(self, texts: int, size: int) -> None:
+        """Raise a UserError for what does not belong to N texts of D latent units."""
+        for name, encodings in (("training", self.training), ("components", self.components)):
+            if encodings is None:
+                continue
+            shapes = {tuple(tensor.shape) for tensor in (encodings.mean, encodings.std)}
+            if shapes != {(len(encodings), size)} or len(encodings) == 0:
+                raise UserError(f"'{name}': expected mean and std of the shape [T, {size}], found {sorted(shapes)}")
+            if not (encodings.mean.isfinite().all() and encodings.std.isfinite().all() and encodings.std.min() > 0):
+                raise UserError(f"'{name}': expected finite means and finite, positive standard deviations")
+        for name, log_g_N in self.log_densities.items():
+            if tuple(log_g_N.shape) != (texts,):
+                raise UserError(f"'log_densities', '{name}': expected the shape [{texts}], found {list(log_g_N.shape)}")
+        weights = self.text_space
+        if weights is not None:
+            fits = weights.dim() == 2 and weights.shape[0] >= 2 and 2 <= weights.shape[1] <= texts
+            if not fits or not weights[0].isfinite().all():
+                shape = f"[1 + K, P] with K >= 1 and 2 <= P <= {texts}, the first row finite"
+                raise UserError(f"'text_space': expected {shape}, found {list(weights.shape)}")

@@ -1,0 +1,122 @@
+"""What is known of q(z) beyond the assessed texts: encodings of other texts, and texts drawn where P(x) is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from vaescope.config import AssessmentConfig, RunConfig
+from vaescope.corpora.corpus import SPLITS, Corpus
+from vaescope.corpora.encode import encode as encode_tokens
+from vaescope.corpora.known._known import KnownCorpus
+from vaescope.corpora.split import read_split
+from vaescope.corpora.tokenized import Tokenized, joined, read_tokens
+from vaescope.errors import UserError
+from vaescope.evidence.encodings import Encodings
+from vaescope.model.vae import TransformerVAE
+from vaescope.study.world import load_drawn_model
+from vaescope.sweep.encode import encode
+from vaescope.sweep.world import log_prob as log_prob_in_world
+
+COMPONENTS_STREAM = 7
+"""Which of the seeds derived from the data's seed draws further texts of a built-in corpus; the splits have 0 to 2."""
+
+
+def training_encodings(
+    model: TransformerVAE, assessed: Tokenized, train: Tokenized, settings: AssessmentConfig, *, seed: int
+) -> Encodings | None:
+    """Return the posteriors of at most ``training_texts`` training texts, chosen by the seed; None where that is 0."""
+    if settings.training_texts == 0:
+        return None
+    if len(train) > settings.training_texts:
+        order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
+        train = train.select(order[: settings.training_texts])
+    return numbered_encodings(model, assessed, train, settings)
+
+
+def numbered_encodings(
+    model: TransformerVAE, assessed: Tokenized, others: Tokenized, settings: AssessmentConfig
+) -> Encodings:
+    """Return the posteriors of other texts, with numbers that say which of them are copies of assessed texts."""
+    found = encode(model, others, group_tokens=settings.group_tokens, precision=settings.precision)
+    return replace(found, text_id=joined([assessed, others]).text_id[len(assessed) :])
+
+
+def further_texts(
+    given: str, corpus: Corpus, config: RunConfig, tokenizer: PreTrainedTokenizerFast, split: str, assessed: int
+) -> Tokenized:
+    """Return held-out texts that are not assessed: the lines of a file, or a number of texts of the same corpus.
+
+    A built-in corpus draws new texts. Other corpora have the rest of the assessed split and the other held-out split.
+
+    Raises:
+        UserError: neither a file nor a number, fewer texts than that, or a file of training texts.
+    """
+    data = config.data
+    if not given.isdigit():
+        return _of_file(Path(given), corpus, config, tokenizer, split)
+    count = int(given)
+    if corpus.known is not None:
+        seed = int(np.random.SeedSequence(data.seed).generate_state(COMPONENTS_STREAM + 1)[-1])
+        texts = corpus.known.sample(count, seed=seed)
+        return read_tokens(texts, tokenizer, max_length=data.max_length, too_long=data.too_long, name="components")
+    own = read_split(corpus, data, tokenizer, split)
+    rest = own.select(torch.arange(min(assessed, len(own)), len(own)))
+    parts = [rest, *(read_split(corpus, data, tokenizer, name) for name in SPLITS[1:] if name != split)]
+    found = joined(parts)
+    if len(found) < count:
+        raise UserError(f"components: {count} held-out texts are wanted and {len(found)} are not assessed; give a file")
+    return found.select(torch.arange(count))
+
+
+def _of_file(
+    path: Path, corpus: Corpus, config: RunConfig, tokenizer: PreTrainedTokenizerFast, split: str
+) -> Tokenized:
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"components: {path} is neither a number nor a text file; give one text per line") from error
+    texts = [line for line in lines if line]
+    if not texts:
+        raise UserError(f"components: {path} has no texts; give one text per line")
+    trained = set(corpus.train)
+    share, usual = (sum(text in trained for text in some) / len(some) for some in (texts, corpus.split(split)))
+    if share > 0.5 and share > 2 * usual:
+        raise UserError(
+            f"components: {share:.0%} of the texts of {path} are training texts, which are no draws of held-out texts; "
+            "give texts that the encoder was not trained on"
+        )
+    data = config.data
+    return read_tokens(texts, tokenizer, max_length=data.max_length, too_long=data.too_long, name=str(path))
+
+
+def exact_log_prob(
+    corpus: Corpus, config: RunConfig, tokenizer: PreTrainedTokenizerFast
+) -> Callable[[Tokenized], Tensor] | None:
+    """Return log P(x) as a function of token sequences, where the corpus knows it; else None."""
+    if config.data.world is not None:
+        model, settings = load_drawn_model(config.data.world.expanduser())
+        banned = torch.tensor(settings.banned)
+        return lambda texts: log_prob_in_world(model, banned, texts, max_length=settings.max_length)
+    if corpus.known is not None:
+        known = corpus.known
+        return lambda texts: _known_log_prob(known, tokenizer, texts)
+    return None
+
+
+def _known_log_prob(known: KnownCorpus, tokenizer: PreTrainedTokenizerFast, texts: Tokenized) -> Tensor:
+    """log P of strings; -inf for tokens that are not those that the tokenizer makes of the string.
+
+    The probability of a string belongs to one token sequence alone, else it would be counted several times.
+    """
+    found: dict[str, Any] = encode_tokens(texts.texts, tokenizer, int(texts.lengths.max()))
+    again, own = found["ids"].split(found["counts"].tolist()), texts.ids.split(texts.lengths.tolist())
+    same_N = torch.tensor([torch.equal(one.int(), two[1:-1].int()) for one, two in zip(again, own, strict=True)])
+    return known.log_prob(texts.texts).masked_fill(~same_N, -torch.inf)
