@@ -36,10 +36,13 @@ def assess(
         typer.Option(help="further held-out texts as components of q(z), only encoded: a number of them, or a file"),
     ] = None,
     checkpoint: Annotated[
-        str | None, typer.Option(help="a kept model of the run (training.keep), for instance pareto/step-500")
-    ] = None,
-    select: Annotated[
-        str | None, typer.Option(help="the kept model by a rule, for instance best-log-likelihood")
+        list[str] | None,
+        typer.Option(
+            "--checkpoint",
+            "--select",
+            help="a kept model of the run (training.keep) by its name, for instance pareto/step-500, "
+            "or by a rule, for instance best-log-likelihood",
+        ),
     ] = None,
     control: Annotated[Path | None, typer.Option(help="run of a language model on these texts, as a baseline")] = None,
 ) -> None:
@@ -51,16 +54,17 @@ def assess(
     """
     if (run is None) == (draws is None):
         raise typer.BadParameter("give either a run folder or --draws FILE")
-    if checkpoint is not None and select is not None:
+    if checkpoint is not None and len(checkpoint) > 1:
         raise typer.BadParameter("give one of --checkpoint and --select")
     of_a_run: dict[str, Any] = {
         "split": split,
         "samples": samples,
         "texts": texts,
         "labels": labels,
+        "components": components,
+        "checkpoint": checkpoint,
         "control": control,
     }
-    of_a_run |= {"checkpoint": checkpoint, "select": select}
     useless = [f"--{name}" for name, value in of_a_run.items() if value]
     if draws is not None and useless:
         raise typer.BadParameter(f"{', '.join(useless)}: no effect with --draws, whose numbers are those of the file")
@@ -70,13 +74,13 @@ def assess(
         _assess_file(draws, suite or "full")
     elif run is not None:
         options = {"suite": suite, "samples": samples, "texts": texts, "labels": labels, "components": components}
-        _assess_run(run, _checkpoint(run, checkpoint, select), split, options, control)
+        _assess_run(run, _checkpoint(run, *(checkpoint or ["model"])), split, options, control)
 
 
-def _checkpoint(run: Path, name: str | None, rule: str | None) -> str:
+def _checkpoint(run: Path, given: str) -> str:
     from vaescope.training.keeper import select
 
-    return select(run, rule) if rule is not None else name or "model"
+    return select(run, given) if given.startswith("best") else given
 
 
 def _assess_file(path: Path, suite: str) -> None:
