@@ -12,6 +12,7 @@ from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.diagnostics.marginal_kl import marginal_kl
 from vaescope.assessment.diagnostics.mutual_information import mutual_information
 from vaescope.estimators.estimate import Estimate
+from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.facts import Facts
 
@@ -31,6 +32,7 @@ class Resolution(Diagnostic):
     """
 
     suite = "full"
+    no_truth = "it is the width of an interval, which the intervals' own truths check"
 
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``resolution``, whose detail holds the curve."""
@@ -61,22 +63,20 @@ class Resolution(Diagnostic):
 def first_texts(evidence: Evidence, n: int) -> Evidence:
     """Return what the first n texts alone say of q(z), with the same encodings of other texts."""
     draws, references = evidence.draws, evidence.references
-    parts = {
-        "posterior_mean": draws.posterior_mean[:n],
-        "posterior_std": draws.posterior_std[:n],
-        "tokens": draws.tokens[:n],
-        "z": draws.z[:, :n],
-        "log_p_x_z": draws.log_p_x_z[:, :n],
-        "log_p_z": draws.log_p_z[:, :n],
-        "log_q_z_x": draws.log_q_z_x[:, :n],
-        "log_q_x": None if draws.log_q_x is None else draws.log_q_x[:n],
-        "text_id": None if draws.text_id is None else draws.text_id[:n],
-    }
-    absent = dict.fromkeys(
-        ("words", "bytes", "log_p_x_z_shuffled", "shuffled_from", "log_p_x_z_prior", "log_weights_adapted")
+    kept = Draws(
+        posterior_mean=draws.posterior_mean[:n],
+        posterior_std=draws.posterior_std[:n],
+        z=draws.z[:, :n],
+        log_p_x_z=draws.log_p_x_z[:, :n],
+        log_p_z=draws.log_p_z[:, :n],
+        log_q_z_x=draws.log_q_z_x[:, :n],
+        tokens=draws.tokens[:n],
+        prior_z=draws.prior_z,
+        log_q_x=None if draws.log_q_x is None else draws.log_q_x[:n],
+        text_id=None if draws.text_id is None else draws.text_id[:n],
     )
     return Evidence(
-        replace(draws, **parts, **absent),
+        kept,
         facts=Facts(entropy=evidence.facts.entropy),
         references=replace(
             references,
