@@ -162,6 +162,10 @@ class TrainingConfig(Section):
     validate_every: int = Field(500, ge=1, description="optimiser steps between validations")
     validation_texts: int = Field(512, ge=1, description="texts of the fixed validation subset")
     patience: int | None = Field(None, ge=1, description="stop after so many validations without improvement")
+    until: dict[str, str] = Field(
+        default_factory=dict,
+        description='stop at the first validation whose numbers are as wanted, for instance {latent_use: ">= 10"}',
+    )
     keep: KeepConfig | None = Field(
         None, description="keep the models of the Pareto front of validations; {} for the default criteria"
     )

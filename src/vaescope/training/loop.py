@@ -84,7 +84,7 @@ def _steps(trainer: Trainer, record: Record, interruption: Interruption, calls: 
     progress, on_validation, assess = calls
     record.snapshot()
     interruption.stepping = True
-    while trainer.step < settings.steps and not trainer.stopping.over:
+    while trainer.step < settings.steps and not trainer.over:
         trainer.advance()
         last = trainer.step == settings.steps
         logs = last or trainer.step % settings.log_every == 0
@@ -93,10 +93,12 @@ def _steps(trainer: Trainer, record: Record, interruption: Interruption, calls: 
             note = _note(record.training(), trainer.objective.terms)
         if last or trainer.step % settings.validate_every == 0:
             line = record.validation(trainer.validate())
-            record.assessment(assess(trainer.model) if assess is not None and first else {}, line)
+            found = assess(trainer.model) if assess is not None and first else {}
+            record.assessment(found, line)
+            trainer.look_at({**line, **found})
             if on_validation is not None:
                 on_validation(line)
-        saves = saves or trainer.stopping.over
+        saves = saves or trainer.over
         if saves:
             record.checkpoint()
         record.snapshot()

@@ -124,12 +124,18 @@ class Record:
             status = {
                 "finished": True,
                 "step": trainer.step,
-                "reason": "no improvement" if stopping.over else "all steps done",
+                "reason": self._reason(),
                 "weights": f"best validation objective, step {step}" if best else f"last, step {step}",
                 "warnings": self._warnings(step),
             }
             write_json(self.folder.path / "status.json", status)
         trainer.accelerator.wait_for_everyone()
+
+    def _reason(self) -> str:
+        """Return why the training ended."""
+        if self.trainer.goal.reached:
+            return "goal reached: " + ", ".join(f"{k} {v}" for k, v in self.trainer.goal.conditions.items())
+        return "no improvement" if self.trainer.stopping.over else "all steps done"
 
     def _warnings(self, step: int) -> list[str]:
         """Return what the validation at the step of the saved weights says against them."""

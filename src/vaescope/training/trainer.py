@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from vaescope.errors import UserError
 from vaescope.model.pass_module import PassModule
 from vaescope.randomness import seed_everything
 from vaescope.training.encoder_steps import EncoderStepper
+from vaescope.training.goal import Goal
 from vaescope.training.measured import Measured
 from vaescope.training.meter import Meter
 from vaescope.training.optimiser import build_optimiser, learning_rate
@@ -58,12 +60,14 @@ class Trainer:
         self.encoder_steps = EncoderStepper(self.objective.encoder_steps, self.model)
         self.meter = Meter(Measured.names(self.objective.terms), accelerator.device)
         self.stopping = EarlyStopping(self.settings.patience)
+        self.goal = Goal(self.settings.until)
         self.step = 0
         self.parts: dict[str, Stateful] = {
             "optimiser": self.optimiser,
             "objective": self.objective,
             "meter": self.meter,
             "stopping": self.stopping,
+            "goal": self.goal,
             "encoder_steps": self.encoder_steps,
         }
 
@@ -137,6 +141,18 @@ class Trainer:
                         f"the state of the optimiser in the checkpoint does not fit {names[parameter]}: it has shape "
                         f"{list(moment.shape)} where {list(parameter.shape)} is needed, or values that are not finite"
                     )
+
+    @property
+    def over(self) -> bool:
+        """Whether the training ends before its last step: no improvement, or its goal is reached."""
+        return self.stopping.over or self.goal.reached
+
+    def look_at(self, found: Mapping[str, Any]) -> None:
+        """Compare the numbers of a validation with the goal; those of the first process count."""
+        if self.settings.until:
+            if self.accelerator.is_main_process:
+                self.goal.look(found)
+            self.goal.reached = self._agreed(float(self.goal.reached)) > 0
 
     def wants_to_stop(self, wanted: bool) -> bool:
         """Return whether any process was asked to stop; all processes must call it at the same step."""
