@@ -134,7 +134,7 @@ def test_patience_counts_only_weights_that_meet_the_constraint(tmp_path, make_co
     assert folder.status["weights"] == "last, step 6"
 
 
-@pytest.mark.parametrize(("path", "message"), [("nowhere", "no such folder"), (".", "not a run folder")])
+@pytest.mark.parametrize(("path", "message"), [("nowhere", "it does not exist"), (".", "not a run folder")])
 def test_what_is_not_a_run_is_refused(tmp_path, path, message):
     with pytest.raises(UserError, match=message):
         _ = RunFolder(tmp_path / path).config
