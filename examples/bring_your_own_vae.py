@@ -50,8 +50,8 @@ def fill(vae: PlainVae, x_NT: Tensor) -> vaescope.Draws:
     posterior = vae.posterior(x_NT)
     z_SND = posterior.sample((SAMPLES,))
     return vaescope.Draws(
-        posterior_mean=posterior.base_dist.loc,
-        posterior_std=posterior.base_dist.scale,
+        posterior_mean=posterior.mean,
+        posterior_std=posterior.stddev,
         z=z_SND,
         log_p_x_z=vae.log_likelihood(x_NT, z_SND),
         log_p_z=standard_normal().log_prob(z_SND),
