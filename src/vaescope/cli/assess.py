@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from vaescope.assessment.assessment import Assessment
+    from vaescope.study.examine import Examined
 
 
 class Split(StrEnum):
@@ -21,7 +22,10 @@ class Split(StrEnum):
 
 
 def assess(
-    run: Annotated[Path | None, typer.Argument(help="the run folder")] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN] [data.path=PLACE]", help="the run folder, and where its texts are if they moved"),
+    ] = None,
     draws: Annotated[Path | None, typer.Option(help="assess a file of draws instead of a run")] = None,
     suite: Annotated[str | None, typer.Option(help="fast, or full, which also draws texts from the model")] = None,
     split: Annotated[list[Split] | None, typer.Option(help="may be given more than once")] = None,
@@ -52,6 +56,7 @@ def assess(
     assessment-step-N.json and assessment-step-N-SPLIT.json. A run is assessed by the suite
     of its configuration (fast by default), a file by all diagnostics that its tensors allow.
     """
+    run, place = _run_and_place(words or [])
     if (run is None) == (draws is None):
         raise typer.BadParameter("give either a run folder or --draws FILE")
     if checkpoint is not None and len(checkpoint) > 1:
@@ -74,7 +79,8 @@ def assess(
         _assess_file(draws, suite or "full")
     elif run is not None:
         options = {"suite": suite, "samples": samples, "texts": texts, "labels": labels, "components": components}
-        _assess_run(run, _checkpoint(run, *(checkpoint or ["model"])), split, options, control)
+        runs = _loaded(run, _checkpoint(run, *(checkpoint or ["model"])), control, place)
+        _assess_run(*runs, split, options)
 
 
 def _checkpoint(run: Path, given: str) -> str:
@@ -91,18 +97,32 @@ def _assess_file(path: Path, suite: str) -> None:
     _show(assessment, title=str(path), file=assessment.save(path.parent))
 
 
-def _assess_run(
-    path: Path, checkpoint: str, splits: list[Split] | None, options: dict[str, Any], control: Path | None
-) -> None:
+def _run_and_place(words: list[str]) -> tuple[Path | None, Path | None]:
+    """Read ``RUN`` and ``data.path=PLACE``."""
+    places = [word.partition("=")[2] for word in words[1:] if word.startswith("data.path=")]
+    if len(words) > 1 + len(places) or len(places) > 1 or (words and words[0].startswith("data.path=")):
+        raise typer.BadParameter(f"{' '.join(words)}: give one run folder, and if its texts moved data.path=PLACE")
+    return Path(words[0]) if words else None, Path(places[0]).expanduser() if places else None
+
+
+def _loaded(path: Path, checkpoint: str, control: Path | None, place: Path | None) -> tuple[Examined, Examined | None]:
+    """Load the run and its control, with their texts at ``place`` if it is given."""
+    from vaescope.cli.runs import load_run
+
+    run, compared = load_run(path, checkpoint), None if control is None else load_run(control)
+    if place is not None:
+        run, compared = run.with_data_at(place), None if compared is None else compared.with_data_at(place)
+    return run, compared
+
+
+def _assess_run(run: Examined, compared: Examined | None, splits: list[Split] | None, options: dict[str, Any]) -> None:
     from vaescope.assessment.assess import check_suite
     from vaescope.cli.console import progress
-    from vaescope.cli.runs import load_run
     from vaescope.study.assessed import assess_and_save
 
     check_suite(options["suite"] or "fast")
-    run = load_run(path, checkpoint)
-    compared = None if control is None else load_run(control)
-    name = str(path) if checkpoint == "model" else f"{path}, {checkpoint}"
+    path = run.folder.path
+    name = str(path) if run.checkpoint == "model" else f"{path}, {run.checkpoint}"
     for split in map(str, dict.fromkeys(splits or run.config.assessment.splits)):
         with progress(f"assess {split}") as meter:
             assessment, file = assess_and_save(run, split, control=compared, progress=meter, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,7 @@ from vaescope.evidence.facts import Baseline
 from vaescope.evidence.references import References
 from vaescope.model.latent_space import LatentSpace
 from vaescope.model.vae import TransformerVAE
+from vaescope.runs.data_record import check_data, has_data_record
 from vaescope.runs.run_folder import RunFolder
 from vaescope.study.evidence import baseline_nll, in_train, labels_of
 from vaescope.study.references import exact_log_prob, further_texts, numbered_encodings, training_encodings
@@ -35,6 +37,8 @@ from vaescope.sweep.scoring import Progress
 from vaescope.sweep.simulate import control_texts, simulate
 from vaescope.sweep.sweep import sweep
 from vaescope.sweep.text_space import text_space_weights
+
+log = logging.getLogger("vaescope")
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,22 @@ class Examined:
         """The texts that the run was trained on, chosen by and is reported on."""
         return read_corpus(self.config.data)
 
+    def with_data_at(self, place: Path) -> Examined:
+        """Return the run with its texts read from another place; they must be the same (``tokenized`` checks it)."""
+        if self.config.data.path is None:
+            raise UserError(f"{self.folder.path}: its texts are not files, so data.path has no effect")
+        if not has_data_record(self.folder.path):
+            log.warning("%s: a run without digests of its texts; those of %s are not checked", self.folder.path, place)
+        data = self.config.data.model_copy(update={"path": place})
+        return self.with_config(self.config.model_copy(update={"data": data}))
+
     def tokenized(self, split: str) -> Tokenized:
-        """Return the texts of ``train``, ``valid`` or ``test`` as the run reads them."""
+        """Return the texts of ``train``, ``valid`` or ``test`` as the run reads them.
+
+        Raises:
+            UserError: these or the training texts have changed since the run was started.
+        """
+        check_data(self.folder.path, self.corpus, ("train", split))
         return read_split(self.corpus, self.config.data, self.tokenizer, split)
 
     def assess(
