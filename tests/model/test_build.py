@@ -17,6 +17,7 @@ from transformers import (
 
 from vaescope.config import ModelConfig
 from vaescope.corpora.batch import Batch
+from vaescope.corpora.tokenized import tokenize
 from vaescope.errors import UserError
 from vaescope.model import TransformerVAE, build_model
 
@@ -40,6 +41,26 @@ def test_a_new_model_takes_vocabulary_and_positions_from_the_texts(tokenizer, fa
     assert model.config.decoder.vocab_size == 8
     ids = torch.zeros(1, 20, dtype=torch.long)
     assert model(ids, latents=torch.zeros(1, 32)).logits.shape == (1, 20, 8)
+
+
+@pytest.mark.parametrize("family", ["roberta", "bert", "gpt2", "llama"])
+def test_a_new_model_reads_a_tokenizer_without_padding(family):
+    plain = Tokenizer(models.WordLevel({w: i for i, w in enumerate(["<end>", "a", "b"])}, unk_token="<end>"))
+    plain.pre_tokenizer = pre_tokenizers.Whitespace()
+    like_gpt2 = PreTrainedTokenizerFast(tokenizer_object=plain, bos_token="<end>", eos_token="<end>", unk_token="<end>")
+    encoder, decoder = {"model_type": "bert", **SMALL}, {"model_type": family, **SMALL}
+    if family == "gpt2":
+        del decoder["intermediate_size"]
+    settings = ModelConfig(encoder=encoder, decoder=decoder, tie=False, latent_size=3)
+    model = build_model(settings, like_gpt2, max_length=10).eval()
+    texts = tokenize(["a b a", "b"], like_gpt2, max_length=10)
+    z = torch.randn(2, 3)
+    together = model.log_likelihood(texts.batch([0, 1]), z)
+    apart = [model.log_likelihood(texts.batch([i]), z[[i]]).item() for i in (0, 1)]
+    assert together.tolist() == pytest.approx(apart, abs=1e-4)
+    own = build_model(ModelConfig(encoder={"model_type": "roberta", **SMALL}, latent_size=3), like_gpt2, max_length=10)
+    apart = [own.eval().encode(texts.batch([i])).mean for i in (0, 1)]
+    torch.testing.assert_close(own.encode(texts.batch([0, 1])).mean, torch.cat(apart), atol=1e-5, rtol=0)
 
 
 def test_sides_of_different_families(tokenizer):

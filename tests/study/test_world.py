@@ -203,6 +203,24 @@ def test_a_text_that_reaches_the_greatest_length_is_exact(tmp_path):
     torch.testing.assert_close(log_prob(lm, banned, tokenized, max_length=8), drawn.log_prob, atol=1e-4, rtol=0)
 
 
+def test_a_checkpoint_without_padding_bans_no_token_and_scores_as_it_samples(tmp_path):
+    backend = Tokenizer(models.WordLevel({w: i for i, w in enumerate(["<end>", "a", "b", "c"])}, unk_token="<end>"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    end = {"bos_token": "<end>", "eos_token": "<end>", "unk_token": "<end>"}
+    PreTrainedTokenizerFast(tokenizer_object=backend, **end).save_pretrained(tmp_path / "model")
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=4, n_positions=16, n_embd=16, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0)
+    GPT2LMHeadModel(config).save_pretrained(tmp_path / "model")
+    record = make_world(tmp_path / "model", tmp_path / "w", sizes={"train": 300, "valid": 2, "test": 2}, max_length=10)
+    assert record["banned"] == []
+    assert record["encoded_otherwise_share"] == 0
+    config, corpus, tokenizer = corpus_of(tmp_path / "w")
+    tokenized = read_split(corpus, config, tokenizer, "train")
+    lm, _ = load_language_model(tmp_path / "model", 10)
+    scored = log_prob(lm, torch.tensor([], dtype=torch.int64), tokenized, max_length=10)
+    torch.testing.assert_close(scored, corpus.drawn["train"].log_prob, atol=1e-4, rtol=0)
+
+
 def test_scoring_gives_a_text_outside_the_language_no_probability(drawn, grammar):
     out, record = drawn
     _, corpus, tokenizer = corpus_of(out)

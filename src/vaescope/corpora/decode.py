@@ -98,7 +98,7 @@ def lost_text(tokenized: Tokenized, tokenizer: PreTrainedTokenizerFast, name: st
     if not lost:
         return []
     before, after = (text if len(text) <= 40 else text[:40] + "..." for text in _example(tokenized, found, lost))
-    unknown = _unknown_share(tokenized, tokenizer)
+    unknown = unknown_tokens(tokenized, tokenizer) / max(int((tokenized.lengths - 2).sum()), 1)
     parts = [f"{len(lost)} of the first {len(found.exact)} texts do not come back from their tokens"]
     parts += [f"{before!r} becomes {after!r}"]
     parts += [f"{unknown:.1%} of the tokens are unknown"] if unknown else []
@@ -110,8 +110,8 @@ def _example(tokenized: Tokenized, found: Recovery, lost: list[int]) -> tuple[st
     return tokenized.texts[shortest], found.strings[shortest]
 
 
-def _unknown_share(tokenized: Tokenized, tokenizer: PreTrainedTokenizerFast) -> float:
+def unknown_tokens(tokenized: Tokenized, tokenizer: PreTrainedTokenizerFast) -> int:
+    """Return how many tokens of the texts are unknown; GPT-2's one control token, which frames texts, is none."""
     if tokenizer.unk_token_id is None or tokenizer.unk_token_id in vars(special_ids(tokenizer)).values():
-        return 0.0
-    inner = int((tokenized.lengths - 2).sum())
-    return int((tokenized.ids == tokenizer.unk_token_id).sum()) / max(inner, 1)
+        return 0
+    return int((tokenized.ids == tokenizer.unk_token_id).sum())

@@ -142,17 +142,18 @@ def _side(
 
 
 def _new_side(source: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int) -> PreTrainedConfig:
+    # a new network gets an embedding for padding where the tokenizer has none; RoBERTa needs one
+    pad = len(tokenizer) if tokenizer.pad_token_id is None else tokenizer.pad_token_id
     required: dict[str, Any] = {
-        "vocab_size": len(tokenizer),
-        "pad_token_id": tokenizer.pad_token_id,
+        "vocab_size": max(len(tokenizer), pad + 1),
+        "pad_token_id": pad,
         "bos_token_id": _bos(tokenizer),
         "eos_token_id": _eos(tokenizer),
     }
     default = backbone.new_config(source)
     if hasattr(default, "max_position_embeddings"):
         # the RoBERTa family counts positions from the padding index + 1
-        pad = tokenizer.pad_token_id
-        required["max_position_embeddings"] = max_length + (0 if pad is None else pad + 1)
+        required["max_position_embeddings"] = max_length + pad + 1
     if hasattr(default, "type_vocab_size"):
         required["type_vocab_size"] = 1
     return backbone.new_config(source, **required)

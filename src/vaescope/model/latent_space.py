@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 from transformers import PreTrainedTokenizerFast
 
-from vaescope.corpora.decode import decode
+from vaescope.corpora.decode import decode, unknown_tokens
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError, unknown
 from vaescope.estimators.distributions import DiagonalGaussian
@@ -199,7 +199,7 @@ class LatentSpace:
                 f"the tokenizer has token ids up to {int(tokenized.ids.max())}, but the model only {rows} tokens; "
                 "give the tokenizer that it was trained with"
             )
-        unread = int((tokenized.ids == self.tokenizer.unk_token_id).sum()) if self.tokenizer.unk_token else 0
+        unread = unknown_tokens(tokenized, self.tokenizer)
         if unread:
             log.warning("texts: %d of %d tokens are unknown to the tokenizer", unread, len(tokenized.ids))
         return tokenized

@@ -60,13 +60,18 @@ def check_model(model: TransformerVAE) -> None:
 def _texts(model: TransformerVAE, vocabulary: int, noise: torch.Generator) -> Batch:
     """Return two random texts after one BOS, longer than a sliding window that texts can exceed.
 
-    They have no padding token, which some networks treat in another way.
+    They have no padding token of the texts or of a network, which some networks treat in another way.
     """
     window = getattr(model.decoder.config, "sliding_window", None) or model.config.text_length
     tokens = TOKENS if window >= model.config.text_length else max(TOKENS, window + 3)
     ids = torch.randint(0, vocabulary, (2, min(tokens, model.config.text_length)), generator=noise)
-    pad, bos = (-1 if token is None else token for token in (model.config.pad_token_id, model.config.bos_token_id))
-    ids = torch.where(ids == pad, (ids + 1) % vocabulary, ids)
+    sides = [side.config for side in (model.encoder, model.decoder) if side is not None]
+    found = (getattr(config, "pad_token_id", None) for config in (model.config, *sides))
+    padding = {int(pad) for pad in found if pad is not None}
+    # the next token may be another padding token, so each is replaced as often as there are
+    for pad in sorted(padding) * len(padding):
+        ids = torch.where(ids == pad, (ids + 1) % vocabulary, ids)
+    bos = -1 if model.config.bos_token_id is None else model.config.bos_token_id
     ids[:, 0] = bos if 0 <= bos < vocabulary else ids[0, 0]
     ids = ids.to(model.device)
     return Batch(ids, torch.ones_like(ids), torch.arange(len(ids)))

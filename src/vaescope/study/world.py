@@ -165,7 +165,7 @@ def draw_part(out: Path, split: str, chunk: int, count: int) -> int:
     model, settings = load_drawn_model(out)
     drawn = draw_texts(
         model,
-        torch.tensor(settings.banned),
+        torch.tensor(settings.banned, dtype=torch.int64),
         max_length=settings.max_length,
         seed=settings.seed,
         stream=SPLITS.index(split),

@@ -34,7 +34,9 @@ def banned_tokens(model: TransformerVAE, tokenizer: PreTrainedTokenizerBase) -> 
     special = set(tokenizer.all_special_ids) | {model.config.bos_token_id, model.config.pad_token_id}
     rows = head_of(model.decoder).tokens
     beyond = set(range(len(tokenizer), rows))
-    return torch.tensor(sorted((special | beyond) - {model.config.eos_token_id, tokenizer.unk_token_id}))
+    return torch.tensor(
+        sorted((special | beyond) - {model.config.eos_token_id, tokenizer.unk_token_id}), dtype=torch.int64
+    )
 
 
 def draw_texts(
