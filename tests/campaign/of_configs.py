@@ -403,7 +403,7 @@ def places() -> Iterator[Case]:
         "config.yaml": "config.yaml",
         "config.yaml/run": "config.yaml",
         "x" * 300: "xxx",
-        "'a\\0b'": "out",
+        '"a\\0b"': "out",
         "/proc/nope": "/proc",
         "/dev/null": "/dev/null",
         "/dev/null/x": "/dev/null",
@@ -418,6 +418,8 @@ def places() -> Iterator[Case]:
     for out, named in outs.items():
         for command in ("train", "study"):
             file = "config.yaml" if command == "train" else "study.yaml"
+            if command == "study" and out in (".", "data", "''"):
+                continue  # a study may have its runs in any folder
             yield Case(
                 "places",
                 f"{command} out={out[:20]}",
@@ -425,7 +427,6 @@ def places() -> Iterator[Case]:
                 (named, "out", "base"),
                 needs=("study",),
                 prepare=link,
-                refused=out not in ("loop/x",) and (command == "train" or out not in (".", "data", "''")),
             )
     plain = {
         "compare": ("compare", "run", "--split", "valid", "--out"),
