@@ -23,7 +23,7 @@ def call(*arguments):
     """Run a command that must succeed and return what it prints."""
     done = runner.invoke(app, [str(a) for a in arguments], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    return done.output
+    return done.stdout
 
 
 def failure(monkeypatch, capsys, *arguments):
@@ -53,6 +53,23 @@ def test_help_of_a_command_loads_nothing_heavy(command):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_command_has_examples_that_it_understands():
+    import shlex
+
+    from typer.main import get_command
+
+    from vaescope.cli.examples import EXAMPLES
+
+    commands = get_command(app).commands
+    assert set(EXAMPLES) == set(commands)
+    for name, lines in EXAMPLES.items():
+        assert all(line in " ".join(call(name, "--help").split()) for line in lines)
+        for line in lines:
+            program, command, *arguments = shlex.split(line.partition(" > ")[0])
+            assert (program, command) == ("vaescope", name)
+            commands[name].make_context(name, arguments)  # raises for an unknown option or a wrong value
 
 
 @pytest.mark.parametrize("kind", choices.KINDS)

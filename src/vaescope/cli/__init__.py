@@ -14,6 +14,7 @@ from vaescope.cli.compare import compare
 from vaescope.cli.convert_reference import convert_reference
 from vaescope.cli.demo import demo
 from vaescope.cli.diagnose import diagnose
+from vaescope.cli.examples import epilog
 from vaescope.cli.explore import explore
 from vaescope.cli.latent import COMMANDS as LATENT_COMMANDS
 from vaescope.cli.list import list_choices
@@ -48,6 +49,8 @@ app.command()(schema)
 app.command(name="convert-reference")(convert_reference)
 for _command in (*LATENT_COMMANDS, explore):
     app.command(rich_help_panel="Latent space")(_command)
+for _info in app.registered_commands:
+    _info.epilog = epilog(_info.name or getattr(_info.callback, "__name__", ""))
 
 
 def _print_version(wanted: bool) -> None:

@@ -20,17 +20,11 @@ def push(
     """Publish a model: weights, tokenizer, and a card with its assessment.
 
     Nothing private becomes public: a repository that exists and is public is refused without --public.
-
-    Examples:
-
-      vaescope push runs/mine me/my-vae --dry-run
-
-      vaescope push runs/mine me/my-vae --licence apache-2.0
-
-      vaescope push runs/mine --to exported
     """
     if (repository is None) == (to is None):
         raise typer.BadParameter("give either REPOSITORY (USER/NAME) or --to FOLDER")
+    if licence is not None and not licence.strip():
+        raise typer.BadParameter("--licence is empty; give an identifier, for instance apache-2.0")
     if repository is not None:
         _check_name(repository)
     if dry_run:
