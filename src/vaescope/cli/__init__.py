@@ -50,7 +50,7 @@ app.command(name="convert-reference")(convert_reference)
 for _command in (*LATENT_COMMANDS, explore):
     app.command(rich_help_panel="Latent space")(_command)
 for _info in app.registered_commands:
-    _info.epilog = epilog(_info.name or getattr(_info.callback, "__name__", ""))
+    _info.epilog = epilog(str(_info.name or getattr(_info.callback, "__name__", "")))
 
 
 def _print_version(wanted: bool) -> None:
