@@ -76,7 +76,7 @@ def assess(
     if run is not None and control is not None and run.resolve() == control.resolve():
         raise typer.BadParameter(f"--control {control} is the run itself; give the run of a language model")
     if draws is not None:
-        _assess_file(draws, suite or "full")
+        _assess_file(draws, "full" if suite is None else suite)
     elif run is not None:
         options = {"suite": suite, "samples": samples, "texts": texts, "labels": labels, "components": components}
         runs = _loaded(run, _checkpoint(run, *(checkpoint or ["model"])), control, place)
@@ -120,7 +120,7 @@ def _assess_run(run: Examined, compared: Examined | None, splits: list[Split] | 
     from vaescope.cli.console import progress
     from vaescope.study.assessed import assess_and_save
 
-    check_suite(options["suite"] or "fast")
+    check_suite("fast" if options["suite"] is None else options["suite"])
     path = run.folder.path
     name = str(path) if run.checkpoint == "model" else f"{path}, {run.checkpoint}"
     for split in map(str, dict.fromkeys(splits or run.config.assessment.splits)):

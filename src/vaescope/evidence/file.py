@@ -63,5 +63,5 @@ def _check_prior(path: Path, prior: str | None, has_samples: bool) -> None:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
-        return text
+    except (ValueError, RecursionError):
+        return text[:1000]

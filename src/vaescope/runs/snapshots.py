@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -63,12 +64,19 @@ def load_snapshots(run: Path) -> list[Snapshot]:
     """Return the snapshots of a run by step.
 
     Raises:
-        UserError: there are none.
+        UserError: there are none, or one is damaged.
     """
     files = sorted((run / FOLDER).glob("step-*.safetensors"), key=_step)
     if not files:
         raise UserError(f"{run}: no snapshots; train with steps to take them at, training.snapshots=[0,100,500]")
-    return [Snapshot(_step(file), **load_file(file)) for file in files]
+    return [_read(file) for file in files]
+
+
+def _read(file: Path) -> Snapshot:
+    try:
+        return Snapshot(_step(file), **load_file(file))
+    except (SafetensorError, OSError, TypeError, ValueError) as error:
+        raise UserError(f"{file}: damaged; remove it, or train the run again") from error
 
 
 def _step(file: Path) -> int:
