@@ -57,11 +57,16 @@ class Case:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Return a hash of every file, by its path; the output of the command and its cache are none."""
+    """Return a hash of every file, by its path; not of output, cache and the list of starts of a run."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if path.is_file() and not path.is_symlink() and not name.startswith((".out", ".err", ".cache")):
+        if (
+            path.is_file()
+            and not path.is_symlink()
+            and not name.startswith((".out", ".err", ".cache"))
+            and path.name != "environment.json"
+        ):
             try:
                 found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
             except PermissionError:

@@ -124,8 +124,10 @@ def _check_class(source: str, cls: type[PreTrainedModel], options: dict[str, Any
     wanted = getattr(cls.config_class, "model_type", "")
     try:
         found = PreTrainedConfig.get_config_dict(source, **options)[0]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise UserError(f"{source}: no model here ({' '.join(str(error).split())[:150]})") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{source}: config.json is damaged (no JSON object); bring it back, or train again")
     if found.get("model_type") != wanted:
         raise UserError(f"{source}: config.json is of model_type '{found.get('model_type')}', not of '{wanted}'")
 
