@@ -18,6 +18,7 @@ from vaescope.config import parse_config
 from vaescope.errors import Interrupted, UserError
 from vaescope.runs.lock import one_at_a_time
 from vaescope.runs.run_folder import RunFolder
+from vaescope.training.interruption import Interruption
 from vaescope.training.loop import train
 
 from .test_resume import KilledError, kill_at, same
@@ -113,7 +114,8 @@ def test_a_full_disk_is_one_line_and_the_run_resumes_bit_for_bit(tmp_path, make_
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_a_checkpoint_and_says_how_to_resume(tmp_path, make_config, number, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/somewhere/bin/vaescope", "train", "my config.yaml", "out=parts"])
-    handlers = signal.getsignal(signal.SIGTERM)
+    # a process in the background of a shell ignores SIGINT, and then so does training
+    monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_DFL)
     options = {"steps": 8, "log_every": 3, "save_every": 50, "patience": 5, "validate_every": 2}
     whole = train(make_config(tmp_path / "whole", **options))
 
@@ -127,8 +129,19 @@ def test_a_signal_saves_a_checkpoint_and_says_how_to_resume(tmp_path, make_confi
     assert str(caught.value).endswith("resume with: vaescope train 'my config.yaml' out=parts")
     assert caught.value.number == number
     assert torch.load(config.out / "checkpoint" / "state.pt", weights_only=True)["step"] == 5
-    assert signal.getsignal(signal.SIGTERM) == handlers
     same(whole, train(config))
+
+
+def test_the_handlers_of_signals_are_brought_back_and_ignored_signals_stay_ignored(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        handler = signal.getsignal(signal.SIGTERM)
+        with Interruption(tmp_path):
+            assert signal.getsignal(signal.SIGTERM) != handler
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) == handler
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_lost_model_is_written_again_from_the_checkpoint(tmp_path, make_config, caplog):
