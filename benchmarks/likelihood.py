@@ -24,7 +24,7 @@ from vaescope.estimators.importance import log_mean_exp
 from vaescope.model.build import build_model
 from vaescope.model.checkpoints.load import load
 from vaescope.model.vae import TransformerVAE
-from vaescope.sweep.proposals import adapted
+from vaescope.sweep.proposals import adapt_proposals
 from vaescope.sweep.scoring import score
 from vaescope.sweep.sweep import sweep
 
@@ -72,8 +72,8 @@ def errors(model: TransformerVAE, split: Tokenized) -> None:
 def samples_for_an_error(model: TransformerVAE, split: Tokenized, *, pilot: int = 512, target: float = 0.1) -> None:
     draws, single = (sweep(model, split, samples=count) for count in (pilot, 1))
     scoring = seconds(lambda: sweep(model, split, samples=pilot)) / pilot
-    adapting = seconds(lambda: adapted(model, split, single, texts=len(split)))
-    better = adapted(model, split, draws, texts=len(split)).log_weights_adapted
+    adapting = seconds(lambda: adapt_proposals(model, split, single, texts=len(split)))
+    better = adapt_proposals(model, split, draws, texts=len(split)).log_weights_adapted
     times = []
     for name, log_w, once in (("q(z given x)", draws.log_weights, 0.0), ("adapted proposals", better, adapting)):
         # the delta method: Var log mean w = Var w / (S mean(w)^2)

@@ -20,7 +20,7 @@ from vaescope.corpora.corpus import load_corpus
 from vaescope.corpora.tokenized import tokenize
 from vaescope.estimators.importance import log_mean_exp
 from vaescope.model.checkpoints.load import load
-from vaescope.sweep.proposals import adapted
+from vaescope.sweep.proposals import adapt_proposals
 from vaescope.sweep.sweep import sweep
 
 TEXTS, SAMPLES, FEW = 250, 64, 8
@@ -36,7 +36,7 @@ def bounds(run: str, texts: list[str]) -> dict[str, Tensor]:
     found = {"elbo": log_w_SN.mean(0), "few": few, "many": log_mean_exp(log_w_SN)}
     if space.model.config.is_language_model:
         return {**found, "adapted": found["many"]}
-    better = adapted(space.model, tokenized, draws, texts=len(texts)).log_weights_adapted
+    better = adapt_proposals(space.model, tokenized, draws, texts=len(texts)).log_weights_adapted
     return {**found, "adapted": log_mean_exp(better)}
 
 

@@ -9,7 +9,7 @@ from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.facts import Facts
 from vaescope.model.build import tiny_model
 from vaescope.sweep.experiments import experiment
-from vaescope.sweep.proposals import adapted
+from vaescope.sweep.proposals import adapt_proposals
 from vaescope.sweep.simulate import simulate
 from vaescope.sweep.sweep import sweep
 
@@ -40,7 +40,7 @@ def full_evidence(n: int = 80, **options):
     """All evidence of a new model, and the model with its texts."""
     model, _ = tiny_model(**options)
     texts = random_texts(n)
-    draws = adapted(model, texts, sweep(model, texts, samples=8), texts=20)
+    draws = adapt_proposals(model, texts, sweep(model, texts, samples=8), texts=20)
     facts = Facts(strings=texts.texts, labels=[("low", "high")[int(t[0]) % 2] for t in texts.texts])
     drawn = simulate(model, Speller(), draws, count=66)
     experiments = experiment(model, Speller(), texts, draws, drawn, texts=6, annealing_steps=4)

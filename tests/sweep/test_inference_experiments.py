@@ -14,7 +14,7 @@ from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.experiments import Experiments
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.priors.standard import Standard
-from vaescope.sweep.inference_experiments import optimised
+from vaescope.sweep.inference_experiments import optimise_posteriors
 from vaescope.testing.evidence import draws_of
 
 
@@ -42,7 +42,7 @@ class Points:
 def split(vae: LinearGaussian, texts: int = 40):
     x_Nn = vae.sample_data(200, seed=3)
     draws = draws_of(vae, x_Nn, samples=64, seed=0)
-    found = optimised(Scorer(vae, x_Nn), Points(), draws, texts=texts, seed=0)
+    found = optimise_posteriors(Scorer(vae, x_Nn), Points(), draws, texts=texts, seed=0)
     known = Evidence(draws, experiments=Experiments(inference=found))
     parts = assess(known, diagnostics=["inference_gap"]).estimates
     return parts["inference_gap_amortisation"], parts["inference_gap_approximation"]

@@ -12,7 +12,7 @@ from tests.sweep.test_inference_experiments import Scorer
 from vaescope.estimators.importance import effective_sample_size, log_mean_exp
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.build import tiny_model
-from vaescope.sweep.proposals import adapted
+from vaescope.sweep.proposals import adapt_proposals
 from vaescope.sweep.sweep import sweep
 from vaescope.testing.evidence import draws_of
 
@@ -39,7 +39,7 @@ class Index:
 def of_encoder(vae, wrong, texts=30):
     x_Nn = vae.sample_data(60, seed=3)
     draws = replace(draws_of(wrong, x_Nn, samples=64, seed=0), metadata={"seed": 0, "precision": "fp32"})
-    found = adapted(Scorer(vae, x_Nn), Split(x_Nn), draws, texts=texts)
+    found = adapt_proposals(Scorer(vae, x_Nn), Split(x_Nn), draws, texts=texts)
     return draws.log_weights[:, :texts], found.log_weights_adapted, vae.log_prob(x_Nn[:texts])
 
 
@@ -67,9 +67,9 @@ def test_the_grouping_of_the_texts_changes_nothing_and_modes_are_restored():
     model.train()
     texts = random_texts(20)
     draws = sweep(model, texts, samples=8)
-    parts = [adapted(model, texts, draws, texts=9, group_tokens=g).log_weights_adapted for g in (64, 8_192)]
+    parts = [adapt_proposals(model, texts, draws, texts=9, group_tokens=g).log_weights_adapted for g in (64, 8_192)]
     torch.testing.assert_close(*parts, atol=1e-3, rtol=0)
     assert parts[0].shape == (8, 9)
     assert model.decoder.training
     assert all(p.grad is None for p in model.parameters())
-    assert torch.equal(parts[1], adapted(model, texts, draws, texts=9).log_weights_adapted)
+    assert torch.equal(parts[1], adapt_proposals(model, texts, draws, texts=9).log_weights_adapted)

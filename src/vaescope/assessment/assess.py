@@ -102,7 +102,7 @@ def _run(
 
 
 def check_suite(suite: str) -> None:
-    """Refuse a suite that is none.
+    """Refuse an unknown suite.
 
     Raises:
         UserError: the message suggests the nearest.

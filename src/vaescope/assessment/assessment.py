@@ -94,7 +94,7 @@ class Assessment:
 
     @classmethod
     def load(cls, path: Path | str, *, name: str = "assessment") -> Assessment:
-        """Read what ``save`` wrote, but for the figures; without ``NAME-texts.safetensors`` there is no ``per_text``.
+        """Read what ``save`` wrote, except the figures; without ``NAME-texts.safetensors`` there is no ``per_text``.
 
         Args:
             path: the file ``NAME.json``, or the folder that it is in.

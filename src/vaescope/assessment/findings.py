@@ -48,7 +48,9 @@ class Finding:
 
     def without_latent(self) -> Finding:
         """Return the finding of a language model, which has no z that it could be about."""
-        return replace(self, verdict="VACUOUS", message=f"{self.message} (of no meaning: there is no z)", next_step="")
+        return replace(
+            self, verdict="VACUOUS", message=f"{self.message} (without meaning: there is no z)", next_step=""
+        )
 
     def to_json(self) -> dict[str, str]:
         """Return the fields that are not empty."""

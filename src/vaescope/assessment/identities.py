@@ -39,7 +39,7 @@ def evidence_identities(evidence: Evidence, thresholds: Thresholds) -> list[Find
 
 
 def estimate_identities(evidence: Evidence, estimates: Estimates, thresholds: Thresholds) -> list[Finding]:
-    """Check what the estimates at hand say of one another, each as a finding that only says PASS or FAIL."""
+    """Check the relations between the estimates that were made; each finding is PASS or FAIL."""
     checks = []
     if "mutual_information" in estimates:
         checks.append(_ceiling(evidence.draws, estimates, thresholds))

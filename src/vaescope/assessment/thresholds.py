@@ -1,7 +1,7 @@
 """The thresholds of the findings: conventions, in one place, with a version; every one can be overridden.
 
 Only ``good_tail_share`` rests on a result (Vehtari et al. 2024); the others are choices of effect sizes in nats that
-matter to a person, so a finding always shows its number beside its verdict.
+matter to a person, so a finding always shows its number with its verdict.
 """
 
 from __future__ import annotations

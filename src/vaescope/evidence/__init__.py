@@ -1,1 +1,1 @@
-"""What is known of a model on a split: draws, texts drawn from the model, experiments; their file and their checks."""
+"""What is known of a model on a split: draws, simulations, experiments and facts; their file and their checks."""

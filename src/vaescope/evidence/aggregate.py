@@ -1,4 +1,4 @@
-"""What the aggregate posterior q(z) says about information and marginal KL, computed once for all diagnostics.
+"""Statistics of the aggregate posterior q(z) for information and marginal KL, computed once for all diagnostics.
 
 Every statistic is a vector of jackknife replicates (``estimators.jackknife``), so that any combination of them
 has its standard error. A replicate leaves out one block of distinct texts, with all their copies.

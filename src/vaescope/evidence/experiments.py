@@ -45,7 +45,7 @@ class Inference:
 
 @dataclass(frozen=True)
 class Annealed:
-    """Stochastic bounds on log p(x) of texts that the model made up, by annealed importance sampling, ``[P]``.
+    """Stochastic bounds on log p(x) of texts drawn from the model, by annealed importance sampling, ``[P]``.
 
     Attributes:
         lower: forward, from the prior to the posterior; E exp lower = p(x), so E lower <= log p(x).

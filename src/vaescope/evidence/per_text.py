@@ -1,4 +1,4 @@
-"""PerText: what an assessment knows of each single text, kept so that models can be compared text by text."""
+"""PerText: the numbers of each single text, kept so that models can be compared text by text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PerText:
     """Numbers of N texts under one model, in nats per text.
 
     Two models assessed on the same texts have equal ``digest``; a difference of their numbers is then taken text by
-    text, which is far more certain than the difference of two means.
+    text, with a far smaller error than that of the difference of two means.
 
     Attributes:
         rate: KL(q(z|x) || p(z)), ``[N]``.
@@ -45,7 +45,7 @@ class PerText:
 
     @classmethod
     def of(cls, evidence: Evidence) -> PerText:
-        """Take from a sweep what belongs to each text."""
+        """Return the numbers of each text of a sweep."""
         draws, strings = evidence.draws, evidence.facts.strings
         return cls(
             rate=draws.rates,

@@ -63,7 +63,7 @@ class Simulations:
         """Rank of log p(x|z) of the true z among S draws of q(z|x), as a number in (0, 1), ``[M']``.
 
         Uniform where q(z|x) is the posterior. The rank is drawn from those that it shares with its ties, since a
-        decoder that ignores z gives all z the same likelihood.
+        decoder that ignores z gives every z the same likelihood.
         """
         drawn_SM, true_M = self.draws.log_p_x_z.double(), self.log_p_x_z.double()
         below_M, ties_M = (drawn_SM < true_M).sum(0), (drawn_SM == true_M).sum(0)

@@ -32,7 +32,7 @@ from vaescope.study.evidence import baseline_nll, in_train, labels_of
 from vaescope.study.references import exact_log_prob, further_texts, numbered_encodings, training_encodings
 from vaescope.study.training_record import last_multipliers, training_findings
 from vaescope.sweep.experiments import experiment
-from vaescope.sweep.proposals import adapted
+from vaescope.sweep.proposals import adapt_proposals
 from vaescope.sweep.scoring import Progress
 from vaescope.sweep.simulate import control_texts, simulate
 from vaescope.sweep.sweep import sweep
@@ -236,7 +236,7 @@ class Examined:
         settings, seed = self.config.assessment, self.config.seed
         count, tokens, draws = settings.simulations, settings.group_tokens, evidence.draws
         if not self.model.config.is_language_model:
-            draws = adapted(self.model, tokenized, draws, texts=settings.adapted_texts, group_tokens=tokens)
+            draws = adapt_proposals(self.model, tokenized, draws, texts=settings.adapted_texts, group_tokens=tokens)
         simulations, texts = simulate(
             self.model, self.tokenizer, draws, count=count, group_tokens=tokens, seed=seed, progress=progress
         )

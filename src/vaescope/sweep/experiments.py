@@ -13,7 +13,7 @@ from vaescope.evidence.experiments import Experiments, Interpolation
 from vaescope.evidence.simulations import Simulations
 from vaescope.model.vae import TransformerVAE
 from vaescope.randomness import seed_of
-from vaescope.sweep.inference_experiments import annealed, optimised
+from vaescope.sweep.inference_experiments import optimise_posteriors
 from vaescope.sweep.scoring import score
 from vaescope.sweep.simulate import as_split, draw
 from vaescope.sweep.sweep import sweep
@@ -36,14 +36,14 @@ def experiment(
 ) -> Experiments:
     """Return the experiments on the first ``texts`` texts; annealing needs steps and texts drawn from the model."""
     tokens, attention = tokens_and_attention(model, tokenized, draws, texts=texts, seed=seed)
-    anneal = annealing_steps > 0 and drawn is not None and bool(drawn[0].finished.any())
+    can_anneal = annealing_steps > 0 and drawn is not None and bool(drawn[0].finished.any())
     language_model = model.config.is_language_model
     return Experiments(
         tokens=tokens,
         attention=attention,
-        inference=None if language_model else optimised(model, tokenized, draws, texts=texts, seed=seed),
-        annealed=annealed(model, *drawn, texts=texts, steps=annealing_steps, seed=seed)
-        if anneal and drawn is not None
+        inference=None if language_model else optimise_posteriors(model, tokenized, draws, texts=texts, seed=seed),
+        annealed=anneal(model, *drawn, texts=texts, steps=annealing_steps, seed=seed)
+        if can_anneal and drawn is not None
         else None,
         interpolation=None if language_model else _interpolation(model, tokenizer, tokenized, draws, texts, seed),
         repeated=_repeated(model, tokenized, draws, texts),

@@ -1,4 +1,4 @@
-"""What q(z|x) could be at best: a Gaussian optimised for each text, and log p(x) bounded from both sides."""
+"""The best possible q(z|x): a Gaussian optimised for each text, and log p(x) bounded from both sides."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from vaescope.sweep.scoring import device_of, evaluating, noise
 CHAINS = 4
 
 
-def optimised(model: TransformerVAE, tokenized: Tokenized, draws: Draws, *, texts: int, seed: int) -> Inference:
+def optimise_posteriors(
+    model: TransformerVAE, tokenized: Tokenized, draws: Draws, *, texts: int, seed: int
+) -> Inference:
     """Return the ELBO of the encoder's and of the best Gaussian of each of the first texts, on common noise.
 
-    Both are scored on noise that has chosen nothing.
+    Both are scored on noise that no choice has seen.
     """
     index_P, device = torch.arange(min(texts, draws.texts)), device_of(model)
     batch = tokenized.batch(index_P).to(device)
@@ -34,7 +36,7 @@ def optimised(model: TransformerVAE, tokenized: Tokenized, draws: Draws, *, text
     return Inference(amortised=own_SP.mean(0).cpu(), optimised=best_SP.mean(0).cpu(), log_p=log_mean_exp(best_SP).cpu())
 
 
-def annealed(
+def anneal(
     model: TransformerVAE, simulations: Simulations, tokenized: Tokenized, *, texts: int, steps: int, seed: int
 ) -> Annealed:
     """Return bounds on log p(x) of the first drawn texts that ended, from below and from above."""

@@ -1,4 +1,4 @@
-"""A proposal adapted to each text: from q(z|x) on, the Gaussian that explains the text best."""
+"""adapt_proposals: the Gaussian that explains each text best, found from q(z|x) by gradient steps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAMPLES = 4
 """Samples of z for each step."""
 
 
-def adapted(model: Model, tokenized: Texts, draws: Draws, *, texts: int, group_tokens: int = 8_192) -> Draws:
+def adapt_proposals(model: Model, tokenized: Texts, draws: Draws, *, texts: int, group_tokens: int = 8_192) -> Draws:
     r"""Return the draws with importance weights of S samples of an adapted proposal for the first ``texts`` texts.
 
     Log 1/S sum_s p(x|z_s) p(z_s) / r(z_s) bounds log p(x) in expectation for every density r from which the z_s are
@@ -57,7 +57,7 @@ def best_gaussians(
     """Return the mean and log std, ``[P, D]`` each, with the highest ELBO of each text that Adam finds from a start.
 
     Every step has noise of its own, and the optimum is the average of the second half of the path. Where the start
-    cannot be bettered the path only wanders, so each text keeps it unless what was found is better on ``choosing``
+    cannot be improved the path only wanders, so each text keeps it unless what was found is better on ``choosing``
     samples of other noise.
     """
     index_P, size = batch.index.cpu(), start[0].shape[1]

@@ -1,4 +1,4 @@
-"""What every sweep shares: what it needs of a model and of texts, noise that no batching changes, and scoring."""
+"""Shared by every sweep: the protocols of model and texts, noise that does not depend on batches, and scoring."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Texts(Protocol):
         """Return the number of texts."""
 
     def by_length(self, indices: Tensor | list[int], budget: int) -> list[Batch]:
-        """Return batches of like length within a token budget."""
+        """Return batches of texts of similar length within a token budget."""
 
 
 def as_read(model: Model, tokenized: Any) -> Any:
@@ -104,7 +104,7 @@ def autocast(model: Model, precision: str) -> AbstractContextManager[Any]:
 
 @contextmanager
 def evaluating(model: Model) -> Iterator[None]:
-    """Dropout off, and afterwards the mode of every module as it was: in training an encoder has its dropout off."""
+    """Switch dropout off, and restore the mode of every module afterwards (some encoders train without dropout)."""
     if not isinstance(model, torch.nn.Module):
         yield
         return

@@ -1,4 +1,4 @@
-"""simulate: z ~ p(z), x ~ p(x|z) by a model, and what the model says about the texts that it drew."""
+"""simulate: z ~ p(z), x ~ p(x|z) by a model, and what the model says about the drawn texts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def simulate(
     """Draw ``count`` texts from p(x, z) and as many from p(x|z), z ~ q(z|x); return what is known of them, and tokens.
 
     The drawn tokens are scored and encoded as they are, never as the strings that they spell: a string may have
-    another tokenisation. They get as many posterior samples as the texts of ``draws``, so that the two sides compare.
+    another tokenisation. They get as many posterior samples as the texts of ``draws``, so that both sides are
+    comparable.
 
     Args:
         model: the model, on any device.

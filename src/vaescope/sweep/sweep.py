@@ -42,9 +42,9 @@ def sweep(
         group_tokens: tokens, over texts and samples, that the decoder scores at once.
         seed: of the noise.
         precision: ``fp32``, or ``bf16`` for autocast; densities of z are in float64 in any case.
-        texts: only the first so many.
+        texts: number of texts, from the first on; all by default.
         keep_z: how many of the S samples of z are kept; the densities of all are.
-        progress: called with the texts done and the texts in all.
+        progress: called with the texts done and the number of texts.
     """
     count = min(texts or len(tokenized), len(tokenized))
     tokenized = as_read(model, tokenized)

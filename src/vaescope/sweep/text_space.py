@@ -44,7 +44,7 @@ def text_space_weights(
         tokenizer: the tokenizer of the split.
         draws: a sweep over the texts, with ``log_q_x``.
         log_prob: log P(x) of token sequences, ``[N]``; -inf outside the language.
-        texts: the first so many texts (P).
+        texts: number P of texts, from the first on.
         drawn: texts K drawn for each.
         group_tokens: tokens that the encoder reads at once.
         seed: of the drawn texts.

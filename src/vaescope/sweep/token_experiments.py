@@ -1,4 +1,4 @@
-"""What the decoder predicts token by token with z of the posterior and of the prior, and where it attends."""
+"""Predictions of the decoder token by token, with z of the posterior and of the prior, and its attention to z."""
 
 from __future__ import annotations
 

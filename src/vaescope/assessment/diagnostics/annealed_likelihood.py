@@ -1,4 +1,4 @@
-"""Annealed likelihood: log p(x) of texts that the model made up, bounded from both sides (AIS and BDMC)."""
+"""Annealed likelihood: log p(x) of texts drawn from the model, bounded from both sides (AIS and BDMC)."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from vaescope.evidence.evidence import Evidence, need
 class BitsPerByte(Diagnostic):
     """-sum log2 p(x) / sum bytes over the corpus, from the importance-weighted bound: an upper bound.
 
-    The end of each text is predicted, so its cost is included, but it is no byte. It is an upper bound for texts that
-    come back from their tokens: the others are left out, and where they are many there is no number.
+    The end of each text is predicted, so its cost is included, but it does not count as a byte. It is an upper bound
+    for texts that their tokens give back unchanged: the others are left out, and if they are many there is no number.
     """
 
     truths: ClassVar = {"bits_per_byte": "bits_per_byte"}

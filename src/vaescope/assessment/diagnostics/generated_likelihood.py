@@ -1,4 +1,4 @@
-"""Generated likelihood: are texts of the model as probable under the model as the data are, by equally many samples?"""
+"""Generated likelihood: are texts drawn from the model as probable under it as the data are, by equal samples?"""
 
 from __future__ import annotations
 

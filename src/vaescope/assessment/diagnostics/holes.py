@@ -42,7 +42,7 @@ class Holes(Diagnostic):
             raise Missing(f"{FEWEST} texts, without which the edge of the encodings is unknown: assess more")
         prior_RM = evidence.aggregate.surprise_at(prior_points(evidence.draws, POINTS))
         encoded_N, prior_M = evidence.aggregate.surprise, prior_RM[0]
-        # copies of a text are no further evidence of where the encodings are
+        # copies of a text add no evidence of where the encodings are
         texts = int(evidence.draws.copies.effective)
         share = hole_share(encoded_N[encoded_N.isfinite()], prior_M[prior_M.isfinite()], texts)
         return {"holes": share, "holes_nats": _difference(evidence.aggregate, prior_RM)}

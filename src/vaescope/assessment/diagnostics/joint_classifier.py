@@ -1,4 +1,4 @@
-"""Joint classifier: can pairs (x, z) of the model be told from those of data and encoder, by x, by z, or by both?"""
+"""Joint classifier: do pairs (x, z) of the model differ from those of data and encoder, in x, in z, or in both?"""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class JointClassifier(Diagnostic):
         x, z, xz = (estimates[f"joint_classifier_{name}"] for name in ("x", "z", "xz"))
         beyond, good, bad = estimates["joint_classifier"], thresholds.joint_gain_pass, thresholds.joint_gain_fail
         message = (
-            f"pairs (x, z) of the model are told from those of data and encoder with a gain of {xz.value:.3f} nats; "
+            f"a classifier of pairs (x, z) of the model against those of data and encoder gains {xz.value:.3f} nats; "
         )
         message += f"x alone {x.value:.3f}, z alone {z.value:.3f}, both beyond that {beyond.value:.3f}"
         causes = {"texts unlike the data": x, "encodings unlike the prior": z, "x and z tied otherwise": beyond}

@@ -1,4 +1,4 @@
-"""Joint inconsistency: how far q(x, z) is from p(x, z), KL = R + D - H(X), where the law of the texts is known."""
+"""Joint inconsistency: how far q(x, z) is from p(x, z), KL = R + D - H(X), for texts of a known distribution."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class JointInconsistency(Diagnostic):
 
     By z: prior mismatch (marginal KL) plus decoder mismatch E KL(q(x|z) || p(x|z)), each an interval. By x: data
     mismatch KL(q(x) || p(x)) plus inference gap E KL(q(z|x) || p(z|x)). Where the draws have log q(x) of each text it
-    takes the place of -H: the mean is the same and what texts differ by, however likely they are, leaves the error.
+    replaces -H: the mean is the same, and the differences in probability between texts leave the error.
     """
 
     truths: ClassVar = {"joint_inconsistency": "joint_inconsistency"}

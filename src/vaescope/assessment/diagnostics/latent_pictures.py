@@ -1,4 +1,4 @@
-"""Latent pictures: encodings beside samples of the prior, and a null panel that shows what chance looks like."""
+"""Latent pictures: encodings next to samples of the prior, which show what chance looks like."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from vaescope.evidence.evidence import Evidence, need
 class LatentUse(Diagnostic):
     """D_shuffled - D and D_prior - D, paired on texts; zero for a decoder that ignores z, whatever the rate is.
 
-    A text has a part in two terms of D_shuffled, its own and that of the text that gets its z, so the error of the mean
+    Each text appears in two terms of D_shuffled, its own and that of the text that gets its z, so the error of the mean
     counts the covariance of such terms; where ``shuffled_from`` is not known, the most that it can be.
     """
 

@@ -100,7 +100,7 @@ _ENDS = torch.tensor([0.025, 0.975], dtype=torch.float64)
 
 @lru_cache(maxsize=8)
 def null_moments(texts: int, size: int) -> Tensor:
-    """The three moments of samples of N(0, I), ``[NULLS, 3]``, from the law of mean and scatter (Wishart).
+    """The three moments of samples of N(0, I), ``[NULLS, 3]``, from the distribution of mean and scatter (Wishart).
 
     The scatter of n samples is B B' with B lower triangular (Bartlett 1933), so no n by D sample is drawn.
     """

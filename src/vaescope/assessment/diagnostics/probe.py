@@ -18,11 +18,11 @@ from vaescope.evidence.evidence import Evidence, need
 class Probe(Diagnostic):
     """Accuracy of logistic regression from one sample z ~ q(z|x), cross-validated, and the nats known of the label.
 
-    The gain H(label) - cross-entropy is a lower bound on I(Z; label). From the posterior mean, which is no function of
-    z, it would not be: of a collapsed model, whose means differ by far less than its posteriors are wide, a reader of
-    rescaled means still tells much. That accuracy, which the literature reports, is the detail ``posterior_mean``. The
-    ceiling, where it is known, is the accuracy of the best reader of the whole text; the floor is that of always saying
-    the commonest label.
+    The gain H(label) - cross-entropy is a lower bound on I(Z; label). From the posterior mean, which is not a function
+    of z, it would not be: the means of a collapsed model may differ by far less than its posteriors are wide, and a
+    reader of rescaled means still predicts the label well. That accuracy, which the literature reports, is the detail
+    ``posterior_mean``. The ceiling, where it is known, is the accuracy of the best reader of the whole text; the floor
+    is that of always giving the commonest label.
     """
 
     no_truth: ClassVar[str] = "it depends on labels; bounds on a known label are checked"

@@ -28,12 +28,12 @@ DIGITS = 9
 
 
 class TextStatistics(Diagnostic):
-    """Wasserstein distance of each statistic between drawn texts and data, beside that between halves of the data.
+    """Wasserstein distance of each statistic between drawn texts and data, against that between halves of the data.
 
     Word pairs are counted and topics fitted in the second half of the data; all are compared with the first. That of a
     language model, where there is one, says how near a model of that size can come. Words are characters where the
     texts have no spaces between words. Does z steer? The rank correlation
-    of a text's statistic with that of a text drawn from its z, beside that with the text of another z (shuffled).
+    of a text's statistic with that of a text drawn from its z, compared with that for the text of another z (shuffled).
     """
 
     no_truth: ClassVar[str] = "it compares texts that the model decodes"
@@ -81,7 +81,7 @@ def _simulations(evidence: Evidence) -> Simulations:
 
 def _compared(statistic: of.Statistic, unit: str, strings: Sequence[str], simulations: Simulations) -> Estimate:
     data = strings[: len(strings) // 2]
-    # sums in another order differ in the last digits, which are no differences of texts
+    # sums in another order differ in the last digits, although the texts are the same
     observed, drawn = (statistic(texts).round(DIGITS) for texts in (data, simulations.strings))
     detail = {
         "data_mean": observed.mean(),
@@ -156,7 +156,7 @@ def _judged(name: str, estimate: Estimate, thresholds: Thresholds) -> Finding:
     null, other = detail["null_p95"], detail["drawn_other_share"]
 
     def apart(distance: float) -> str:
-        # halves of data that are all the same are no distance apart, of which there are no multiples
+        # halves of identical texts have distance 0, of which there are no multiples
         return f"{distance / null:.1f} times" if null else "0.0 times" if not distance else f"{distance:.3g} {unit}"
 
     message = f"{name} of drawn texts is {estimate.value:.3g} {unit} from the data "
