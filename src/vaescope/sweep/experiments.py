@@ -13,7 +13,7 @@ from vaescope.evidence.experiments import Experiments, Interpolation
 from vaescope.evidence.simulations import Simulations
 from vaescope.model.vae import TransformerVAE
 from vaescope.randomness import seed_of
-from vaescope.sweep.inference_experiments import optimise_posteriors
+from vaescope.sweep.inference_experiments import anneal, optimise_posteriors
 from vaescope.sweep.scoring import score
 from vaescope.sweep.simulate import as_split, draw
 from vaescope.sweep.sweep import sweep
