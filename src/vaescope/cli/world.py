@@ -26,8 +26,10 @@ def world(
     with data.world=FOLDER.
     """
     from vaescope.cli.console import console, progress
+    from vaescope.cli.runs import hide_other_bars
     from vaescope.study.world import make_world
 
+    hide_other_bars()
     sizes = {"train": texts, "valid": valid, "test": test}
     with progress("world") as meter:
         record = make_world(source, out, sizes=sizes, max_length=max_length, seed=seed, workers=workers, progress=meter)
