@@ -15,8 +15,10 @@ from judge import ALARM, BLIND, OPEN, RIGHT, judge, named
 from subjects import HEALTHY, SICK, SUBJECTS, Subject
 
 from vaescope.assessment.assess import assess
-from vaescope.assessment.findings import VERDICTS, Finding
+from vaescope.assessment.assessment import Assessment
+from vaescope.assessment.findings import VERDICTS
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.assessment.verdict import QUESTIONS
 
 SEEDS = 200
 CHEAP = ("h1", "h2", "h12", "h13", "h15")
@@ -49,18 +51,15 @@ in 2.5% of the data sets, {limit} of {seeds}; up to {most} are chance at 1 in 1,
 """
 
 
-def survey(subject: Subject) -> tuple[list[Finding], str, str]:
-    """Return the findings on a model, its overall verdict and its headline."""
-    assessment = assess(subject.make(0))
-    return assessment.findings, "", ""
-
-
-def section(key: str, subject: Subject, findings: list[Finding]) -> str:
+def section(key: str, subject: Subject, assessment: Assessment) -> str:
     """Return what the page says of one model."""
     size = subject.make(0).latent_size
     truths = {"rate": "R", "information": "I", "marginal_kl": "KL", "use": "use", "inference_gap": "gap"}
     known = ", ".join(f"{truths[k]} {max(0.0, v):.3g}" for k, v in subject.truth.items() if k in truths)
+    findings = assessment.findings
     lines = [f"**{key}. {subject.what[0].upper()}{subject.what[1:]}** (z {size}, N {subject.texts:,}; {known})", ""]
+    badges = "; ".join(f"{QUESTIONS[name]} {badge.answer}" for name, badge in assessment.badges.items())
+    lines.append(f"* **{assessment.verdict}** ({badges}): {assessment.headline}")
     if subject.sick:
         lines.append(f"* named by: {', '.join(named(findings, subject)) or '**nothing**'}")
     for verdict in VERDICTS:
@@ -90,10 +89,10 @@ def main() -> None:
     count_named = 0
     for title, subjects in (("Healthy", HEALTHY), ("Sick", SICK)):
         for key, subject in subjects.items():
-            findings, _, _ = survey(subject)
-            marks.update(judge(finding, subject, TABLE) for finding in findings)
-            count_named += bool(subject.sick and named(findings, subject))
-            parts[title].append(section(key, subject, findings))
+            assessment = assess(subject.make(0))
+            marks.update(judge(finding, subject, TABLE) for finding in assessment.findings)
+            count_named += bool(subject.sick and named(assessment.findings, subject))
+            parts[title].append(section(key, subject, assessment))
     numbers = {
         "healthy": len(HEALTHY),
         "sick": len(SICK),
@@ -114,6 +113,6 @@ def main() -> None:
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         for name in sys.argv[1:]:
-            sys.stdout.write(section(name, SUBJECTS[name], survey(SUBJECTS[name])[0]) + "\n")
+            sys.stdout.write(section(name, SUBJECTS[name], assess(SUBJECTS[name].make(0))) + "\n")
     else:
         main()

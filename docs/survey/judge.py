@@ -96,7 +96,7 @@ def judge(finding: Finding, subject: Subject, table: Thresholds) -> str:
         return OPEN
     about = ABOUT.get(finding.name, "numbers" if finding.name.startswith("identity_") else "fit")
     found = limits(finding.name, subject, table)
-    if name_is_bound(finding) and finding.verdict == "PASS":
+    if _is_bound(finding) and finding.verdict == "PASS":
         return OPEN
     if any(name.startswith("identity_") for name in subject.names):
         # the draws are not what they say, so no other number is about the model
@@ -110,7 +110,7 @@ def judge(finding: Finding, subject: Subject, table: Thresholds) -> str:
     return RIGHT if about in subject.sick else ALARM
 
 
-def name_is_bound(finding: Finding) -> bool:
+def _is_bound(finding: Finding) -> bool:
     """Tell whether the number that is judged is a lower bound, whose smallness says nothing of the truth."""
     return finding.name == "inference_gap"
 

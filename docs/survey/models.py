@@ -87,6 +87,17 @@ class Types:
         }
 
 
+def as_texts(draws: Draws) -> Draws:
+    """Return the draws with log p(x|z) and log q(x) lowered by one constant, so that they are probabilities of texts.
+
+    It is as if x were read in small cells of equal volume; no number that is judged changes.
+    """
+    found = [draws.log_p_x_z, draws.log_p_x_z_shuffled, draws.log_q_x]
+    volume = max(0.0, *(tensor.max().item() + 1 for tensor in found if tensor is not None))
+    names = ("log_p_x_z", "log_p_x_z_shuffled", "log_q_x")
+    return replace(draws, **{n: t - volume for n, t in zip(names, found, strict=True) if t is not None})
+
+
 def shuffled(z_ND: Tensor, score: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
     """Return log p(x|z) at the z of another text, and which text that is."""
     from_N = torch.arange(len(z_ND)).roll(1)

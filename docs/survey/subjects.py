@@ -10,6 +10,7 @@ from models import (
     Clustered,
     Truth,
     Types,
+    as_texts,
     barely_used,
     clusters,
     correlated,
@@ -38,7 +39,7 @@ class Subject:
     Attributes:
         what: the model in a few words.
         texts: number of texts N.
-        make: the draws of a seed.
+        draw: the draws of a seed, as densities of x.
         truth: what is known of it: rate, information, marginal_kl, use, inference_gap, in nats per text.
         sick: its sicknesses: ``use`` (of z), ``fit`` (of q(z) to p(z)), ``inference``, ``numbers`` (too few texts or
             samples, repeated texts, or draws that are not what they say); empty for a healthy model.
@@ -47,10 +48,14 @@ class Subject:
 
     what: str
     texts: int
-    make: Callable[[int], Draws]
+    draw: Callable[[int], Draws]
     truth: Truth
     sick: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+
+    def make(self, seed: int) -> Draws:
+        """Return the draws of a seed, as probabilities of texts."""
+        return as_texts(self.draw(seed))
 
 
 def linear(
