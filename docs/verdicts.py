@@ -21,7 +21,7 @@ from vaescope.assessment.thresholds import Thresholds
 from vaescope.assessment.verdict import QUESTIONS
 
 SEEDS = 200
-CHEAP = ("h1", "h2", "h12", "h13", "h15")
+CHEAP = ("h2", "h12", "h13")
 """Healthy models that are cheap enough to be assessed ``SEEDS`` times."""
 
 MARKS = {RIGHT: "", OPEN: "", ALARM: " **(false alarm)**", BLIND: " **(not true)**"}

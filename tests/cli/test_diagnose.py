@@ -54,6 +54,14 @@ def test_the_exit_status_is_that_of_the_worst(tmp_path, verdicts, status):
     assert "PASS q0" in call("diagnose", write(tmp_path, "PASS"), "--all").output
 
 
+@pytest.mark.parametrize(
+    ("fail_on", "verdict", "status"), [("fail", "WARN", 0), ("fail", "FAIL", 2), ("never", "FAIL", 0)]
+)
+def test_fail_on_chooses_the_exit_status(tmp_path, fail_on, verdict, status):
+    write(tmp_path, verdict)
+    assert call("diagnose", tmp_path, "--fail-on", fail_on).exit_code == status
+
+
 def test_what_is_no_assessment_is_refused(tmp_path, monkeypatch, capsys):
     (tmp_path / "assessment.json").write_text("[1]", encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["vaescope", "diagnose", str(tmp_path)])

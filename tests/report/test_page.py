@@ -162,6 +162,10 @@ def test_paired_differences_are_those_of_the_texts(out, study):
         difference.mean() + np.array([-1, 1]) * quantile(len(difference)) * se
     )
     assert {key[2] for key in table if key[0] == "reference"} == {"lm"}
+    # the likelihood of the language model is exact; that of two latent variable models is bounded for both
+    assert (row["kind"], table["reference", "mdr-3-0", "lm", "rate"]["kind"]) == ("lower", "unbiased")
+    matched_pairs = [key for key in table if key[0] == "target and seed" and key[3] == "log_likelihood"]
+    assert {table[key]["kind"] for key in matched_pairs} == {"bounds"}
 
 
 def test_runs_of_the_same_target_and_seed_are_paired(comparison):

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vaescope.assessment.findings import worst_first
+from vaescope.assessment.verdict import QUESTIONS
 from vaescope.cli.notes import notes
 
 if TYPE_CHECKING:
@@ -21,17 +22,30 @@ if TYPE_CHECKING:
 
 console = Console(highlight=False)
 
-COLOURS = {"FAIL": "bold red", "WARN": "yellow", "UNRESOLVED": "magenta", "VACUOUS": "blue", "PASS": "green"}
+COLOURS = {
+    "FAIL": "bold red",
+    "WARN": "yellow",
+    "UNRESOLVED": "magenta",
+    "VACUOUS": "blue",
+    "PASS": "green",
+    "BASELINE": "blue",
+}
 """How a verdict is coloured."""
 
 
 def show_findings(assessment: Assessment) -> None:
-    """Print the findings, the worst first: verdict, what was found, what to try."""
+    """Print the verdict with its sentence, the three answers, then the findings by question, the worst first."""
+    console.print(Text.assemble((assessment.verdict, COLOURS[assessment.verdict]), f"  {assessment.headline}"))
+    for name, badge in assessment.badges.items():
+        console.print(Text.assemble(f"  {QUESTIONS[name]} ", (badge.answer, COLOURS[badge.verdict])))
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for finding in worst_first(assessment.findings):
-        message = f"{finding.message}; {finding.next_step}" if finding.next_step else finding.message
+    shown = [finding for finding in worst_first(assessment.findings) if finding.verdict != "VACUOUS"]
+    for finding in shown:
+        message = f"{finding.message}. Next: {finding.next_step}" if finding.next_step else finding.message
         table.add_row(Text(finding.verdict, COLOURS[finding.verdict]), finding.name, Text(message))
     console.print(table)
+    if count := len(assessment.findings) - len(shown):
+        console.print(f"{count} findings say nothing (VACUOUS): z carries nothing that they could be about.")
 
 
 class Meter:

@@ -3,44 +3,75 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-STATUS = {"PASS": 0, "VACUOUS": 1, "UNRESOLVED": 1, "WARN": 1, "FAIL": 2}
-"""Exit status by the worst verdict."""
+STATUS = {"PASS": 0, "BASELINE": 0, "VACUOUS": 1, "UNRESOLVED": 1, "WARN": 1, "FAIL": 2}
+"""Exit status by the verdict."""
+
+
+class FailOn(StrEnum):
+    """From which verdict on the exit status is not 0."""
+
+    any = "any"
+    fail = "fail"
+    never = "never"
 
 
 def diagnose(
     run: Annotated[Path, typer.Argument(help="the run folder, or an assessment.json")],
     everything: Annotated[bool, typer.Option("--all", help="also what passes, and the rules")] = False,
+    fail_on: Annotated[
+        FailOn, typer.Option(help="what has an exit status above 0: any verdict but PASS, only fail, or never")
+    ] = FailOn.any,
 ) -> None:
     """Say what is wrong with a model and what to do, the worst first.
 
-    Exit status 0: all passes; 1: something to look at (WARN, UNRESOLVED, VACUOUS); 2: something fails. A run that was
-    not assessed is assessed by the suite of its configuration.
+    The verdict is that of the model: whether z is used, and whether q(z) fits the prior. Exit status 0: PASS, or
+    BASELINE (a language model); 1: something to look at (WARN, UNRESOLVED); 2: FAIL. A run that was not assessed is
+    assessed by the suite of its configuration.
     """
-    findings = _findings(run)
+    from vaescope.assessment.findings import Finding
+    from vaescope.assessment.verdict import verdict
+
+    content = _content(run)
+    findings = content["findings"]
+    overall = verdict([Finding(**finding) for finding in findings])
+    typer.echo(f"{overall}  {content.get('headline', '')}".rstrip())
+    vacuous = [finding for finding in findings if finding["verdict"] == "VACUOUS"]
+    folded = len(vacuous) > 1 and not everything
     for finding in findings:
-        if everything or finding["verdict"] != "PASS":
+        if everything or (finding["verdict"] != "PASS" and not (folded and finding in vacuous)):
             typer.echo(_sentence(finding, with_rule=everything))
+    if folded:
+        names = ", ".join(finding["name"] for finding in vacuous)
+        typer.echo(f"VACUOUS: {len(vacuous)} findings say nothing, since z carries nothing ({names}).")
     passed = sum(finding["verdict"] == "PASS" for finding in findings)
     typer.echo(f"{passed} of {len(findings)} findings pass.")
-    raise typer.Exit(max((STATUS[finding["verdict"]] for finding in findings), default=0))
+    status = STATUS[overall]
+    counts = {FailOn.any: status, FailOn.fail: status if overall == "FAIL" else 0, FailOn.never: 0}
+    raise typer.Exit(counts[fail_on])
 
 
-def _findings(run: Path) -> list[dict[str, str]]:
+def _content(path: Path) -> dict[str, Any]:
+    """Return an assessment: that of the split which the run is assessed on, else a new one."""
+    from vaescope.assessment.findings import Finding
     from vaescope.errors import UserError
+    from vaescope.runs.assessments import assessed_splits, assessment_name
 
-    path = run / "assessment.json" if run.is_dir() else run
-    if run.is_dir() and not path.exists():
-        _assess(run)
+    if path.is_dir():
+        if not assessed_splits(path):
+            _assess(path)
+        path = path / f"{assessment_name(assessed_splits(path)[0])}.json"
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return list(content["findings"])
+        [Finding(**finding) for finding in content["findings"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: no assessment; make one with vaescope assess") from error
+    return content
 
 
 def _assess(run: Path) -> None:

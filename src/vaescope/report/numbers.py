@@ -13,7 +13,7 @@ from vaescope.report.runs import Comparison
 from vaescope.writing import whole_file
 
 NUMBERS = ("run", "objective", "seed", "split", "estimate", "value", "se", "low", "high", "unit", "kind", "n")
-PAIRED = ("run", "against", "by", "quantity", "value", "se", "low", "high", "unit", "n")
+PAIRED = ("run", "against", "by", "quantity", "value", "se", "low", "high", "unit", "kind", "n")
 
 
 def write_numbers(path: Path, comparison: Comparison) -> None:
@@ -36,7 +36,7 @@ def write_paired(path: Path, comparison: Comparison) -> None:
         path,
         PAIRED,
         (
-            (d.run.name, d.against.name, by, d.quantity, d.value, d.se, d.low, d.high, "nats/text", d.n)
+            (d.run.name, d.against.name, by, d.quantity, d.value, d.se, d.low, d.high, "nats/text", d.kind, d.n)
             for by, pairs in kinds.items()
             for pair in pairs
             for d in pair

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from vaescope.assessment.findings import worst_first
+from vaescope.assessment.verdict import QUESTIONS
 from vaescope.corpora.corpus import SPLITS
 from vaescope.errors import UserError, unknown
 from vaescope.plotting import PALETTE, save
@@ -103,7 +104,9 @@ def _row(comparison: Comparison, run: Run, columns: Sequence[tables.Column], fro
         "target_value": "" if run.target is None else run.target,
         "front": front,
         "tone": _tone(comparison, run.family),
-        "verdict": "" if run.is_language_model else tables.verdict(run.assessment),
+        "verdict": tables.verdict(run.assessment),
+        "headline": run.assessment.headline,
+        "badges": [(QUESTIONS[name], badge) for name, badge in run.assessment.badges.items()],
         "worst": _worst(run),
         "findings": [f for f in findings if f.verdict != "PASS"],
         "passed": sum(f.verdict == "PASS" for f in findings),
@@ -113,12 +116,11 @@ def _row(comparison: Comparison, run: Run, columns: Sequence[tables.Column], fro
 
 
 def _worst(run: Run) -> str:
-    """Return the names of the findings of the run's verdict."""
-    if run.is_language_model:
-        return "baseline, no z"
-    verdict = tables.verdict(run.assessment)
-    names = list(dict.fromkeys(f.name for f in run.assessment.findings if f.verdict == verdict != "PASS"))
-    return ", ".join(names[:1]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+    """Return the answers to the first two questions."""
+    if run.assessment.verdict == "BASELINE":
+        return "no z"
+    badges = run.assessment.badges
+    return f"z: {badges['use'].answer}; fits: {badges['fit'].answer}"
 
 
 def _paired(comparison: Comparison) -> dict[str, Any]:

@@ -27,6 +27,9 @@ class Difference:
         low: lower end of the 95% interval; of ``marginal_kl`` the least that the intervals of both allow.
         high: its upper end.
         n: texts.
+        kind: ``unbiased``; ``lower`` where a lower bound is compared with an exact number (the likelihood of a language
+            model); ``bounds`` for a difference of two lower bounds, whose interval is that of the bounds and not of
+            what they bound; ``interval`` for ``marginal_kl``.
     """
 
     run: Run
@@ -37,6 +40,7 @@ class Difference:
     low: float
     high: float
     n: int
+    kind: str = "unbiased"
 
 
 def pairable(one: Run, other: Run) -> bool:
@@ -84,12 +88,21 @@ def differences(run: Run, against: Run) -> list[Difference]:
     found = []
     for quantity in QUANTITIES:
         e = paired_difference(getattr(ours, quantity), getattr(theirs, quantity))
-        found.append(Difference(run, against, quantity, e.value, e.se, e.low, e.high, e.n))
+        found.append(
+            Difference(run, against, quantity, e.value, e.se, e.low, e.high, e.n, _kind(run, against, quantity))
+        )
     return found
+
+
+def _kind(run: Run, against: Run, quantity: str) -> str:
+    if quantity != "log_likelihood":
+        return "unbiased"
+    exact = run.is_language_model, against.is_language_model
+    return {(False, False): "bounds", (False, True): "lower", (True, False): "upper"}.get(exact, "unbiased")
 
 
 def _marginal_kl(run: Run, against: Run) -> Iterator[Difference]:
     ours, theirs = run.estimate("marginal_kl"), against.estimate("marginal_kl")
     if ours is not None and theirs is not None:
         ends = ours.low - theirs.high, ours.high - theirs.low
-        yield Difference(run, against, "marginal_kl", ours.value - theirs.value, math.nan, *ends, ours.n)
+        yield Difference(run, against, "marginal_kl", ours.value - theirs.value, math.nan, *ends, ours.n, "interval")

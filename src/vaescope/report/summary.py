@@ -57,6 +57,11 @@ def _likelihood(comparison: Comparison) -> Iterator[str]:
     elif not best.is_language_model:
         text += _from_the_language_model(comparison, best)
     yield f"{text}."
+    if not best.is_language_model and not best.uses_latent:
+        yield (
+            f"{best.name} is collapsed: its decoder models the texts alone, and a z that says something costs rate, "
+            "which log p(x) does not reward. A higher log p(x) of a collapsed model is no better latent variable model."
+        )
 
 
 def _from_the_language_model(comparison: Comparison, run: Run) -> str:
@@ -118,8 +123,9 @@ def _front(comparison: Comparison) -> Iterator[str]:
 
 
 def difference(found: Difference) -> str:
-    """Return a difference as it stands in a table: ``+1.23 [+0.95, +1.51]``."""
-    return f"{signed(found.value)} [{signed(found.low)}, {signed(found.high)}]"
+    """Return a difference as it stands in a table: ``+1.23 [+0.95, +1.51]``, with what a bound is to the truth."""
+    relation = {"lower": "≥ ", "upper": "≤ ", "bounds": "of bounds "}.get(found.kind, "")
+    return f"{relation}{signed(found.value)} [{signed(found.low)}, {signed(found.high)}]"
 
 
 def signed(value: float) -> str:

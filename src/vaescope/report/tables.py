@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vaescope.assessment.findings import worst_first
-
 if TYPE_CHECKING:
     from vaescope.assessment.assessment import Assessment
     from vaescope.estimators.estimate import Estimate
@@ -98,6 +96,5 @@ def columns(assessments: Sequence[Assessment]) -> list[Column]:
 
 
 def verdict(assessment: Assessment) -> str:
-    """Return the worst verdict among the findings, PASS where there is none."""
-    findings = worst_first(assessment.findings)
-    return findings[0].verdict if findings else "PASS"
+    """Return the verdict on the model: of z's use and of the fit of q(z) to the prior, not of the numbers."""
+    return assessment.verdict
