@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from vaescope.config import parse_config
 from vaescope.errors import UserError
@@ -95,3 +96,26 @@ def test_snapshots_that_cannot_be_taken_are_refused(tmp_path):
         parse_config(data | {"training": {"snapshots": [-1]}})
     with pytest.raises(UserError, match="no snapshots"):
         load_snapshots(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "nan", "integers", "names", "shape", "step"])
+def test_a_damaged_snapshot_is_refused_by_name(tmp_path, damage):
+    mean, std = torch.zeros(3, 2), torch.ones(3, 2)
+    file = Snapshot(5, mean, std).save(tmp_path)
+    assert torch.equal(load_snapshots(tmp_path)[0].posterior_std, std)
+    tensors = {"posterior_mean": mean, "posterior_std": std}
+    if damage == "truncated":
+        file.write_bytes(file.read_bytes()[:40])
+    elif damage == "step":
+        file.rename(file.with_name("step-x.safetensors"))
+    else:
+        changed = {
+            "nan": {"posterior_mean": mean * float("nan")},
+            "integers": {"posterior_std": std.int()},
+            "names": {"extra": std.clone()},
+            "shape": {"posterior_std": std[:2].clone()},
+        }
+        save_file(tensors | changed[damage], file)
+    with pytest.raises(UserError, match=r"step-\w+\.safetensors: .*remove it") as caught:
+        load_snapshots(tmp_path)
+    assert "\n" not in str(caught.value)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from vaescope.corpora.batch import Batch
 from vaescope.errors import UserError
 from vaescope.model.vae import TransformerVAE
 from vaescope.randomness import seed_everything
+from vaescope.writing import write_tensors
 
 FOLDER = "snapshots"
 
@@ -42,9 +42,7 @@ class Snapshot:
         tensors |= {} if self.prior_z is None else {"prior_z": self.prior_z}
         path = run / FOLDER / f"step-{self.step}.safetensors"
         path.parent.mkdir(exist_ok=True)
-        new = path.with_name(f".{path.name}.new")
-        save_file({name: tensor.float().cpu().contiguous() for name, tensor in tensors.items()}, new)
-        os.replace(new, path)
+        write_tensors(path, {name: tensor.float().cpu() for name, tensor in tensors.items()})
         return path
 
 
@@ -73,11 +71,23 @@ def load_snapshots(run: Path) -> list[Snapshot]:
 
 
 def _read(file: Path) -> Snapshot:
+    """Return the snapshot of a file: float tensors ``[N, D]`` of one shape, finite, the deviations positive."""
     try:
-        return Snapshot(_step(file), **load_file(file))
-    except (SafetensorError, OSError, TypeError, ValueError) as error:
-        raise UserError(f"{file}: damaged; remove it, or train the run again") from error
+        tensors = load_file(file)
+        snapshot = Snapshot(_step(file), **tensors)
+        shapes = {(tuple(tensor.shape), tensor.dim(), tensor.dtype) for tensor in tensors.values()}
+        good = shapes == {(tuple(snapshot.posterior_mean.shape), 2, torch.float32)}
+        good = good and all(tensor.isfinite().all() for tensor in tensors.values())
+        good = good and bool((snapshot.posterior_std > 0).all())
+    except (SafetensorError, TypeError, OSError, ValueError) as error:
+        raise UserError(f"{file}: damaged, or not a snapshot; remove it") from error
+    if not good:
+        raise UserError(f"{file}: not the means and deviations of q(z|x) (finite, [N, D], std > 0); remove it")
+    return snapshot
 
 
 def _step(file: Path) -> int:
-    return int(file.stem.removeprefix("step-"))
+    name = file.stem.removeprefix("step-")
+    if not name.isdecimal():
+        raise UserError(f"{file}: not a snapshot (step-N.safetensors); remove it")
+    return int(name)
