@@ -18,7 +18,7 @@ TORCH := torch
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv truth demo test test-slow campaign test-gpu test-data test-browser docs lint types bench clean
+.PHONY: help venv truth verdicts demo test test-slow campaign test-gpu test-data test-browser docs lint types bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 truth: venv ## Rewrite docs/truth.md: every estimator against its closed form
 	$(BIN)/python docs/truth.py
+
+verdicts: venv ## Rewrite docs/verdicts.md: the verdicts on models of known truth (a quarter of an hour)
+	$(BIN)/python docs/verdicts.py
 
 demo: venv ## Train three small VAEs, assess them, write demo/report.html
 	@$(BIN)/vaescope demo --out demo
