@@ -79,6 +79,8 @@ def test_active_units_are_those_whose_means_vary():
     assert variances[0] == pytest.approx(vae.active_variances[0].item(), rel=0.2)
     strict = assess(draws_of(vae), diagnostics=[ActiveUnits(cut=10.0)])
     assert strict.estimates["active_units"].value == 0
+    limited = assess(draws_of(vae), diagnostics=["active_units"], thresholds={"active_variance": 10.0})
+    assert limited.estimates["active_units"].value == 0
 
 
 def verdicts(assessment) -> dict[str, str]:
