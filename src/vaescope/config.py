@@ -118,6 +118,15 @@ class ModelConfig(Section):
         description="with init_from: the parts whose weights are taken; the encoder brings its posterior head",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, given: Any) -> Any:
+        """Read the configuration of a run of version 0.1, which had ``reset_decoder`` in place of ``init_parts``."""
+        if not isinstance(given, dict) or not isinstance(given.get("reset_decoder"), bool):
+            return given
+        kept = {key: value for key, value in given.items() if key != "reset_decoder"}
+        return kept | ({"init_parts": ["encoder", "prior"]} if given["reset_decoder"] else {})
+
 
 NEVER_NEGATIVE = ("rate", "distortion", "mutual_information", "marginal_kl", "active_units")
 """Numbers of a validation that are near no negative value."""

@@ -91,3 +91,8 @@ def test_the_decoder_of_a_language_model_starts_that_of_a_vae(tmp_path):
 def test_parts_without_a_start_are_refused():
     with pytest.raises(UserError, match=r"model.init_parts has a meaning only with model.init_from"):
         built(init_parts=ENCODER_AND_PRIOR)
+
+
+@pytest.mark.parametrize(("reset", "parts"), [(True, ENCODER_AND_PRIOR), (False, ModelConfig().init_parts)])
+def test_the_configuration_of_an_earlier_version_is_read(reset, parts):
+    assert ModelConfig.model_validate({"reset_decoder": reset}).init_parts == parts
