@@ -44,7 +44,7 @@ A 95% interval misses one time in twenty, so a few rows must say **no**. Whether
 by repetition: `tests/assessment/test_coverage.py` (`make test-slow`) repeats each estimator 400 to 1,600 times and
 demands that about 5% of its intervals miss (3% to 7% of those of means and ratios). A row is repeated with other seeds
 by `python docs/truth.py --repeat 400 moment_kl 8 30 wrong`, which prints the share of misses, the mean error and the
-spread beside the mean standard error.
+spread next to the mean standard error.
 
 {repeated}
 

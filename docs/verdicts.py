@@ -35,7 +35,7 @@ hand; the models are in `docs/survey/`. A finding is *right* if its PASS, WARN o
 judges; where that number is not known, if it is no FAIL or WARN on a healthy model. UNRESOLVED and VACUOUS claim
 nothing. A sick model must have a finding that names its sickness.
 
-Of {count} findings {right} are right, {open} claim nothing of the sickness at hand, {alarm} are false alarms and
+Of {count} findings {right} are right, {open} claim nothing about the sickness in question, {alarm} are false alarms and
 {blind} are not true. {named} of {sick} sick models are named. z: units; R, I, KL, use, gap: the true rate, information,
 marginal KL, what the z of another text costs, and inference gap, in nats per text.
 """

@@ -29,7 +29,7 @@ FINAL = ("rate", "distortion", "elbo", "mutual_information", "marginal_kl", "dim
 
 
 def write_page(out: Path) -> Path:
-    """Write the page beside the folder ``out`` from what it holds; what is not there yet is left out."""
+    """Write the page next to the folder ``out`` from what it holds; what is not there yet is left out."""
     parts = {"closed_forms": "", "sees": "", "floors": "", "along": "", "snapshots": ""}
     if (out / "landscape.json").exists():
         found = json.loads((out / "landscape.json").read_text(encoding="utf-8"))

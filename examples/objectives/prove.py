@@ -3,7 +3,7 @@
     python examples/objectives/prove.py --out runs/objectives --table docs/results/objectives.md
 
 Every run has the same network, texts and number of optimiser steps. Runs that are finished are read, not trained again,
-so an interrupted proof goes on where it was; ``--only-table`` writes the table of the runs that are there.
+so an interrupted proof resumes where it was; ``--only-table`` writes the table of the runs that are there.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python examples/usable_information/subset.py FOLDER OUT --train 40000 --valid 4000
 
-FOLDER holds ``train.txt``, ``valid.txt``, ``test.txt`` (one text per line) and beside each either ``SPLIT.labels`` (one
+FOLDER holds ``train.txt``, ``valid.txt``, ``test.txt`` (one text per line) and for each either ``SPLIT.labels`` (one
 label per line) or ``SPLIT.attrs.tsv`` (a header, then one line of attribute values per text). OUT gets the same files,
 the labels always as ``.attrs.tsv``.
 """

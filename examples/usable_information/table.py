@@ -6,7 +6,7 @@ Each argument is NAME=FOLDER:RUNS: the folder of texts and attributes that ``sub
 of the study, assessed on the validation split. An attribute is read by logistic regression, cross-validated, from one
 sample z ~ q(z|x) of each text (and by trees, which need not be linear), and, as the ceiling, from words and pairs of
 words of the text itself by the same reader. Writes docs/results/usable_information.json and, with the words of page.md
-and reading.md, the page beside it.
+and reading.md, the page next to it.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _line(cells: list[str]) -> str:
 
 
 def main() -> None:
-    """Read what there is, or, without arguments, write the page again from the numbers beside it."""
+    """Read what there is, or, without arguments, write the page again from the numbers next to it."""
     if len(sys.argv) > 1:
         found = {}
         for argument in sys.argv[1:]:

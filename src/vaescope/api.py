@@ -1,4 +1,4 @@
-"""What a person calls in Python: train, assess, refit and compare, each given what is at hand.
+"""The Python interface: train, assess, refit and compare, which accept runs, folders or objects.
 
 They join the stages. Whoever needs one stage alone imports it: ``vaescope.training.loop.train``,
 ``vaescope.assessment.assess.assess``.
@@ -107,10 +107,10 @@ def assess(
     if path.suffix == ".safetensors":
         return stage.assess(Draws.load(path), **options)
     run = Examined.load(path)
-    beside = (
+    reference = (
         None if control is None else Examined.load(control.path if isinstance(control, RunFolder) else Path(control))
     )
-    return run.assess(split or run.config.assessment.splits[0], control=beside, **options)
+    return run.assess(split or run.config.assessment.splits[0], control=reference, **options)
 
 
 def refit(run: Run, out: str | Path, *, families: Sequence[str] = ("mixture", "aggregate"), **options: Any) -> Refit:

@@ -20,7 +20,7 @@ SHOWN = 60
 def fits(value: Any, annotation: Any) -> bool:
     """Return whether a value has the type of an annotation without a conversion; ranges are not looked at.
 
-    An integer is a number, and a whole number may be written 10.0; true is no number, and '5' is none either.
+    An integer is a number, and a whole number may be written 10.0; true and '5' are not numbers.
 
     >>> fits(1, float), fits(True, int), fits("5", int), fits([1, 2.0], list[int]), fits(float("nan"), float)
     (True, False, False, True, False)

@@ -133,7 +133,7 @@ NEVER_NEGATIVE = ("rate", "distortion", "mutual_information", "marginal_kl", "ac
 
 
 class KeepConfig(Section):
-    """Which models of validations are kept beside the last (or best): those on the Pareto front of some criteria."""
+    """Which validation checkpoints to keep in addition to the last (or best): those on a Pareto front."""
 
     criteria: dict[str, str] = Field(
         default_factory=lambda: {"log_likelihood": "max", "marginal_kl": "min", "rate": "near"},
@@ -156,7 +156,7 @@ class TrainingConfig(Section):
     steps: int = Field(5_000, ge=1, le=10**9, description="optimiser steps")
     batch_size: int = Field(32, ge=1, description="texts per optimiser step, over all processes")
     accumulate: int = Field(1, ge=1, description="micro-batches per optimiser step and process")
-    group_tokens: int = Field(4_096, ge=1, description="token budget of one forward pass over texts of like length")
+    group_tokens: int = Field(4_096, ge=1, description="token budget of one forward pass over texts of similar length")
     samples: int = Field(1, ge=1, le=10_000, description="posterior samples per text")
     learning_rate: float = Field(5e-4, gt=0)
     learning_rates: dict[str, Annotated[float, Field(gt=0)]] = Field({}, description="of parts that have their own")
@@ -170,7 +170,7 @@ class TrainingConfig(Section):
     )
     validate_every: int = Field(500, ge=1, description="optimiser steps between validations")
     validation_texts: int = Field(512, ge=1, description="texts of the fixed validation subset")
-    patience: int | None = Field(None, ge=1, description="stop after so many validations without improvement")
+    patience: int | None = Field(None, ge=1, description="stop after this many validations without improvement")
     until: dict[str, str] = Field(
         default_factory=dict,
         description='stop at the first validation whose numbers are as wanted, for instance {latent_use: ">= 10"}',
@@ -191,12 +191,14 @@ class AssessmentConfig(Section):
 
     splits: list[Literal["train", "valid", "test"]] = Field(default=["valid"])
     samples: int = Field(64, ge=1, le=1_000_000, description="posterior samples S per text of the likelihood bound")
-    texts: int | None = Field(None, ge=2, description="assess the first so many texts of the split")
+    texts: int | None = Field(None, ge=2, description="assess only this many texts, the first of the split")
     group_tokens: int = Field(8_192, ge=1, description="token budget of one decoder pass")
     precision: Literal["fp32", "bf16"] = "fp32"
     suite: Literal["fast", "full"] = Field("fast", description="full also draws texts and experiments on a few of them")
     simulations: int = Field(500, ge=64, le=1_000_000, description="full: texts drawn from the model")
-    adapted_texts: int = Field(128, ge=2, description="full: texts whose log-likelihood has a proposal of their own")
+    adapted_texts: int = Field(
+        128, ge=2, description="full: texts whose log-likelihood uses a proposal fitted to each text"
+    )
     panel_texts: int = Field(32, ge=2, description="full: texts of the experiments")
     training_texts: int = Field(
         50_000, ge=0, description="training texts whose encodings make a density that bounds the information; 0: none"

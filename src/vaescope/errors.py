@@ -21,7 +21,7 @@ class UserError(ValueError):
     """
 
 
-class Missing(Exception):  # noqa: N818 - what is missing is no mistake
+class Missing(Exception):  # noqa: N818 - missing evidence is not an error
     """Why a number cannot be had, and how to get what it needs: ``what is missing: how to get it``."""
 
 

@@ -1,6 +1,6 @@
 """Files and folders that are whole or absent, whenever the process is killed or the power fails.
 
-Everything is written under a temporary name beside its place, flushed to the disk, and then renamed. A file that
+Everything is written under a temporary name in the same folder, flushed to the disk, and then renamed. A file that
 replaces another is therefore always the old one or the new one. Permissions follow the umask, also where a library
 would write files that only their owner can read.
 """

@@ -57,7 +57,7 @@ def read_yaml(path: Path, what: str = "configuration") -> Any:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path}: cannot be read ({reason}); check the path and its rights") from error
     if len(raw) > LARGEST_FILE:
-        raise UserError(f"{path}: larger than {LARGEST_FILE // 2**20} MiB; this is no {what} file")
+        raise UserError(f"{path}: larger than {LARGEST_FILE // 2**20} MiB; this is not a {what} file")
     return _parsed(text, str(path))
 
 
@@ -118,7 +118,7 @@ class _Loader(yaml.SafeLoader):
         return int(exact) if abs(value) < 1e30 and exact == exact.to_integral_value() else value
 
     def construct_whole(self, node: yaml.ScalarNode) -> int | str:
-        """Return an integer; 12:30 is no number of base 60 but what is written."""
+        """Return an integer; 12:30 is a string, not a number in base 60."""
         if ":" in node.value:
             return str(node.value)
         try:

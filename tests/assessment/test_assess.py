@@ -15,6 +15,9 @@ from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.testing import DiagnosticContract
 from vaescope.testing.evidence import mixed
 
+from . import outside
+
+OUTSIDE = [f"{outside.__name__}:{name}" for name in ("PosteriorEntropy", "MeanRate")]
 TRUTHS = {
     name: attribute
     for diagnostic in choices.names("diagnostics")
@@ -140,9 +143,9 @@ def test_missing_tensors_skip_a_diagnostic_with_the_reason():
     assert not assessment.estimates["rate"].detail["closed_form"]
 
 
-@pytest.mark.parametrize("name", choices.names("diagnostics"))
+@pytest.mark.parametrize("name", [*choices.names("diagnostics"), *OUTSIDE])
 class TestEveryDiagnostic(DiagnosticContract):
-    pass
+    """Every diagnostic of the package, and two from outside of it."""
 
 
 @pytest.mark.parametrize("texts", [2, 3, 5])

@@ -112,4 +112,4 @@ def test_without_criteria_left_training_says_so(tmp_path):
     config = CONFIG | {"training": CONFIG["training"] | {"keep": {"criteria": {"mmd": "near"}}, "snapshots": []}}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     output = call("train", tmp_path / "config.yaml", f"out={tmp_path / 'run'}")
-    assert "mmd is no criterion: near needs a value" in output
+    assert "mmd cannot be a criterion: near needs a value" in output

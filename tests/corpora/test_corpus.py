@@ -185,7 +185,7 @@ def test_damaged_files(tmp_path):
 def test_a_text_that_utf8_cannot_hold(tmp_path):
     rows = [{"text": text} for text in [*TEXTS, "half \ud83d"]]
     (tmp_path / "all.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    assert "text 41 holds half of a surrogate pair" in mistake(tmp_path / "all.jsonl")
+    assert "text 41 contains an unpaired surrogate" in mistake(tmp_path / "all.jsonl")
 
 
 def test_known_splits_are_independent_draws():

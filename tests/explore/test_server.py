@@ -75,7 +75,7 @@ def test_questions_are_answered_as_the_explorer_answers(url, explorer):
         ("decode", [1], "give a mapping with the keys z"),
         ("compare", {"a": 5, "b": "x"}, "a: give a name, not 5"),
         ("compare", {"a": "x", "b": "x", "nope": 1}, "unknown key 'nope'"),
-        ("compare", b'{"a": "\\ud800", "b": "x"}', "half of a surrogate pair"),
+        ("compare", b'{"a": "\\ud800", "b": "x"}', "an unpaired surrogate"),
     ],
 )
 def test_mistakes_are_one_line_and_no_traceback(url, name, question, says):

@@ -17,7 +17,7 @@ class DoubleExponential(Prior):
 
     def forward(self):
         scale = torch.full((self.latent_size,), math.sqrt(0.5), device=self.device)
-        return Independent(Laplace(torch.zeros_like(scale), scale, validate_args=False), 1, validate_args=False)
+        return Independent(Laplace(torch.zeros_like(scale), scale), 1)
 
 
 class Shifted(Prior):

@@ -8,10 +8,14 @@ from vaescope.errors import UserError
 from vaescope.model.priors.mixture import Mixture
 from vaescope.testing import TermContract
 
+from . import outside
 
-@pytest.mark.parametrize("name", choices.names("terms"))
+OUTSIDE = f"{outside.__name__}:SecondMoment"
+
+
+@pytest.mark.parametrize("name", [*choices.names("terms"), OUTSIDE])
 class TestEveryTerm(TermContract):
-    """The contract over every file of the folder."""
+    """The contract over every file of the folder, and a term from outside of it."""
 
 
 def test_rate_is_the_closed_form(make_pass):

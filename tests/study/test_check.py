@@ -36,7 +36,7 @@ GOOD = {
     [
         ("model.prior", "nope", "unknown prior 'nope'"),
         ("model.injection", "nope", "unknown injection 'nope'"),
-        ("model.encoder.hidden_size", 33, "no multiple of its 2 attention heads"),
+        ("model.encoder.hidden_size", 33, "not a multiple of its 2 attention heads"),
         ("model.encoder.model_type", "nope", "no model_type 'nope'"),
         ("model.init_from", "nowhere", "model.init_from: nowhere is neither"),
         ("model.encoder.hidden_size", 100_000, "parameters, whose training takes"),

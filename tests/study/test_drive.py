@@ -1,4 +1,4 @@
-"""Runs of a study are kept, resumed, assessed beside their control; one that fails stops no other."""
+"""Runs of a study are kept, resumed, and assessed against their control; a failure does not stop the others."""
 
 import json
 import shutil
@@ -124,7 +124,7 @@ def test_runs_beside_a_control_that_failed_are_trained_and_say_why_they_are_not_
     shutil.rmtree(train(other).model)
     jobs, _ = carried_out(plan)
     assert "seed = 5, not 0" in jobs["language_model_seed0"].message
-    assert "language_model_seed0, which this run is assessed beside, is not trained" in jobs["vae_seed0"].message
+    assert "language_model_seed0, the control of this run, is not trained" in jobs["vae_seed0"].message
     assert RunFolder(plan.folder("vae_seed0")).status["finished"]
 
 

@@ -112,7 +112,7 @@ def test_the_base_may_stand_in_the_study(tmp_path):
         ({"seeds": [1, 1]}, "a seed appears twice"),
         ({"seeds": [-1]}, "seeds"),
         ({"control": "language_modle"}, "unknown control 'language_modle'; did you mean 'language_model'?"),
-        ({"control": "vae"}, "vae_seed0 is no language model"),
+        ({"control": "vae"}, "vae_seed0 is not a language model"),
         (
             {"grid": {"objective": {"x y": "vae", "x-y": "autoencoder"}}, "control": None},
             "two runs are called x-y_seed0",

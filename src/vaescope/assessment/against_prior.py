@@ -31,7 +31,7 @@ def prior_samples(draws: Draws, count: int, purpose: str) -> Tensor:
 
 
 def prior_points(draws: Draws, count: int) -> Tensor:
-    """Points whose means are those of p(z) with little error of their own, ``[count, D]``, float64.
+    """Points whose means are close to those of p(z), ``[count, D]``, float64.
 
     For N(0, I) a scrambled Sobol sequence, which is more even than independent samples; for another prior its samples,
     of which there may be fewer.

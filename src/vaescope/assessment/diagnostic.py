@@ -25,7 +25,7 @@ class Diagnostic:
     Attributes:
         truths: the property of ``evidence.linear_gaussian.LinearGaussian`` that an estimate is of, by its name; the
             contract tests check every number against it.
-        no_truth: why there is none, where ``truths`` is empty.
+        no_truth: the reason, where ``truths`` is empty.
         blocked_by: identities without which its numbers mean nothing.
         consistency: whether its findings ask if distributions agree, which holds trivially for a collapsed model.
         suite: ``fast`` (cheap enough for every validation) or ``full`` (a few seconds each).

@@ -81,7 +81,7 @@ class Thresholds:
     """Multiplier of a rate constraint; at 1 forced rate buys no distortion (stationarity); no unit."""
     margin_distance_pass: float = 0.1
     margin_distance_fail: float = 0.2
-    """Kolmogorov-Smirnov distances of one-dimensional laws, as probabilities."""
+    """Kolmogorov-Smirnov distances of one-dimensional distributions, as probabilities."""
     mmd_pass: float = 0.05
     mmd_fail: float = 0.25
     """MMD^2 as a share of the kernel's mean under the prior: about half the squared shift per unit; no unit."""

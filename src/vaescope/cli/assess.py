@@ -30,7 +30,9 @@ def assess(
     suite: Annotated[str | None, typer.Option(help="fast, or full, which also draws texts from the model")] = None,
     split: Annotated[list[Split] | None, typer.Option(help="may be given more than once")] = None,
     samples: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="posterior samples per text")] = None,
-    texts: Annotated[int | None, typer.Option(min=2, help="assess the first so many texts of the split")] = None,
+    texts: Annotated[
+        int | None, typer.Option(min=2, help="assess only this many texts, the first of the split")
+    ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(help="a file with one label per text, or a label column of the corpus; by default all"),
@@ -50,7 +52,7 @@ def assess(
     ] = None,
     control: Annotated[Path | None, typer.Option(help="run of a language model on these texts, as a baseline")] = None,
 ) -> None:
-    """Assess a run, or a file of draws from any model; writes assessment.json beside it.
+    """Assess a run, or a file of draws from any model; writes assessment.json next to it.
 
     The validation split goes to assessment.json, another split to assessment-SPLIT.json, a kept model to
     assessment-step-N.json and assessment-step-N-SPLIT.json. A run is assessed by the suite

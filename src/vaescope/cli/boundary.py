@@ -61,7 +61,7 @@ def _options(arguments: list[str]) -> list[str]:
 
 
 def _prepare(debug: bool) -> None:
-    """Let the console replace letters that it cannot show, and keep libraries quiet about what is no mistake."""
+    """Let the console replace letters that it cannot show, and silence warnings of libraries that are not errors."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -49,7 +49,7 @@ def show_findings(assessment: Assessment) -> None:
 
 
 class Meter:
-    """The progress of one task: told how far it is, it shows a bar, or prints a line every few seconds.
+    """The progress of one task: call it with what is done; it shows a bar, or prints a line every few seconds.
 
     >>> with progress("training") as meter:
     ...     meter(5, 5, "rate 8.0")

@@ -9,7 +9,7 @@ import typer
 
 
 def convert_reference(
-    state_dict: Annotated[Path, typer.Argument(help="safetensors or a .pt of plain tensors, config.json beside it")],
+    state_dict: Annotated[Path, typer.Argument(help="safetensors or a .pt of plain tensors, config.json next to it")],
     out: Annotated[Path, typer.Argument(help="the model folder to write")],
 ) -> None:
     """Write a state dict of the reference system as a model folder for TransformerVAE.from_pretrained."""

@@ -61,7 +61,7 @@ def decode(
 
     try:
         tensors = load_file(codes)
-    except Exception as error:  # safetensors raises errors of its own kind for damaged files
+    except Exception as error:  # safetensors raises its own errors for damaged files
         raise UserError(f"{codes}: not a safetensors file ({' '.join(str(error).split())})") from error
     z_ND = tensors.get("z", tensors.get("posterior_mean"))
     if z_ND is None:
@@ -73,7 +73,7 @@ def decode(
 
 
 def reconstruct(run: Run, texts: Annotated[list[str], typer.Argument(help="texts")]) -> None:
-    """Show texts beside the greedy texts at their posterior means."""
+    """Show texts next to the greedy texts at their posterior means."""
     _show(("text", "reconstruction"), zip(texts, _load(run).reconstruct(texts), strict=True))
 
 
@@ -143,7 +143,7 @@ def traverse(
 
 
 def _refuse_foreign(out: Path) -> None:
-    """Refuse to write over what is no file of codes, and what cannot be written, before the model is loaded."""
+    """Before the model is loaded, refuse to replace a file that holds no codes, and a place that cannot be written."""
     from safetensors import SafetensorError, safe_open
 
     from vaescope.errors import UserError

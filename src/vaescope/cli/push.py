@@ -56,7 +56,9 @@ def _check_name(repository: str) -> None:
     try:
         validate_repo_id(repository)
     except HFValidationError as error:
-        raise UserError(f"'{repository}' is no name of the hub; give USER/NAME, or --to FOLDER for a folder") from error
+        raise UserError(
+            f"'{repository}' is not a name on the hub; give USER/NAME, or --to FOLDER for a folder"
+        ) from error
 
 
 def _show(run: Path, licence: str | None, merge: bool, place: str) -> None:

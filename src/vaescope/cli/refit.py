@@ -22,7 +22,7 @@ def refit(
     out: Annotated[Path | None, typer.Option(help="the folder of the new run; RUN-refit, or RUN-decoder")] = None,
     family: Annotated[list[str] | None, typer.Option(help="mixture, aggregate or flow; may be given again")] = None,
     components: Annotated[int, typer.Option(min=2, help="most training posteriors in an aggregate")] = 5_000,
-    texts: Annotated[int | None, typer.Option(min=2, help="assess the first so many test texts")] = None,
+    texts: Annotated[int | None, typer.Option(min=2, help="assess only this many test texts, the first")] = None,
     decoder: Annotated[
         bool, typer.Option("--decoder", help="train the decoder anew instead, with q(z|x) as it is")
     ] = False,

@@ -71,4 +71,4 @@ def _load_control(path: Path) -> Examined:
     try:
         return load_run(path)
     except UserError as error:
-        raise UserError(f"{path.name}, which this run is assessed beside, is not trained: {error}") from error
+        raise UserError(f"{path.name}, the control of this run, is not trained: {error}") from error

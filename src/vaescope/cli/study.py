@@ -36,7 +36,7 @@ def study(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would happen, and do nothing")] = False,
     only: Annotated[str | None, typer.Option(metavar="RUN", help="carry out this one run, in this process")] = None,
 ) -> None:
-    """Train and assess every run of a grid; the same command goes on with a study that was interrupted.
+    """Train and assess every run of a grid; run the same command to resume a study that was interrupted.
 
     Runs that exist are kept and half-done ones resumed. A failing run stops no other and is named at the end, with exit
     status 1. Afterwards OUT/comparison/compare.html shows the runs side by side.
@@ -79,7 +79,7 @@ def _show_prospects(plan: Plan) -> None:
     from vaescope.study.drive import prospect
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("run", "would", "", "assessed beside"):
+    for column in ("run", "would", "", "assessed against"):
         table.add_column(column, overflow="fold")
     for run in plan.runs:
         table.add_row(Text(run.name), *map(Text, prospect(plan, run)), Text(run.control or ""))
@@ -96,7 +96,7 @@ def _drive(plan: Plan, engine: Engine) -> None:
         with watching(at_once) as watch:
             jobs = drive(plan, engine, watch)
     except KeyboardInterrupt as error:
-        typer.secho("stopped; the same command goes on where the runs were", err=True)
+        typer.secho("stopped; the same command resumes every run", err=True)
         raise typer.Exit(130) from error
     split = plan.runs[0].config.assessment.splits[0]
     show_summary(jobs, split)

@@ -1,4 +1,4 @@
-"""A study as it goes on: a live table on a terminal, lines elsewhere, and the numbers at the end."""
+"""The progress of a study: a live table on a terminal, lines elsewhere, and the numbers at the end."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def watching(at_once: int) -> Iterator[Watch]:
 
 
 def live_table(jobs: list[Job], at_once: int, rows: int) -> Group:
-    """Return the runs of most interest, at most so many, and a line on all of them."""
+    """Return the runs of most interest, up to a limit, and a line on all of them."""
     order = list(STATES)
     shown = sorted(jobs, key=lambda job: order.index(job.state))[:rows]
     table = Table(box=None, padding=(0, 2, 0, 0))

@@ -47,4 +47,4 @@ def _show_front(run: Path) -> None:
         table.add_row(f"pareto/step-{point.step}", *cells)
     console.print(table)
     for name, reason in dropped.items():
-        console.print(f"{name} is no criterion: {reason}", markup=False)
+        console.print(f"{name} cannot be a criterion: {reason}", markup=False)

@@ -22,7 +22,7 @@ class Batch:
         predicted: positions of the P predicted tokens in the flattened ids, ``[P]``, int64; found where the mask is
             made, on the CPU, since a device would have to be waited for.
         padding: positions of the padding there, int64, found likewise.
-        encoder: the same texts in the tokens of the encoder, where it has a vocabulary of its own.
+        encoder: the same texts in the tokens of the encoder, where it has its own vocabulary.
 
     >>> batch = Batch(torch.tensor([[0, 7, 2], [0, 2, 1]]), torch.tensor([[1, 1, 1], [1, 1, 0]]), torch.arange(2))
     >>> batch.tokens

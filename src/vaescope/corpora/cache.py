@@ -54,7 +54,7 @@ def cached(file: str, make: Callable[[], T], write: Callable[[T, Path], None], r
     if path.is_file():
         try:
             return read(path)
-        except Exception as error:  # whatever is wrong with an entry, the mend is to make it anew
+        except Exception as error:  # whatever is wrong with an entry, making it anew fixes it
             log.warning("%s: damaged cache entry (%s), made anew", path, error)
     value = make()
     try:

@@ -111,7 +111,7 @@ def _example(tokenized: Tokenized, found: Recovery, lost: list[int]) -> tuple[st
 
 
 def unknown_tokens(tokenized: Tokenized, tokenizer: PreTrainedTokenizerFast) -> int:
-    """Return how many tokens of the texts are unknown; GPT-2's one control token, which frames texts, is none."""
+    """Return how many tokens of the texts are unknown; the control token of GPT-2, which frames texts, is known."""
     if tokenizer.unk_token_id is None or tokenizer.unk_token_id in vars(special_ids(tokenizer)).values():
         return 0
     return int((tokenized.ids == tokenizer.unk_token_id).sum())

@@ -55,11 +55,13 @@ def read_file(file: Path, columns: Columns) -> Rows:
     if ending not in READERS:
         raise UserError(f"{file}: unknown kind of file; give one of {', '.join(READERS)} (or these with .gz)")
     rows = READERS[ending](_bytes(file, packed), columns, str(file))
-    beside = file.with_name(f"{stem}.labels")
-    if ending != ".txt" or not beside.is_file():
+    labels_file = file.with_name(f"{stem}.labels")
+    if ending != ".txt" or not labels_file.is_file():
         return rows
-    labels = decode(_bytes(beside, ""), str(beside)).removesuffix("\n").split("\n")
-    return Rows(rows.texts, {"label": _aligned([label.strip() for label in labels], rows.texts, beside)}, rows.notes)
+    labels = decode(_bytes(labels_file, ""), str(labels_file)).removesuffix("\n").split("\n")
+    return Rows(
+        rows.texts, {"label": _aligned([label.strip() for label in labels], rows.texts, labels_file)}, rows.notes
+    )
 
 
 def _read_lines(raw: bytes, columns: Columns, source: str) -> Rows:

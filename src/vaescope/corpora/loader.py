@@ -19,7 +19,7 @@ class StepBatches:
     The epochs, each a shuffle of all N texts by (seed, epoch), form one endless sequence, and step t reads
     its texts t B to (t + 1) B. So every step has exactly B texts and every text comes once per epoch; a step
     that spans two epochs may hold a text twice. A step is split into micro-batches of B / (accumulate x
-    processes) random texts, honest samples of the corpus, and each of these into groups of like length to
+    processes) random texts, honest samples of the corpus, and each of these into groups of similar length to
     save padding (``group``): fewer, the higher the ``overhead`` of a group.
 
     Raises:
@@ -59,7 +59,7 @@ class StepBatches:
         return torch.cat(parts)
 
     def step(self, t: int, *, rank: int = 0, world_size: int = 1) -> list[list[Batch]]:
-        """Return the micro-batches of process ``rank`` in step ``t``, each as groups of like length.
+        """Return the micro-batches of process ``rank`` in step ``t``, each as groups of similar length.
 
         Micro-batch a of process r is number a x world_size + r of the step, so the processes together see
         what one process sees that accumulates world_size times as often.

@@ -119,7 +119,9 @@ def strip(rows: Rows, source: str, least: int) -> Rows:
         if "\0" in text:
             raise UserError(f"{source}: text {number} holds a NUL character; remove it")
         if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise UserError(f"{source}: text {number} holds half of a surrogate pair, which UTF-8 has not; mend it")
+            raise UserError(
+                f"{source}: text {number} contains an unpaired surrogate, which is not valid UTF-8; remove it"
+            )
     blank = len(texts) - len(kept)
     note = (f"{source}: skipped {blank} blank of {len(texts)} texts",) if blank else ()
     return Rows(found.texts, found.labels, (*rows.notes, *note))

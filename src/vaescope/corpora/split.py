@@ -21,7 +21,7 @@ def read_tokenizer(data: DataConfig, config: TokenizerConfig, corpus: Corpus) ->
     if data.world is None:
         return load_tokenizer(config, corpus.train, max_length=data.max_length)
     if config.path is not None:
-        raise UserError("tokenizer.path: the texts of data.world are tokens of its own tokenizer; leave it out")
+        raise UserError("tokenizer.path: data.world comes with its own tokenizer; leave tokenizer.path out")
     return load_tokenizer(TokenizerConfig(path=str(data.world.expanduser() / "tokenizer")), [])
 
 

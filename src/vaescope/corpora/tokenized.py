@@ -1,4 +1,4 @@
-"""Tokenized: a split as token ids in one flat array, and its batches of like length."""
+"""Tokenized: a split as token ids in one flat array, and its batches of texts of similar length."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Tokenized:
         dropped: how many texts were left out because they were too long.
         labels: for each kind of label, one label per text.
         notes: what the user should know about how the texts were read, one line each.
-        encoder: the same texts in the tokens of the encoder, where it has a vocabulary of its own.
+        encoder: the same texts in the tokens of the encoder, where it has its own vocabulary.
     """
 
     ids: Tensor
@@ -91,7 +91,7 @@ class Tokenized:
         return Batch(flat_BT.masked_fill(~mask_BT, self.pad), mask_BT.long(), index_B, encoder=encoder)
 
     def select(self, indices: Tensor | list[int]) -> Tokenized:
-        """Return the texts at ``indices``, in their order, as a split of its own."""
+        """Return the texts at ``indices``, in their order, as a new split."""
         index_B = torch.as_tensor(indices, dtype=torch.int64)
         length_B = self.lengths[index_B]
         offsets = torch.cat([length_B.new_zeros(1), length_B.cumsum(0)])
@@ -108,7 +108,7 @@ class Tokenized:
         )
 
     def by_length(self, indices: Tensor | list[int], budget: int, overhead: int = OVERHEAD) -> list[Batch]:
-        """Return the texts at ``indices`` in batches of like length, of at most ``budget`` tokens.
+        """Return the texts at ``indices`` in batches of similar length, of at most ``budget`` tokens.
 
         The cut is that of ``group``: with an overhead of the budget, as few batches as may be. The longest texts come
         first, so that memory runs out at once or never.
@@ -136,7 +136,7 @@ def group(lengths: np.ndarray, budget: int, overhead: int = OVERHEAD) -> list[np
 
     The cost of a cut is sum over groups of (texts x longest + overhead), minimised exactly by dynamic
     programming, best[j] = min_i best[i] + (j - i) length[j - 1] + overhead, over groups of texts x longest <=
-    budget tokens. A text longer than the budget is a group of its own. Time grows as N budget / (mean
+    budget tokens. A text longer than the budget is a group by itself. Time grows as N budget / (mean
     length); memory as N.
 
     Returns:

@@ -54,8 +54,8 @@ def load_tokenizer(
 ) -> PreTrainedTokenizerFast:
     """Return the saved tokenizer that ``config`` names, or a BPE trained on ``texts``.
 
-    With ``max_length`` the BPE is trained on what so many of its tokens can hold of each text, since the rest of a
-    longer text is never read.
+    With ``max_length`` the BPE is trained on the part of each text that this many of its tokens can hold, since the
+    rest of a longer text is never read.
 
     The tokens that frame a text are completed (see ``complete``). A BPE trained on a large corpus is kept in the
     cache.

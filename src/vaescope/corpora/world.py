@@ -68,7 +68,7 @@ def read_chunk(file: Path) -> Drawn:
     """
     try:
         return Drawn(**load_file(file))
-    except Exception as error:  # safetensors raises errors of its own for each kind of damage
+    except Exception as error:  # safetensors raises its own error for each kind of damage
         reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
         raise UserError(f"{file}: cannot be read ({reason}); run vaescope world again to draw it") from error
 

@@ -51,7 +51,7 @@ def log_block_sums(
         std_ND: their standard deviations.
         own_M: for each point a component that is left out of its sum (the posterior that it was drawn from).
         blocks: the number G of blocks; component j is in block j mod G.
-        weight_N: the weight w of each component; 1 where none is given.
+        weight_N: the weight w of each component; 1 by default.
     """
     log_weight_N = _log_weights(weight_N, mean_ND)
     centre_D = mean_ND.double().mean(0)

@@ -21,7 +21,7 @@ def gamma(values: np.ndarray) -> np.ndarray:
     r"""How far the empirical distribution of M values is from uniform at its worst point, ``[M, Q] -> [Q]``.
 
     With R(t) the number of values up to t, gamma = 2 min_t min{P(B <= R(t)), P(B >= R(t))}, B ~ Binomial(M, t): small
-    where the curve leaves its binomial law anywhere (Säilynoja, Bürkner, Vehtari 2022, arXiv:2103.10522).
+    where the curve leaves its binomial distribution anywhere (Säilynoja, Bürkner, Vehtari 2022, arXiv:2103.10522).
     """
     counts_PQ, grid_P1 = _counts(values)
     below = stats.binom.cdf(counts_PQ, len(values), grid_P1)

@@ -26,7 +26,7 @@ class TwoSample:
     Attributes:
         gains: log 2 - cross-entropy of each held-out sample, in nats; the mean is in expectation at most the
             Jensen-Shannon divergence of the two distributions.
-        accuracy: share of held-out samples told right; 1/2 by chance.
+        accuracy: share of held-out samples that are classified correctly; 1/2 by chance.
         p_value: of accuracy 1/2, by the binomial test, one-sided.
     """
 

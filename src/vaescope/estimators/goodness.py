@@ -1,4 +1,4 @@
-"""Distances between a sample and a known one-dimensional law, with p-values that are uniform where they agree."""
+"""Distances of a sample from a one-dimensional distribution, with p-values that are uniform where they agree."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def holm(p_values: Tensor) -> Tensor:
 def kolmogorov_smirnov(
     values_N: Tensor, reference_M: Tensor | None = None, *, law: str = "norm", **shape: float
 ) -> tuple[float, float]:
-    """Return distance sup |F_n - F| and p-value, against a law of scipy or against a second sample."""
+    """Return distance sup |F_n - F| and p-value, against a distribution of scipy or against a second sample."""
     values = values_N.double().numpy()
     if reference_M is not None:
         result = stats.ks_2samp(values, reference_M.double().numpy())
@@ -52,14 +52,14 @@ def nats_from_distance(distance: float) -> float:
 
 
 def squared_wasserstein(sorted_NP: Tensor, quantiles_N: Tensor) -> Tensor:
-    """Squared 2-Wasserstein distance of each sorted column to a law by its N mid-quantiles, ``[P]``."""
+    """Squared 2-Wasserstein distance of each sorted column to a distribution by its N mid-quantiles, ``[P]``."""
     return (sorted_NP - quantiles_N[:, None]).square().mean(0)
 
 
 def normal_quantiles(n: int) -> Tensor:
     """Means of N(0, 1) in each of n cells of equal probability, ``[n]``, float64.
 
-    Against them the squared distance lacks only the spread of the law inside the cells, which is returned by
+    Against them the squared distance lacks only the spread of the distribution inside the cells, which is returned by
     ``normal_quantile_spread``.
     """
     edges = stats.norm.ppf(np.linspace(0, 1, n + 1))

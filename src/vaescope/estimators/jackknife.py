@@ -18,7 +18,7 @@ BLOCKS = 40
 
 
 def block_count(texts: int) -> int:
-    """Number of blocks G for so many texts."""
+    """Number of blocks G for this many texts."""
     return min(BLOCKS, texts)
 
 

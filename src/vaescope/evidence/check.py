@@ -18,7 +18,7 @@ COUNTS = {"tokens": 1, "words": 0, "bytes": 0}
 """Numbers that are counted, with the least that each can be."""
 
 DISCRETE = ("log_p_x_z", "log_p_x_z_shuffled", "log_p_x_z_prior", "log_q_x")
-"""Tensors of log-probabilities of texts: tokens are discrete, so none is positive."""
+"""Tensors of log-probabilities of texts: tokens are discrete, so they are never positive."""
 
 ROUNDING = 1e-3
 """Nats by which a log-probability of a text that is certain may be above 0."""

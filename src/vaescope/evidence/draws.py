@@ -111,7 +111,7 @@ class Draws:
     def copies(self) -> Copies:
         """Which texts are copies of one text: by ``text_id``, else by equal rows of posterior mean and std.
 
-        Where all posteriors are equal the encoder has collapsed, and every text counts as a text of its own.
+        Where all posteriors are equal the encoder has collapsed, and every text counts as distinct.
         """
         if self.text_id is not None:
             return Copies.of(self.text_id)

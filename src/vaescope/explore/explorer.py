@@ -193,14 +193,14 @@ def _checked(text: str, which: str) -> str:
     """Return a text that can be encoded.
 
     Raises:
-        UserError: nothing but white space, more letters than any text has, or half of a surrogate pair.
+        UserError: nothing but white space, more letters than any text has, or an unpaired surrogate.
     """
     if not text.strip():
         raise UserError(f"the {which} text is empty; type one")
     if len(text) > MOST_LETTERS:
         raise UserError(f"the {which} text has {len(text):,} characters; give at most {MOST_LETTERS:,}")
     if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise UserError(f"the {which} text holds half of a surrogate pair, which UTF-8 has not; mend it")
+        raise UserError(f"the {which} text contains an unpaired surrogate, which is not valid UTF-8; remove it")
     return text.strip()
 
 

@@ -29,7 +29,7 @@ PAGE = Path(__file__).parent / "page"
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 MOST_WAITING = 100
-"""Questions that wait for the model; one more is told to try again."""
+"""Questions that wait for the model; the next one gets the answer to try again."""
 
 QUEUE_SECONDS = 60.0
 """How long a question waits for the model."""
@@ -100,7 +100,7 @@ def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; port 0 takes a free one.
 
     Raises:
-        UserError: the port is taken or forbidden, or the host is none of this machine.
+        UserError: the port is taken or forbidden, or the host is not an address of this machine.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -157,7 +157,7 @@ class Turn:
 
 
 def finite(answer: Any) -> Any:
-    """Return an answer with None for what is no finite number, which JSON does not have.
+    """Return an answer with None for each number that is not finite, since JSON has no such numbers.
 
     >>> finite({"log_p_z": float("-inf"), "z": [1.0]})
     {'log_p_z': None, 'z': [1.0]}

@@ -16,7 +16,7 @@ Conditioning = dict[str, Tensor]
 
 ``prefix`` [N, k, h] and ``embedding`` [N, h] join the input embeddings, ``first_layer`` [N, h] the input of the first
 layer; ``memory`` [N, L, 2, H, k, d] and ``gate`` [N, L, H, d] the attention; ``cross_attention`` [N, L, H, d] and
-``matrix`` [N, L, 1 + h] reach hooks inside the layers. An injection with hooks of its own may add a place under any
+``matrix`` [N, L, 1 + h] reach hooks inside the layers. An injection that registers hooks may add a place under any
 other name. Every layer receives the whole conditioning as its keyword argument ``latent``, so a hook reads the same
 values when gradient checkpointing computes the layer a second time.
 """

@@ -56,10 +56,10 @@ def check_settings(model_type: str, options: dict[str, Any], default: PreTrained
         _setting(options, default, *names)
         for names in (("hidden_size", "n_embd", "d_model"), ("num_attention_heads", "n_head", "num_heads"))
     )
-    # with a head_dim of its own, an architecture may have any number of heads
+    # an architecture with a separate head_dim may have any number of heads
     if not hasattr(default, "head_dim") and isinstance(size, int) and isinstance(heads, int) and size % heads:
         raise UserError(
-            f"hidden_size {size} of '{model_type}' is no multiple of its {heads} attention heads; "
+            f"hidden_size {size} of '{model_type}' is not a multiple of its {heads} attention heads; "
             f"give for instance {heads * math.ceil(size / heads)}"
         )
     groups = options.get("num_key_value_heads")
@@ -77,7 +77,7 @@ def _check(where: str, name: str, value: Any, standard: Any) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if "drop" in name and isinstance(standard, float):
         if not (number and 0 <= value < 1):
-            raise UserError(f"{where}: {shown(value)} is no share; give a number from 0 to below 1")
+            raise UserError(f"{where}: {shown(value)} is not a share; give a number from 0 to below 1")
     elif name in ("hidden_act", "activation_function", "hidden_activation", "feed_forward_proj") and isinstance(
         standard, str
     ):

@@ -131,14 +131,14 @@ def _check_encoder(model: TransformerVAE, noise: torch.Generator) -> None:
     pooled_BH = model.posterior_head.pool(token_states(model.encoder, texts), texts.attention_mask).float()
     seen_H = (pooled_BH[0] - pooled_BH[1]).abs() > 1e-6 * pooled_BH.abs().max()
     blind = [not part.any() for part in seen_H.chunk(2 if model.config.pooling == "first_last" else 1)]
-    mend = "set model.pooling to last or mean"
+    fix = "set model.pooling to last or mean"
     if all(blind):
         raise UserError(
             f"encoder '{kind}' is causal, so its first token has seen nothing of the text, and model.pooling="
-            f"{model.config.pooling} makes q(z|x) the same for every text; {mend}"
+            f"{model.config.pooling} makes q(z|x) the same for every text; {fix}"
         )
     if any(blind):
-        log.warning("encoder '%s' is causal: pooling first_last reads a token that has seen nothing; %s", kind, mend)
+        log.warning("encoder '%s' is causal: pooling first_last reads a token that has seen nothing; %s", kind, fix)
 
 
 def _log_softmax(logits: Tensor, dtype: torch.dtype) -> Tensor:

@@ -1,4 +1,4 @@
-"""The vocabulary of each side: one tokenizer for both, or the encoder's own beside that of the decoder."""
+"""The vocabulary of each side: one tokenizer for both, or one for each."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def encoder_tokenizer(config: ModelConfig, tokenizer: PreTrainedTokenizerBase) -
 
 
 def own_tokenizer(source: str | dict[str, Any]) -> PreTrainedTokenizerBase | None:
-    """Return the tokenizer that lies with a checkpoint, or None where there is none, or the network is new."""
+    """Return the tokenizer saved with a checkpoint; None if there is none or if the network is new."""
     if not isinstance(source, str):
         return None
     try:
@@ -72,7 +72,9 @@ def load_encoder_tokenizer(source: str | Path, **options: Any) -> PreTrainedToke
     try:
         return AutoTokenizer.from_pretrained(source, subfolder=FOLDER, **known)
     except Exception as error:  # as above
-        raise UserError(f"{source}: the model reads texts by a tokenizer of its own, but has no {FOLDER}/") from error
+        raise UserError(
+            f"{source}: the encoder of this model has its own tokenizer, but {FOLDER}/ is missing"
+        ) from error
 
 
 def _refuse_other_vocabulary(side: str, source: str | dict[str, Any], given: PreTrainedTokenizerBase, key: str) -> None:

@@ -221,7 +221,7 @@ def build_constraint(spec: dict[str, Any], weight: float, *, unit: float = 1.0) 
     """Return the constraint ``{term, relation, bound, ...options}`` on a term of signed ``weight`` in the loss.
 
     Raises:
-        UserError: a missing or unknown key, an unknown relation or method, a number that is none.
+        UserError: a missing or unknown key, an unknown relation or method, an invalid number.
     """
     for key in spec:
         if key not in KEYS:

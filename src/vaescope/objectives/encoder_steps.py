@@ -28,7 +28,7 @@ def build_encoder_steps(options: dict[str, Any] | None) -> EncoderSteps:
     """Return the options, no steps at all by default.
 
     Raises:
-        UserError: an unknown option, or one that is no number of steps.
+        UserError: an unknown option, or an invalid number of steps.
 
     >>> build_encoder_steps(None).most
     0

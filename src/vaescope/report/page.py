@@ -21,7 +21,7 @@ from vaescope.report.runs import Comparison, Run, read
 from vaescope.runs.written import Written
 
 MANY = 12
-"""From so many runs on, what has a row for each run starts folded."""
+"""From this many runs on, tables with a row for each run start folded."""
 
 
 def compare(runs: list[Path], out: Path, *, split: str, title: str, page: str = "compare.html") -> Path:

@@ -21,7 +21,7 @@ class Difference:
         run: whose.
         against: than whose.
         quantity: ``elbo``, ``log_likelihood``, ``distortion``, ``rate``: means over the same texts; or
-            ``marginal_kl``, which is no mean over texts.
+            ``marginal_kl``, which is not a mean over texts.
         value: the difference.
         se: its standard error, NaN for ``marginal_kl``.
         low: lower end of the 95% interval; of ``marginal_kl`` the least that the intervals of both allow.

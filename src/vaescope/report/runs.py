@@ -25,7 +25,7 @@ from vaescope.runs.written import Written
 
 LANGUAGE_MODEL = "language_model"
 FAR = 3.0
-"""A rate beyond so many upper quartiles of the rates in use is named at the edge of a figure instead of drawn."""
+"""A rate above this many times the upper quartile of the rates is named at the edge of a figure instead of drawn."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,7 +60,8 @@ def _likelihood(comparison: Comparison) -> Iterator[str]:
     if not best.is_language_model and not best.uses_latent:
         yield (
             f"{best.name} is collapsed: its decoder models the texts alone, and a z that says something costs rate, "
-            "which log p(x) does not reward. A higher log p(x) of a collapsed model is no better latent variable model."
+            "which log p(x) does not reward. A collapsed model with a higher log p(x) is not a better latent variable "
+            "model."
         )
 
 

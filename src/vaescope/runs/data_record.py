@@ -1,6 +1,6 @@
 """The data of a run: digests of its splits, by which changed texts are found, and where the texts are.
 
-The place of the data is no part of a run. What makes the run is which texts it read; ``data.json`` holds their
+Where the data lie does not matter for a run; which texts it read does. ``data.json`` holds their
 digests, and a run continues with the same texts at any place.
 """
 

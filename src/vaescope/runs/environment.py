@@ -63,7 +63,7 @@ def record_start(run: Path, step: int) -> None:
 
 
 def read_environment(run: Path) -> dict[str, Any]:
-    """Return the content of ``environment.json``, empty if there is none.
+    """Return the content of ``environment.json``; empty if there is no such file.
 
     Raises:
         UserError: the file is damaged.

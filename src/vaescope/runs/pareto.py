@@ -46,11 +46,11 @@ class Criterion:
         except ValueError:
             target = math.nan
         if aim not in AIMS or (target is not None and (aim != "near" or not math.isfinite(target))):
-            raise UserError(f"criterion {name}: '{text}' is none of max, min, near and near VALUE (near 8)")
+            raise UserError(f"criterion {name}: '{text}' is not max, min, near or near VALUE (near 8)")
         return cls(aim, target)
 
     def cost(self, value: float) -> float:
-        """Return what is to be small."""
+        """Return the cost to minimise."""
         if self.aim == "near":
             assert self.target is not None
             return abs(value - self.target)

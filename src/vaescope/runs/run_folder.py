@@ -85,7 +85,7 @@ class RunFolder:
             config: the configuration; of a run that has moved only the place of its data is written.
             corpus: the texts, whose digests are kept.
             tokenizer: written if there is none yet.
-            step: the step from which training goes on, 0 for a start.
+            step: the step from which training resumes, 0 for a start.
         """
         if self.exists and not self.started:
             self._forget()

@@ -1,4 +1,4 @@
-"""A run assessed: its file for each split, and whether what lies there is still true."""
+"""Assessment files of a run, and whether they are up to date."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def splits_to_assess(config: RunConfig, control: Path | None = None) -> list[str
 
     Args:
         config: the configuration of the run.
-        control: the folder of the language model that it is assessed beside.
+        control: the folder of the language model that it is assessed against.
     """
     models = [folder / "model" / "config.json" for folder in (config.out, control) if folder is not None]
     if not all(model.exists() for model in models):
         return list(config.assessment.splits)
     since = max(model.stat().st_mtime for model in models)
-    return [split for split in config.assessment.splits if not _is_true(config, split, control, since)]
+    return [split for split in config.assessment.splits if not _is_current(config, split, control, since)]
 
 
-def _is_true(config: RunConfig, split: str, control: Path | None, since: float) -> bool:
+def _is_current(config: RunConfig, split: str, control: Path | None, since: float) -> bool:
     name = assessment_name(split)
     file, texts = config.out / f"{name}.json", config.out / f"{name}-texts.safetensors"
     if not (file.exists() and texts.exists() and file.stat().st_mtime >= since):
@@ -54,8 +54,8 @@ def _is_true(config: RunConfig, split: str, control: Path | None, since: float) 
     except (ValueError, KeyError, TypeError):
         # half written, or by another version
         return False
-    beside = metadata.get("control")
-    same_control = (None if beside is None else Path(beside).name) == (None if control is None else control.name)
+    before = metadata.get("control")
+    same_control = (None if before is None else Path(before).name) == (None if control is None else control.name)
     return same_control and _settings(made) == _settings(config.assessment)
 
 

@@ -33,7 +33,7 @@ def check_runs(runs: Sequence[PlannedRun], source: str, progress: Progress | Non
     Args:
         runs: the runs of a study.
         source: what the message names first, the file of the study.
-        progress: told how many runs are checked.
+        progress: called with the number of runs checked.
 
     Raises:
         UserError: names the file, the run, the key and the mistake.

@@ -123,12 +123,12 @@ def last_error(lines: list[str]) -> str:
     >>> last_error(["step 3", "vaescope: step 4: loss is not finite", "Root Cause (first observed failure):", "===="])
     'step 4: loss is not finite'
     """
-    told = [
+    reported = [
         line.removeprefix("vaescope: ")
         for line in lines
         if re.match(r"vaescope: |(\w+\.)*\w+(Error|Exception|Interrupt)\b", line) and "ChildFailedError" not in line
     ]
-    return (told or lines or [""])[-1]
+    return (reported or lines or [""])[-1]
 
 
 @contextmanager

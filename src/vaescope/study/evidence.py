@@ -1,4 +1,4 @@
-"""What a run adds to a sweep: labels of its texts, what their law is known to be, and texts and experiments."""
+"""What a run adds to a sweep: labels of its texts, what is known of their distribution, and texts and experiments."""
 
 from __future__ import annotations
 

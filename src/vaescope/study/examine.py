@@ -120,12 +120,12 @@ class Examined:
             split: ``train``, ``valid`` or ``test``.
             suite: ``fast``, or ``full``, which also draws texts from the model.
             samples: posterior samples per text.
-            texts: only the first so many.
+            texts: assess only this many, the first.
             labels: a file with one label per text of the split, or the name of a kind of label of the corpus; by
                 default all labels of the corpus, or the causes of a built-in one.
             components: a number of further held-out texts, or a file of them: components of q(z) that are only encoded.
             control: the run of a language model on the same texts: the baseline of distortion and of drawn texts.
-            progress: told how many texts are done.
+            progress: called with the number of texts done.
         """
         options = {"suite": suite, "samples": samples, "texts": texts, "components": components}
         given = {name: value for name, value in options.items() if value}

@@ -42,7 +42,7 @@ class StudyConfig(Section):
     )
     seeds: list[Seed] = Field(default=[0], min_length=1)
     control: str | None = Field(
-        None, description="label or name (without seed) of the language model that the other runs are assessed beside"
+        None, description="label or name (without seed) of the language model that the other runs are assessed against"
     )
     out: UsablePath = Field(Path("runs/study"), description="the folder of the run folders")
 
@@ -78,7 +78,7 @@ class PlannedRun:
         labels: the label on each axis.
         seed: its seed.
         config: its whole configuration.
-        control: the name of the run that it is assessed beside; None for a control, and where there is none.
+        control: the name of the language model that it is assessed against; None for a control and without a control.
         after: the name of the run whose weights it starts from, of stages.
     """
 
@@ -135,8 +135,8 @@ def read_plan(path: Path, overrides: list[str] | None = None) -> Plan:
     """Read a study; ``run.KEY=VALUE`` sets a key of every run, ``KEY=VALUE`` one of the study.
 
     Raises:
-        UserError: no such file, an unknown key, an empty axis, names that collide, a control that is no language model
-            of the grid, or a run whose configuration is wrong.
+        UserError: no such file, an unknown key, an empty axis, names that collide, a control that is not a
+            language model of the grid, or a run whose configuration is wrong.
     """
     raw = read_yaml(path, "study")
     if not isinstance(raw, dict):
@@ -205,7 +205,9 @@ def _expand(study: StudyConfig, base: dict[str, Any], source: str) -> list[Plann
     controls = {run.control: runs[str(run.control)] for run in runs.values()}
     for run in controls.values():
         if not run.config.is_language_model:
-            raise UserError(f"{source}: control: {run.name} is no language model; its objective is not language_model")
+            raise UserError(
+                f"{source}: control: {run.name} is not a language model; its objective is not language_model"
+            )
     listed = [replace(run, control=None if run.name in controls else run.control) for run in runs.values()]
     return sorted(listed, key=lambda run: run.control is not None)
 

@@ -36,7 +36,7 @@ class Job:
 
     @property
     def steps(self) -> int:
-        """Optimiser steps in all."""
+        """Optimiser steps in total."""
         return self.run.config.training.steps
 
     @property

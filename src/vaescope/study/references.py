@@ -90,7 +90,7 @@ def _of_file(
     share, usual = (sum(text in trained for text in some) / len(some) for some in (texts, corpus.split(split)))
     if share > 0.5 and share > 2 * usual:
         raise UserError(
-            f"components: {share:.0%} of the texts of {path} are training texts, which are no draws of held-out texts; "
+            f"components: {share:.0%} of the texts of {path} are training texts, not draws of held-out texts; "
             "give texts that the encoder was not trained on"
         )
     data = config.data

@@ -1,6 +1,6 @@
 """A world from a trained language model: texts drawn to a folder, in parts that any number of processes may draw.
 
-Every text has random numbers of its own (seed, split, place), so the texts depend neither on the number of processes
+Every text has its own random numbers (seed, split, place), so the texts depend neither on the number of processes
 nor on interruptions, and a larger world begins with the texts of the smaller one.
 """
 
@@ -36,12 +36,12 @@ from vaescope.sweep.world import banned_tokens, draw_texts
 from vaescope.writing import whole_folder, write_json, write_text
 
 DEFAULT_LENGTH = 64
-"""Most tokens of a text drawn from a checkpoint that states no length of its own."""
+"""Most tokens of a text drawn from a checkpoint that states no length."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the texts of a world, beside the model in its folder.
+    """What decides the texts of a world, in addition to the model in its folder.
 
     Attributes:
         source: where the model came from.

@@ -56,7 +56,7 @@ def best_gaussians(
 ) -> tuple[Tensor, Tensor]:
     """Return the mean and log std, ``[P, D]`` each, with the highest ELBO of each text that Adam finds from a start.
 
-    Every step has noise of its own, and the optimum is the average of the second half of the path. Where the start
+    Every step has new noise, and the optimum is the average of the second half of the path. Where the start
     cannot be improved the path only wanders, so each text keeps it unless what was found is better on ``choosing``
     samples of other noise.
     """

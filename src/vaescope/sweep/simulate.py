@@ -17,7 +17,7 @@ from vaescope.sweep.scoring import Progress, device_of, evaluating, score
 from vaescope.sweep.sweep import sample_prior, sweep
 
 CHUNK = 64
-"""Texts drawn at once, each chunk from a seed of its own; a constant, since the drawn texts depend on it."""
+"""Texts drawn at once, each chunk from its own seed; a constant, since the drawn texts depend on it."""
 
 
 def simulate(

@@ -20,7 +20,7 @@ from vaescope.model.vae import TransformerVAE
 from vaescope.sweep.scoring import device_of, evaluating
 
 AT_ONCE = 250
-"""Texts drawn together. Each text has random numbers of its own, so it does not depend on this but for rounding."""
+"""Texts drawn together. Each text has its own random numbers, so this changes texts only by rounding."""
 
 POSITIONS = 4_096
 """Tokens whose logits are held at once in scoring."""
@@ -63,7 +63,7 @@ def draw_texts(
 
 
 def _uniform(seed: int, stream: int, index: int, count: int) -> np.ndarray:
-    """Random numbers of one text, whatever texts are drawn beside it."""
+    """Random numbers of one text, whatever texts are drawn with it."""
     return np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, index, stream + 1])).random(count)
 
 

@@ -60,7 +60,7 @@ class InjectionContract(ChoiceContract):
                 assert_close(projection.weight.std().item(), injection.scale, rtol=0.1, atol=0)
 
     def test_reset_draws_every_parameter_anew(self, name: str) -> None:
-        """``reset_parameters`` leaves no parameter as it was, so none is used uninitialised."""
+        """``reset_parameters`` draws every parameter, so that no parameter is used uninitialised."""
         model, _ = tiny_model(injection=name)
         for injection in injections_of(model):
             for parameter in injection.parameters():

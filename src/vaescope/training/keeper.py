@@ -26,11 +26,11 @@ OF_TEXTS = ("log_likelihood", "elbo", "distortion", "objective", "perplexity", "
 
 
 class Keeper:
-    """Saves the model of a validation on the front as ``RUN/pareto/step-N`` and removes what is no longer on it.
+    """Saves the model of a validation on the front as ``RUN/pareto/step-N`` and deletes those that are no longer on it.
 
     ``RUN/pareto/front.json`` says which there are, with the values of the criteria, and which criteria were dropped
     and why: one that the first validation does not have, one that is about z where there is no z, ``near`` without a
-    target. A folder stays until a checkpoint without it is written, so a run that goes on from its last checkpoint
+    target. A folder stays until a checkpoint without it is written, so a run that resumes from its last checkpoint
     finds all that was on the front then; between checkpoints there are up to twice as many.
 
     Args:
@@ -67,7 +67,7 @@ class Keeper:
             self._write()
 
     def checkpointed(self) -> None:
-        """Be told that what a run would go on from has this front: its folders stay, others go."""
+        """Call after writing a checkpoint: keep the models on its front and delete the rest."""
         self._on_checkpoint = self._steps()
         self._write()
 
@@ -114,7 +114,7 @@ def build_keeper(
     """Return the keeper of a run; without a configuration, one that keeps nothing.
 
     Raises:
-        UserError: a name that is neither a term of the objective nor a diagnostic, an aim that is none, too few places.
+        UserError: a name that is neither a term of the objective nor a diagnostic, an invalid aim, too few places.
     """
     config = config or KeepConfig(criteria={})
     known = {*objective.terms, *choices.names("diagnostics"), "elbo", "objective"}

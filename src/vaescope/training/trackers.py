@@ -1,4 +1,4 @@
-"""Trackers: where numbers are drawn while a run goes on, besides metrics.jsonl."""
+"""Trackers: services that show the numbers of a running training, in addition to metrics.jsonl."""
 
 from __future__ import annotations
 

@@ -28,7 +28,9 @@ class GeneratedLikelihood(Diagnostic):
     95% quantile between halves of the data.
     """
 
-    no_truth: ClassVar[str] = "0 for a model of its own data, else no closed form; its coverage is checked there"
+    no_truth: ClassVar[str] = (
+        "0 for a model on the data that it generates, else no closed form; its coverage is checked there"
+    )
     blocked_by = ("identity_sampler",)
     suite = "full"
 

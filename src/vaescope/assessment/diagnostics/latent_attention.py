@@ -17,7 +17,7 @@ from vaescope.evidence.evidence import Evidence, need
 
 
 class LatentAttention(Diagnostic):
-    """Mean over heads, layers and tokens, from the attention function in use; for injections with slots of their own.
+    """Mean over heads, layers and tokens, from the attention function in use; for injections that add slots.
 
     Attention is not use: a slot can be attended to and carry nothing (its rate says so).
     """
@@ -28,7 +28,7 @@ class LatentAttention(Diagnostic):
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``latent_attention`` with its profile by layer."""
         tokens = need(evidence.experiments.tokens, "token predictions", "assess with suite=full")
-        remedy = "only injections with slots of their own (embedding, memory) have any"
+        remedy = "only injections that add slots (embedding, memory) have one"
         attention_LT = need(evidence.experiments.attention, "attention on latent slots", remedy)
         profiles = {"profiles": [profile(mass_T, tokens.position) for mass_T in attention_LT]}
         share_T = attention_LT.double().mean(0)

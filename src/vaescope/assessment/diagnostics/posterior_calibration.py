@@ -26,7 +26,7 @@ FEWEST = 20
 class PosteriorCalibration(Diagnostic):
     """Simulation-based calibration by the exact transform u = Phi((z - mean)/std) of every unit.
 
-    Beside the units, quantities that depend on the data: |z - mean|^2 under q(z|x), which is chi-squared with D degrees
+    Two further quantities depend on the data: |z - mean|^2 under q(z|x), which is chi-squared with D degrees
     of freedom (and carries log q(z|x)), and the rank of log p(x|z) among samples of q(z|x), which an encoder that
     ignores x does not pass. Talts et al. 2018, arXiv:1804.06788; Modrak et al. 2023, arXiv:2211.02383.
     """

@@ -106,7 +106,7 @@ def _correlation(draws: Draws) -> float | None:
 
 
 def _outlying(draws: Draws) -> list[Finding]:
-    """Report texts whose rate is far above that of all others: they alone can make the mean; nothing where none is."""
+    """Report texts, if any, whose rate is far above that of all others: they alone can make the mean."""
     low, middle, high = draws.rates.quantile(draws.rates.new_tensor((0.25, 0.5, 0.75)))
     cut = (middle + FAR * (high - low)).item()
     far_N = draws.rates > cut

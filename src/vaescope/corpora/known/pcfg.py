@@ -1,7 +1,7 @@
 """Sentences of a recursive grammar without any hidden cause: what a strong decoder can learn with no latent at all.
 
 Phrases contain phrases to any depth, in the middle too ("the cow that the farmer fed grazed"), so the language is not
-regular and its dependencies are long. Each category of words has Zipf's law, whatever surrounds it.
+regular and its dependencies are long. The words of each category follow Zipf's law, whatever surrounds them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Pcfg(DiscreteCause):
     rewriting of A and h_A the entropy of the choice among its productions (Grenander 1976); E[n_c] likewise. There is
     no cause: K = 1 and I(X;K) = 0, so that any rate a model pays is superfluous.
 
-    Options: ``nesting``, the probability that a noun is followed by a phrase of its own, ``words`` per category at
+    Options: ``nesting``, the probability that a noun is followed by a prepositional phrase, ``words`` per category at
     most, ``zipf`` exponent, and ``seed``, which decides which words are the frequent ones. Texts have no
     longest: by default 3 in a million have more than 62 words, so set ``data.max_length`` with room to spare.
 
@@ -85,7 +85,7 @@ class Pcfg(DiscreteCause):
         return self.grammar.entropy() + sum(n * lexical[c] for c, n in self.grammar.expected_counts().items())
 
     def mutual_information(self) -> float:
-        """Return 0: there is no cause."""
+        """Return 0: the corpus has no cause."""
         return 0.0
 
     def expected_length(self) -> float:

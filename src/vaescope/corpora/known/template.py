@@ -1,7 +1,7 @@
-"""Sentences of a fixed number of slots, each filled by a law of the topic: everything by enumeration of all sentences.
+"""Sentences of a fixed number of slots, each filled by a distribution given the topic; exact by enumeration.
 
 A topic k ~ pi (K of them) is the cause; slot t takes word w with probability phi_{k,t}(w), independently. The slots
-have words of their own, so the language is the Cartesian product of its slots, small enough to be listed.
+have different words, so the language is the Cartesian product of its slots, small enough to be listed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Word chains whose topic lies in word order alone: every word and every length is as frequent under each topic.
 
 Words belong to K classes in a ring. The first class is uniform; then each step moves g places on, and the topic k
-(uniform, one of K) prefers the move g = k. So the chain under a topic is a bigram model with a uniform stationary law:
-no unigram count tells the topic, only the order of the classes does.
+(uniform, one of K) prefers the move g = k. So the chain under a topic is a bigram model whose stationary distribution
+is uniform: no unigram count tells the topic, only the order of the classes does.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class TopicBigram(DiscreteCause):
 
     A move is the topic's own with probability 1 - s and else any of the K: p(g|k) = (1 - s) [g = k] + s/K. ``shared``
     s in [0, 1] thus mixes the chain of each topic with one common chain and dials I(X;K) from nearly log K to 0, while
-    words and lengths keep their law. p(L) is proportional to (1 - stop)^L for 1 <= L <= longest, so that no text is
-    longer. The moves are independent given k, their counts are sufficient, and
+    words and lengths keep their distribution. p(L) is proportional to (1 - stop)^L for 1 <= L <= longest, so that
+    no text is longer. The moves are independent given k, their counts are sufficient, and
 
         H(X|K) = H(L) + log K + E[L] H(W|c) + E[L - 1] H(G|k),   I(X;K) = log K - sum_L p(L) E H(K | L - 1 moves).
 

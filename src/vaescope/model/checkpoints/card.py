@@ -179,7 +179,7 @@ def _licence(path: Path) -> str:
 def _licence_words(licence: str) -> str:
     if licence == UNKNOWN:
         return "No licence has been named for this model; ask its maker before you use it."
-    return f"`{licence}`. The texts that it was trained on have licences of their own."
+    return f"`{licence}`. The texts that it was trained on have their own licences."
 
 
 def _public(path: str) -> str:

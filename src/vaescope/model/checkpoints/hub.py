@@ -16,7 +16,7 @@ CONFLICT = 409
 """The HTTP status of a repository that exists."""
 
 NEEDED = ("config.json", "tokenizer.json", "README.md")
-"""Files beside the weights without which the model could not be used or understood."""
+"""Files that are uploaded with the weights: without them the model could not be used or understood."""
 
 UPLOADED = ("*.json", "*.safetensors", "*.txt", "README.md")
 """Files that go to the hub: no pickles, and nothing that was left in the folder by accident."""

@@ -31,7 +31,9 @@ def load(source: Path | str) -> LatentSpace:
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(place)
     except (OSError, ValueError) as error:
-        raise UserError(f"{source}: the model has no tokenizer; save the one it was trained with beside it") from error
+        raise UserError(
+            f"{source}: the model has no tokenizer; save the one it was trained with in the same folder"
+        ) from error
     model = TransformerVAE.from_pretrained(place).eval()
     device = torch.accelerator.current_accelerator(check_available=True)
     if device is not None:

@@ -41,7 +41,7 @@ ZERO = ("decoder.lm_head.bias", "decoder.lm_head.decoder.bias")
 def convert_reference(state_dict: Path, out: Path) -> TransformerVAE:
     """Write to ``out`` the model whose parameters the reference system saved in ``state_dict``, and return it.
 
-    The file holds plain tensors, as safetensors or for ``torch.load(weights_only=True)``; beside it lies
+    The file holds plain tensors, as safetensors or for ``torch.load(weights_only=True)``; next to it lies
     ``config.json`` with the settings of the RoBERTa of both sides, and ``latent_size``. Posteriors and
     log-likelihoods are those of the reference for unpadded texts. Encoder and decoder are tied where their
     parameters are equal.
@@ -68,14 +68,14 @@ def convert_reference(state_dict: Path, out: Path) -> TransformerVAE:
 def _settings(file: Path) -> dict[str, Any]:
     if not file.exists():
         raise UserError(
-            f"{file}: no such file; the settings of the RoBERTa and latent_size belong beside the state dict"
+            f"{file}: no such file; the settings of the RoBERTa and latent_size belong next to the state dict"
         )
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{file}: not a JSON file ({error})") from error
     if not isinstance(settings, dict) or "latent_size" not in settings:
-        raise UserError(f"{file}: needs latent_size beside the settings of the RoBERTa")
+        raise UserError(f"{file}: needs latent_size in addition to the settings of the RoBERTa")
     if settings.get("model_type") != "roberta":
         raise UserError(
             f"{file}: model_type is {settings.get('model_type')!r}, but the reference system is a 'roberta'"

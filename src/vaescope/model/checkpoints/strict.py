@@ -67,7 +67,7 @@ def check_weights(file: Path, model: nn.Module, needed: Iterable[str] | None = N
         needed: names that must be there; by default all.
 
     Raises:
-        UserError: the file is no whole safetensors file, or a tensor is missing, unknown, of another shape, of
+        UserError: the file is not a complete safetensors file, or a tensor is missing, unknown, of another shape, of
             integers, or not finite; the message names the tensor.
     """
     wanted = model.state_dict()
@@ -94,7 +94,7 @@ def _checked_shapes(file: Path, wanted: dict[str, Tensor] | None) -> dict[str, l
     shapes = {}
     try:
         with safe_open(str(file), framework="pt") as tensors:
-            for name in tensors.keys():  # noqa: SIM118 - a safe_open is no mapping
+            for name in tensors.keys():  # noqa: SIM118 - a safe_open is not a mapping
                 part = tensors.get_slice(name)
                 shapes[name] = list(part.get_shape())
                 if wanted is not None and (name not in wanted or not wanted[name].is_floating_point()):

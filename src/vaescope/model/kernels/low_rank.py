@@ -76,8 +76,8 @@ class _LowRank(torch.autograd.Function):
 class Converted:
     """A frozen matrix in the type in which it is multiplied, converted once and again only where it was changed.
 
-    It costs the memory of the converted copy. It is no buffer: it is not saved, and it moves with the matrix, since a
-    matrix on another device is another one.
+    It costs the memory of the converted copy. It is not a buffer: it is not saved, and it moves with the matrix, since
+    a matrix on another device is another one.
 
     >>> matrix, converted = torch.eye(2), Converted()
     >>> converted.of(matrix, torch.float32) is matrix, converted.of(matrix, torch.bfloat16).dtype

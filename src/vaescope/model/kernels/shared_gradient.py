@@ -33,7 +33,7 @@ _USES: ContextVar[_Uses | None] = ContextVar("_USES", default=None)
 def one_gradient(last: nn.Module) -> Iterator[None]:
     """On a CPU, accumulate all gradients of the last layer's matrix into one buffer.
 
-    The plain form is no context at all: each use of the matrix then makes a gradient as large as the matrix. Here each
+    The plain form is to use no context: each use of the matrix then makes a gradient as large as the matrix. Here each
     use passes the matrix to the next, so in the backward pass the last use, the head, makes the gradient, and the
     lookups before it add their few rows. Only the order of a sum changes. The matrix is converted once for autocast.
     Open this context inside that of autocast, and do not step the optimiser in it.

@@ -16,7 +16,7 @@ class FixedScale(Posterior):
 
     Information and marginal KL then depend on the means alone: :math:`I = h(Z) - D[\log(2\pi e)/2 + \log s]`. With the
     prior N(0, I) the variance of the aggregate is one at a variance of the means of :math:`1 - s^2`. The rate is at
-    least :math:`D[(s^2 - 1)/2 - \log s]` nats, which is no information: 0.32 nats per unit at the default.
+    least :math:`D[(s^2 - 1)/2 - \log s]` nats, which carries no information: 0.32 nats per unit at the default.
 
     The default is in the range of the fixed scales of latent language models; Sun et al. 2024, "Multimodal Latent
     Language Modeling with Next-Token Diffusion", arXiv:2412.08635, fix it so that the variance cannot collapse.

@@ -6,5 +6,5 @@ from vaescope.objectives.specification import Spec
 
 
 def language_model() -> Spec:
-    """Minimise D, which is -log p(x) where there is no z; the rate is 0."""
+    """Minimise D, which is -log p(x) without z; the rate is 0."""
     return {"terms": {"distortion": 1.0, "rate": 0.0}}

@@ -1,8 +1,8 @@
 """Marginal KL by unit: sum_d KL(q(z_d) || p(z_d)), each q(z_d) a kernel density of the batch's samples.
 
-Estimates the same quantity as ``dimension_kl``, from S B samples alone: each sample is left out of its own density, and
-q(z|x) need not be known. Bias: downward by the smoothing (bandwidth by Scott's rule) and upward in the tails, each of
-order (S B)^(-2/5) per unit. Cost O((S B)^2 D). No ceiling. Needs the prior N(0, I).
+Estimates the same quantity as ``dimension_kl``, from S B samples alone: the density at each sample leaves that sample
+out, and q(z|x) need not be known. Bias: downward by the smoothing (bandwidth by Scott's rule) and upward in the tails,
+each of order (S B)^(-2/5) per unit. Cost O((S B)^2 D). No ceiling. Needs the prior N(0, I).
 """
 
 from __future__ import annotations

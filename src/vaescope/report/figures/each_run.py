@@ -105,7 +105,7 @@ def trajectories(comparison: Comparison) -> Figure:
 def membership(comparison: Comparison) -> Figure:
     """Draw the weights of shared Gaussian components for each run and the prior, which is there twice."""
     runs = with_posteriors(comparison)
-    # noise of their own: points that runs share would look like a component
+    # independent noise for each run: points that runs share would look like a component
     encodings = {run.name: run.per_text.sample(seed) for seed, run in enumerate(runs) if run.per_text is not None}
     found = mixed_membership_map(encodings, most=min(1000, POINTS // (len(runs) + 2)))
     order_K = found.weights[found.names.index(NULLS[0])].argsort(descending=True)

@@ -21,7 +21,7 @@ class Plate:
         title: what it shows.
         caption: what to see in it.
         draw: the figure of a comparison.
-        missing: why there is none, or an empty string.
+        missing: why there is no figure, or an empty string.
         wide: whether it takes the width of the page.
         long: whether it has a row or a panel for each run.
     """
@@ -88,7 +88,7 @@ PLATES = (
         "log-likelihood",
         "Log-likelihood against rate",
         "The importance-weighted lower bound on log p(x). All runs read the same texts, so their intervals over texts "
-        "move together: whether two runs differ is told by the paired differences below.",
+        "move together: the paired differences below say whether two runs differ.",
         against_rate.log_likelihood,
         _needs("log_likelihood"),
     ),

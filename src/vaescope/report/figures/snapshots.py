@@ -78,7 +78,7 @@ def numbers(snapshot: Snapshot, *, seed: int = 0) -> dict[str, Estimate]:
     noise_ND = torch.randn(mean_ND.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     z_ND = mean_ND + std_ND * noise_ND
     log_q_N = log_density(z_ND, mean_ND, std_ND).sum(1)
-    # what concerns x is no part of a snapshot, nor of these three numbers
+    # a snapshot, like these three numbers, has nothing about x
     draws = Draws(
         posterior_mean=mean_ND,
         posterior_std=std_ND,
@@ -130,7 +130,7 @@ def _plane(ax: Axes, snapshot: Snapshot, pair: list[int], limit: float, colour: 
     levels = [*highest_density(density_GG, (line_G[1] - line_G[0]).item() ** 2), 1.01 * density_GG.max().item()]
     shades = [to_rgba(colour, alpha) for alpha in (0.3, 0.65)]
     ax.contourf(line_G.numpy(), line_G.numpy(), density_GG.numpy(), levels=levels, colors=shades)
-    # texts come by length, so the dots are of every so-manieth
+    # texts are sorted by length, so plot every k-th one
     dots_N2 = mean_N2[:: max(1, len(mean_N2) // DOTS)]
     ax.scatter(dots_N2[:, 0], dots_N2[:, 1], s=1.5, color=INK, lw=0, rasterized=True)
     if snapshot.prior_z is None:

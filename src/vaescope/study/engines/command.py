@@ -30,7 +30,7 @@ def log_file(study: Path, name: str) -> Path:
 
 
 def start(study: Path, name: str, *, gpus: int = 1, environment: dict[str, str] | None = None) -> subprocess.Popen:
-    """Start a run as a process group of its own, which Ctrl-C at the terminal does not reach; its output is logged."""
+    """Start a run as a new process group, which Ctrl-C at the terminal does not reach; its output is logged."""
     with log_file(study, name).open("ab") as log:
         return subprocess.Popen(
             command(study, name, gpus=gpus),

@@ -1,4 +1,4 @@
-"""Runs here: so many processes at a time, each with its own share of the GPUs and cores."""
+"""Runs on this machine: several processes at a time, each with its own share of the GPUs and cores."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class OnRay:
         gpus: GPUs of each run; in a cluster without any, a run takes one CPU core.
 
     Raises:
-        UserError: Ray is not installed, or no machine of the cluster has so many GPUs.
+        UserError: Ray is not installed, or no machine of the cluster has that many GPUs.
     """
 
     def __init__(self, study: Path, *, jobs: int | None = None, gpus: int = 1) -> None:

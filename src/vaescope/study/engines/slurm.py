@@ -13,7 +13,7 @@ SCRIPT = "study.sbatch"
 
 
 def write_script(plan: Plan, study: Path, *, gpus: int = 1) -> Path:
-    """Write ``study.sbatch`` beside the resolved study: task i of the array carries out run i of the plan."""
+    """Write ``study.sbatch`` next to the resolved study: task i of the array carries out run i of the plan."""
     out = study.parent.resolve()
     gpu_line = [f"#SBATCH --gpus-per-task={gpus}"] if gpus else []
     words = command(study.resolve(), "NAME", gpus=gpus)[:-1]
@@ -38,7 +38,7 @@ def write_script(plan: Plan, study: Path, *, gpus: int = 1) -> Path:
 
 
 def submission(plan: Plan, script: Path, *, jobs: int | None = None) -> list[str]:
-    """Return the commands that submit the script: the controls, and after their end the runs assessed beside them."""
+    """Return the commands that submit the script: the controls, and after their end the runs assessed against them."""
     controls = len({run.control for run in plan.runs if run.control is not None})
     count, limit, file = len(plan.runs), f"%{jobs}" if jobs else "", shlex.quote(str(script))
     if not controls:
