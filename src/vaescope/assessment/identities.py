@@ -132,7 +132,7 @@ def _ceiling(draws: Draws, estimates: Estimates, thresholds: Thresholds) -> Find
     """I_self <= log N and I_self <= R."""
     information, rate = estimates["mutual_information"], draws.rates.mean().item()
     ceiling = draws.copies.entropy
-    index_code = float((information.detail or {})["index_code"])
+    index_code = float(information.detail["index_code"])
     holds = index_code <= min(ceiling + 1e-6, rate + _slack(information, thresholds))
     message = f"information {index_code:.2f} <= log N = {ceiling:.2f} and <= rate {rate:.2f} nats"
     return _finding("identity_information", holds, message, "z is not drawn from the stated posterior")

@@ -223,9 +223,9 @@ def _cost(estimates: Mapping[str, Estimate], metadata: Mapping[str, Any], before
 
 def _units(estimates: Mapping[str, Estimate], before: str) -> str:
     units = estimates.get("active_units")
-    if units is None or "units" not in (units.detail or {}):
+    if units is None or "units" not in units.detail:
         return ""
-    return f"{before}{units.value:.0f} of {(units.detail or {})['units']} units"
+    return f"{before}{units.value:.0f} of {units.detail['units']} units"
 
 
 def _carried(estimates: Mapping[str, Estimate], findings: Sequence[Finding], metadata: Mapping[str, Any]) -> str:

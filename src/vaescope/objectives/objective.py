@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import cooper
 import torch
@@ -137,8 +137,8 @@ class Objective(nn.Module):
         for constraint in self.constraints:
             observed |= constraint.lagrangian_part(values[constraint.term])
         state = cooper.CMPState(loss=self.weighted_sum(values, step), observed_constraints=observed)
-        total = state.compute_primal_lagrangian().lagrangian
-        assert total is not None
+        # cooper's type allows for a problem without a loss
+        total = cast(Tensor, state.compute_primal_lagrangian().lagrangian)
         return Loss(total, {name: value.detach() for name, value in values.items()})
 
     def weighted_sum(self, values: dict[str, Any], step: int) -> Any:

@@ -81,10 +81,10 @@ def matched(comparison: Comparison) -> list[list[Difference]]:
 
 
 def differences(run: Run, against: Run) -> list[Difference]:
-    """Return the paired differences of all quantities; the runs must be pairable."""
+    """Return the paired differences of all quantities; none if a run has no numbers of single texts."""
     ours, theirs = run.per_text, against.per_text
-    assert ours is not None
-    assert theirs is not None
+    if ours is None or theirs is None:
+        return []
     found = []
     for quantity in QUANTITIES:
         e = paired_difference(getattr(ours, quantity), getattr(theirs, quantity))

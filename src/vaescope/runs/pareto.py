@@ -50,9 +50,14 @@ class Criterion:
         return cls(aim, target)
 
     def cost(self, value: float) -> float:
-        """Return the cost to minimise."""
+        """Return the cost to minimise.
+
+        Raises:
+            ValueError: ``near`` without a value, which the target of the objective fills in first.
+        """
         if self.aim == "near":
-            assert self.target is not None
+            if self.target is None:
+                raise ValueError("near needs a value")
             return abs(value - self.target)
         return -value if self.aim == "max" else value
 

@@ -112,7 +112,8 @@ def validation_assessment(config: RunConfig) -> Callable[[TransformerVAE], dict[
     def assess_now(model: TransformerVAE) -> dict[str, Any]:
         if not texts:
             tokenizer = RunFolder(config.out).load_tokenizer()
-            assert tokenizer is not None
+            if tokenizer is None:
+                raise UserError(f"{config.out}: no tokenizer/; start the run again")
             valid = read_split(read_corpus(config.data), config.data, tokenizer, "valid")
             texts.append(fixed_texts(valid, config))
         draws = sweep(

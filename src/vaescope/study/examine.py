@@ -210,9 +210,9 @@ class Examined:
         if given is not None:
             further = further_texts(given, self.corpus, self.config, self.tokenizer, split, draws.texts)
             components = numbered_encodings(self.model, assessed, further, settings)
-        if settings.suite == "full" and settings.text_space_texts > 0 and draws.log_q_x is not None:
-            log_prob = exact_log_prob(self.corpus, self.config, self.tokenizer)
-            assert log_prob is not None
+        wanted = settings.suite == "full" and settings.text_space_texts > 0 and draws.log_q_x is not None
+        log_prob = exact_log_prob(self.corpus, self.config, self.tokenizer) if wanted else None
+        if log_prob is not None:
             weights = text_space_weights(
                 self.model,
                 self.tokenizer,

@@ -49,8 +49,12 @@ def text_space_weights(
         group_tokens: tokens that the encoder reads at once.
         seed: of the drawn texts.
         progress: called with the texts done and the number of texts.
+
+    Raises:
+        ValueError: draws without ``log_q_x``.
     """
-    assert draws.log_q_x is not None
+    if draws.log_q_x is None:
+        raise ValueError("the draws have no log_q_x")
     count, rows = min(texts, draws.texts), []
     own_P = draws.log_q_x[:count].double() + draws.log_q_z_x[0, :count] - draws.log_p_x_z[0, :count]
     for number, z_CD in enumerate(draws.z[0][:count].split(max(1, AT_ONCE // drawn))):

@@ -37,8 +37,8 @@ class ActiveUnits(Diagnostic):
     def under(self, thresholds: Thresholds) -> ActiveUnits:
         return ActiveUnits(cut=thresholds.active_variance) if self.given is None else self
 
+    @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``active_units``."""
         draws = evidence.draws
         mean_ND = draws.posterior_mean.double()
         variance_D = mean_ND.var(0)

@@ -6,6 +6,8 @@ import math
 from dataclasses import replace
 from typing import ClassVar
 
+from typing_extensions import override
+
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.lost_text import comparable
 from vaescope.assessment.ratio import ratio
@@ -23,8 +25,8 @@ class BitsPerByte(Diagnostic):
 
     truths: ClassVar = {"bits_per_byte": "bits_per_byte"}
 
+    @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``bits_per_byte``."""
         draws = evidence.draws
         bytes_N = need(draws.bytes, "'bytes'", "give the UTF-8 bytes of each text")
         kept_N = comparable(evidence.facts.recovered, draws.texts, "bytes")

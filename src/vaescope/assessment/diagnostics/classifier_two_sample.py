@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
+from typing_extensions import override
+
 from vaescope.assessment.against_prior import encodings, prior_samples, refit_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Condition, Finding, Rule
@@ -28,8 +30,8 @@ class ClassifierTwoSample(Diagnostic):
     consistency = True
     suite = "full"
 
+    @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``classifier_two_sample_boosting`` and ``classifier_two_sample_logistic``."""
         draws = evidence.draws
         if draws.texts < FEWEST:
             raise Missing(f"{draws.texts} texts are too few to train a classifier: assess at least {FEWEST}")

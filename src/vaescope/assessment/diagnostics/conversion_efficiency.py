@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import torch
+from typing_extensions import override
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding, Rule
@@ -26,8 +27,8 @@ class ConversionEfficiency(Diagnostic):
 
     truths: ClassVar = {"distortion_gain": "distortion_gain", "conversion_efficiency": "conversion_efficiency"}
 
+    @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``distortion_gain`` and ``conversion_efficiency``."""
         draws = evidence.draws
         baseline = need(evidence.facts.language_model_nll, "language-model baseline", "assess with --control RUN")
         if not draws.rates.mean() > 0:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from typing_extensions import override
+
 from vaescope.assessment.against_prior import standard_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators import jackknife
@@ -19,8 +21,8 @@ class DimensionKl(Diagnostic):
 
     truths: ClassVar = {"dimension_kl": "dimension_kl"}
 
+    @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``dimension_kl``."""
         draws = evidence.draws
         standard_prior(draws)
         marginals = evidence.aggregate.marginals

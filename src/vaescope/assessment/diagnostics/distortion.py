@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from typing_extensions import override
+
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators.estimate import mean_of
 from vaescope.evidence.evidence import Evidence
@@ -14,7 +16,7 @@ class Distortion(Diagnostic):
 
     truths: ClassVar = {"distortion": "distortion"}
 
+    @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``distortion``."""
         draws = evidence.draws
         return {"distortion": mean_of(draws.distortions, unit="nats/text")}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from typing_extensions import override
+
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators.estimate import mean_of
 from vaescope.evidence.evidence import Evidence
@@ -14,7 +16,7 @@ class Elbo(Diagnostic):
 
     truths: ClassVar = {"elbo": "elbo"}
 
+    @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``elbo``."""
         draws = evidence.draws
         return {"elbo": mean_of(-(draws.distortions + draws.rates), unit="nats/text", kind="lower")}

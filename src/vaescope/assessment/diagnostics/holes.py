@@ -9,6 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from scipy import stats
 from torch import Tensor
+from typing_extensions import override
 
 from vaescope import plotting
 from vaescope.assessment.against_prior import prior_points, refit_prior
@@ -36,8 +37,8 @@ class Holes(Diagnostic):
     no_truth: ClassVar[str] = "0.01 where q(z) = p(z), else no closed form; its null rate is checked"
     consistency = True
 
+    @override
     def estimate(self, evidence: Evidence) -> Results:
-        """Return ``holes`` and ``holes_nats``."""
         if evidence.draws.copies.distinct < FEWEST:
             raise Missing(f"{FEWEST} texts, without which the edge of the encodings is unknown: assess more")
         prior_RM = evidence.aggregate.surprise_at(prior_points(evidence.draws, POINTS))
@@ -47,8 +48,8 @@ class Holes(Diagnostic):
         share = hole_share(encoded_N[encoded_N.isfinite()], prior_M[prior_M.isfinite()], texts)
         return {"holes": share, "holes_nats": _difference(evidence.aggregate, prior_RM)}
 
+    @override
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Judge the share."""
         holes = estimates["holes"]
         message = f"{holes.value:.1%} of the prior lies where fewer texts are encoded than at 99% of the encodings "
         message += f"[{holes.low:.1%}, {holes.high:.1%}] (1% is expected)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from matplotlib.figure import Figure
+from typing_extensions import override
 
 from vaescope import plotting
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
@@ -23,8 +24,8 @@ class Interpolation(Diagnostic):
     blocked_by = ("identity_sampler",)
     suite = "full"
 
+    @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``interpolation``."""
         found = need(evidence.experiments.interpolation, "paths between texts", "assess with suite=full")
         ends_P = (found.decoded[:, 0] + found.decoded[:, -1]) / 2
         middle_P = found.decoded[:, found.decoded.shape[1] // 2]

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 from matplotlib.figure import Figure
+from typing_extensions import override
 
 from vaescope import plotting
 from vaescope.assessment.against_prior import encodings
@@ -28,8 +29,8 @@ class KolmogorovSmirnov(Diagnostic):
     no_truth: ClassVar[str] = "a maximum over units without a closed form; its coverage is checked against a grid"
     consistency = True
 
+    @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``kolmogorov_smirnov``."""
         draws = evidence.draws
         z_ND = encodings(draws)
         reference = [None] * draws.latent_size if draws.prior_z is None else list(draws.prior_z.mT)

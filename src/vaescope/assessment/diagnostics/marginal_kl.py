@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from typing_extensions import override
+
 from vaescope.assessment.against_prior import refit_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.diagnostics.mutual_information import bounds_in_words
@@ -53,8 +55,8 @@ class MarginalKl(Diagnostic):
     truths: ClassVar = {"marginal_kl": "marginal_kl"}
     consistency = True
 
+    @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``marginal_kl``."""
         return {"marginal_kl": marginal_kl(evidence)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from typing_extensions import override
+
 from vaescope.assessment.against_prior import encodings, prior_samples, refit_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding, Rule
@@ -27,8 +29,8 @@ class Mmd(Diagnostic):
     consistency = True
     suite = "full"
 
+    @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``mmd``."""
         draws = evidence.draws
         z_ND = encodings(draws, most=MOST)
         prior_ND = prior_samples(draws, len(z_ND), "mmd")

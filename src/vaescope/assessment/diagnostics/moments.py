@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
+from typing_extensions import override
 
 from vaescope import plotting
 from vaescope.assessment.against_prior import encodings, refit_prior, standard_prior
@@ -37,8 +38,8 @@ class Moments(Diagnostic):
     no_truth: ClassVar[str] = "bounds that converge slowly to the eigenvalues; checked with many texts"
     consistency = True
 
+    @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``moments_mean``, ``moments_largest`` and ``moments_smallest``."""
         draws = evidence.draws
         standard_prior(draws)
         if draws.texts <= draws.latent_size:

@@ -6,6 +6,8 @@ import math
 from dataclasses import replace
 from typing import ClassVar
 
+from typing_extensions import override
+
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
@@ -63,8 +65,8 @@ class MutualInformation(Diagnostic):
 
     truths: ClassVar = {"mutual_information": "information"}
 
+    @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``mutual_information``."""
         return {"mutual_information": mutual_information(evidence)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
@@ -89,8 +91,7 @@ def resolved(information: Estimate, thresholds: Thresholds) -> bool:
 
 def bounds_in_words(estimate: Estimate) -> str:
     """Return the interval of a quantity with the bounds that its ends are."""
-    detail = estimate.detail or {}
-    low, high = WORDS[detail["low_by"]], WORDS[detail["high_by"]]
+    low, high = WORDS[estimate.detail["low_by"]], WORDS[estimate.detail["high_by"]]
     return f"in [{estimate.low:.2f}, {estimate.high:.2f}] nats (at least by {low}, at most by {high})"
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from typing_extensions import override
 
 from vaescope.assessment.bleu import bleu, counts, order_of
 from vaescope.assessment.diagnostic import Diagnostic, Results
@@ -29,8 +30,8 @@ class Reconstruction(Diagnostic):
     blocked_by = ("identity_sampler",)
     suite = "full"
 
+    @override
     def estimate(self, evidence: Evidence) -> Results:
-        """Return ``reconstruction_bleu`` and ``reconstruction_exact``."""
         simulations = need(evidence.simulations, "drawn texts", "assess with suite=full")
         again = need(simulations.reconstructions, "reconstructions", "decode the posterior means")
         seeds = need(simulations.seeds, "texts that were reconstructed", "give their positions as 'seeds'")

@@ -44,7 +44,7 @@ class Resolution(Diagnostic):
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Draw both ends of I and of the marginal KL over the number of texts."""
-        curve = estimates["resolution"].detail or {}
+        curve = estimates["resolution"].detail
         sizes = np.array([int(n) for n in curve])
         figure, panels = plotting.axes(7.2, 3, columns=2)
         for axes, name, label in zip(

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from vaescope.assessment.against_prior import encodings, prior_samples
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
@@ -54,8 +55,8 @@ class SlicedWasserstein(Diagnostic):
     no_truth: ClassVar[str] = "an average over its own directions; its coverage is checked along these"
     consistency = True
 
+    @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``sliced_wasserstein``."""
         square, se = squared_distance(evidence.draws)
         blocks = min(BLOCKS, evidence.draws.texts)
         # the square is at least 0, so an estimate below it leaves the upper end as far above it as its error says

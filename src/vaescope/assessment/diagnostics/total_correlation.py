@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from typing_extensions import override
+
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.diagnostics.mutual_information import mutual_information, resolved
 from vaescope.assessment.findings import Finding
@@ -22,8 +24,8 @@ class TotalCorrelation(Diagnostic):
     truths: ClassVar = {"total_correlation": "total_correlation"}
     consistency = True
 
+    @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``total_correlation``."""
         aggregate, marginals = evidence.aggregate, evidence.aggregate.marginals
         index_code = marginals.joint - marginals.upper
         own = aggregate.means(aggregate.own)

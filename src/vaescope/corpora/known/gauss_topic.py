@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from scipy.special import gammaln
 from torch import Tensor
+from typing_extensions import override
 
 from vaescope.corpora.known._known import KnownCorpus, require
 from vaescope.corpora.known._lexicon import MOST_GROUPS, MOST_WORDS, Lexicon
@@ -100,8 +101,8 @@ class GaussTopic(KnownCorpus):
         group_NL = (rng.random((n, self.length, 1)) > below_NG).sum(-1)
         return [" ".join(row) for row in self._lexicon.draw(group_NL, rng)], torch.from_numpy(z_N2)
 
+    @override
     def log_prob(self, texts: list[str]) -> Tensor:
-        """Return log p(x), ``[N]``, float64; -inf outside the language."""
         log_words_N, counts_NG = self._count(texts)
         return log_words_N + self._look_up(self._table[1], counts_NG)
 

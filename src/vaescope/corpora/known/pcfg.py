@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from vaescope.corpora.known._grammar import Grammar, Rules
 from vaescope.corpora.known._known import DiscreteCause, require
@@ -67,8 +68,8 @@ class Pcfg(DiscreteCause):
         texts = [" ".join(rng.choices(self._words[c], cum_weights=cumulative[c])[0] for c in tree) for tree in trees]
         return texts, torch.zeros(n, dtype=torch.int64)
 
+    @override
     def log_prob(self, texts: list[str]) -> Tensor:
-        """Return log p(x), ``[N]``, float64; -inf outside the language."""
         return torch.tensor([self._log_prob(text) for text in texts], dtype=torch.float64)
 
     def prior(self) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from scipy.special import betaln, digamma, gammaln
 from torch import Tensor
 from torch.distributions import Dirichlet, kl_divergence
+from typing_extensions import override
 
 from vaescope.corpora.known._known import KnownCorpus, require
 from vaescope.corpora.known._lexicon import MOST_GROUPS, MOST_WORDS, Lexicon
@@ -69,8 +70,8 @@ class Polya(KnownCorpus):
         topic_NL = (rng.random((n, self.length, 1)) > below_NK).sum(-1)
         return [" ".join(row) for row in self._lexicon.draw(topic_NL, rng)], torch.from_numpy(theta_NK)
 
+    @override
     def log_prob(self, texts: list[str]) -> Tensor:
-        """Return log p(x), ``[N]``, float64; -inf outside the language."""
         log_words_N, counts_NK = self._lexicon.count(texts, self.length)
         return torch.from_numpy(log_words_N + self._log_urn(counts_NK).sum(1) + self._log_total())
 

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from vaescope.corpora.known._known import DiscreteCause, require
 from vaescope.corpora.known._lexicon import MOST_GROUPS, MOST_WORDS, Lexicon
@@ -67,8 +68,8 @@ class Template(DiscreteCause):
         texts = [" ".join(slot[v] for slot, v in zip(self._words, row, strict=True)) for row in word_NT]
         return texts, torch.from_numpy(topic_N)
 
+    @override
     def log_prob(self, texts: list[str]) -> Tensor:
-        """Return log p(x), ``[N]``, float64; -inf outside the language."""
         return self._log_joint(texts).logsumexp(1)
 
     def prior(self) -> Tensor:

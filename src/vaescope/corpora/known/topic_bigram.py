@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from vaescope.corpora.known._known import DiscreteCause, require
 from vaescope.corpora.known._lexicon import MOST_GROUPS, MOST_WORDS, Lexicon
@@ -79,8 +80,8 @@ class TopicBigram(DiscreteCause):
         word_NL = self._lexicon.draw(step_NL.cumsum(1) % self.topics, rng)
         return [" ".join(row[:m]) for row, m in zip(word_NL, length_N, strict=True)], torch.from_numpy(topic_N)
 
+    @override
     def log_prob(self, texts: list[str]) -> Tensor:
-        """Return log p(x), ``[N]``, float64; -inf outside the language."""
         log_shared_N, counts_NK = self._analyse(texts)
         return log_shared_N + self._moves.log_joint(counts_NK).logsumexp(1)
 

@@ -15,6 +15,7 @@ from functools import cache, cached_property
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from vaescope.corpora.known._grammar import Grammar, Rules
 from vaescope.corpora.known._known import DiscreteCause
@@ -104,8 +105,8 @@ class TopicPcfg(DiscreteCause):
         ends = np.cumsum(lengths).tolist()
         return [" ".join(word_W[e - m : e]) for e, m in zip(ends, lengths, strict=True)], torch.from_numpy(topic_N)
 
+    @override
     def log_prob(self, texts: list[str]) -> Tensor:
-        """Return log p(x), ``[N]``, float64; -inf outside the language."""
         log_shared_N, counts_NK = self._analyse(texts)
         return log_shared_N + torch.logsumexp(self._groups.log_joint(counts_NK), dim=1)
 

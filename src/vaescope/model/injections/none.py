@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 from transformers import PreTrainedConfig
+from typing_extensions import override
 
 from vaescope.model.injection import Conditioning, Injection
 
@@ -18,6 +19,6 @@ class NoLatent(Injection):
     def __init__(self, latent_size: int, decoder: PreTrainedConfig) -> None:
         super().__init__(latent_size, decoder, width=0, scale=0.0)
 
+    @override
     def forward(self, z_ND: Tensor) -> Conditioning:
-        """Return nothing."""
         return {}

@@ -76,16 +76,16 @@ def target(comparison: Comparison) -> Figure:
     """Draw the realised rate over the target of the objective; on the diagonal the target is met."""
     figure, (ax,) = axes(*SIZE)
     runs = [run for run in comparison.drawn if run.target is not None]
-    right = 1.1 * max(run.target or 0 for run in runs)
+    targets = [run.target for run in runs if run.target is not None]
+    right = 1.1 * max(targets)
     families = list(dict.fromkeys(run.family for run in runs))
-    for run in runs:
-        assert run.target is not None
+    for run, aim in zip(runs, targets, strict=True):
         colour, marker = comparison.looks[run.family]
         estimate = run.assessment.estimates["rate"]
         # families stand side by side, or those that meet their targets would hide each other
         aside = (families.index(run.family) - (len(families) - 1) / 2) * 0.015 * right
         ends = [[estimate.value - estimate.low], [estimate.high - estimate.value]]
-        ax.errorbar(run.target + aside, estimate.value, ends, color=colour, marker=marker, ms=5, ls="")
+        ax.errorbar(aim + aside, estimate.value, ends, color=colour, marker=marker, ms=5, ls="")
     _name_families(ax, comparison, runs)
     ax.axline((0, 0), slope=1, color=FAINT, ls=":", lw=1)
     ax.set(xlim=(0, right), ylim=(0, 1.1 * max([right / 1.1, *(run.rate for run in runs)])))

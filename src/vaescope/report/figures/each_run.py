@@ -19,7 +19,7 @@ from vaescope.estimators.gaussian import kl_to_standard, standard_log_density
 from vaescope.evidence.per_text import PerText
 from vaescope.plotting import FAINT, INK, PALETTE, axes, grid
 from vaescope.report import tables
-from vaescope.report.pairs import QUANTITIES, against_reference, reference
+from vaescope.report.pairs import QUANTITIES, against_reference
 from vaescope.report.runs import Comparison, Run
 
 ROW = 0.27
@@ -68,9 +68,8 @@ def densities(comparison: Comparison) -> Figure:
     runs = with_posteriors(comparison)
     panels, figure = _panels(len(runs), columns=5, height=1.55)
     line_G = torch.linspace(-4, 4, GRID, dtype=torch.float64)
-    for ax, run in zip(panels, runs, strict=True):
-        assert run.per_text is not None
-        margin_DG = unit_densities(run.per_text, line_G)
+    for ax, (run, texts) in zip(panels, runs, strict=True):
+        margin_DG = unit_densities(texts, line_G)
         for d, margin_G in reversed(list(enumerate(margin_DG))):
             colour = comparison.looks[run.family][0] if d < 2 else FAINT
             ax.plot(line_G, margin_G, color=colour, lw=1.4 if d < 2 else 0.6)
@@ -106,7 +105,7 @@ def membership(comparison: Comparison) -> Figure:
     """Draw the weights of shared Gaussian components for each run and the prior, which is there twice."""
     runs = with_posteriors(comparison)
     # independent noise for each run: points that runs share would look like a component
-    encodings = {run.name: run.per_text.sample(seed) for seed, run in enumerate(runs) if run.per_text is not None}
+    encodings = {run.name: texts.sample(seed) for seed, (run, texts) in enumerate(runs)}
     found = mixed_membership_map(encodings, most=min(1000, POINTS // (len(runs) + 2)))
     order_K = found.weights[found.names.index(NULLS[0])].argsort(descending=True)
     figure, (ax,) = axes(9.0, 1.0 + ROW * len(found.names))
@@ -126,8 +125,7 @@ def membership(comparison: Comparison) -> Figure:
 
 def paired(comparison: Comparison) -> Figure:
     """Draw the paired differences from the reference with their 95% intervals."""
-    base = reference(comparison)
-    assert base is not None
+    base = against_reference(comparison)[0][0].against
     rows = [row for row in against_reference(comparison) if row[0].run not in comparison.beyond]
     figure, columns = axes(11.0, 1.1 + 0.9 * ROW * len(rows), columns=len(QUANTITIES))
     figure.suptitle(f"run − {base.name}", fontsize=10, color=INK)
@@ -144,10 +142,10 @@ def paired(comparison: Comparison) -> Figure:
     return figure
 
 
-def with_posteriors(comparison: Comparison) -> list[Run]:
-    """Return the runs with a z whose posteriors were kept and whose prior is N(0, I)."""
+def with_posteriors(comparison: Comparison) -> list[tuple[Run, PerText]]:
+    """Return the runs with a z whose posteriors were kept and whose prior is N(0, I), with their numbers per text."""
     return [
-        run
+        (run, run.per_text)
         for run in comparison.latent
         if run.per_text is not None and run.assessment.metadata.get("prior", "standard") == "standard"
     ]

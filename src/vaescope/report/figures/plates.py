@@ -68,7 +68,7 @@ def _needs_posteriors(comparison: Comparison) -> str:
 
 
 def _needs_one_latent_size(comparison: Comparison) -> str:
-    sizes = {run.per_text.posterior_mean.shape[1] for run in each_run.with_posteriors(comparison) if run.per_text}
+    sizes = {texts.posterior_mean.shape[1] for _, texts in each_run.with_posteriors(comparison)}
     if len(sizes) > 1:
         return f"the runs have latent spaces of different sizes ({', '.join(map(str, sorted(sizes)))})"
     return _needs_posteriors(comparison)
