@@ -129,11 +129,14 @@ def refit(run: Run, out: str | Path, *, families: Sequence[str] = ("mixture", "a
 
 
 def compare(*runs: Run, out: str | Path = "comparison", split: str | None = None, title: str = "Comparison") -> Path:
-    """Write the page that shows assessed runs side by side, with figures and CSV, and return its file."""
+    """Write the page that shows assessed runs side by side, with figures and CSV, and return its file.
+
+    ``split`` is by default the one that all runs are assessed on.
+    """
     folders = [_path(run) for run in runs]
     if not folders:
         raise UserError("compare needs at least one assessed run")
-    return write_page(folders, Path(out), split=split or RunFolder(folders[0]).config.assessment.splits[0], title=title)
+    return write_page(folders, Path(out), split=split, title=title)
 
 
 def _path(run: Run) -> Path:

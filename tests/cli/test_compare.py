@@ -46,5 +46,6 @@ def test_mistake_is_one_line(study, monkeypatch, capsys):
         main()
     line = capsys.readouterr().err
     assert stop.value.code == 1
+    assert "assessed on test" in line
     assert f"make it with vaescope assess {study / 'mdr'} --split train" in line
     assert line.count("\n") == 1

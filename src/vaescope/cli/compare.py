@@ -11,7 +11,9 @@ import typer
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="assessed run folders, or folders of them (a study)")],
     out: Annotated[Path, typer.Option(help="the folder to write to")] = Path("compare"),
-    split: Annotated[str, typer.Option(help="train, valid or test: which assessment of the runs")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="train, valid or test; by default the one that all runs are assessed on")
+    ] = None,
     title: Annotated[str, typer.Option(help="the heading of the page")] = "Runs compared",
 ) -> None:
     """Compare assessed runs on one page: compare.html, figures/ as SVG and PDF, numbers.csv and paired.csv."""

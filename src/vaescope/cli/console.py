@@ -49,7 +49,7 @@ def show_findings(assessment: Assessment) -> None:
 
 
 class Meter:
-    """The progress of one task: call it with what is done; it shows a bar, or prints a line every few seconds.
+    """The progress of one task, called with what is done: a bar, or in a log a line with the time left now and then.
 
     >>> with progress("training") as meter:
     ...     meter(5, 5, "rate 8.0")
@@ -62,7 +62,8 @@ class Meter:
         self._title = title
         self._bar = bar
         self._task = bar.add_task(title, total=None, note="") if bar else None
-        self._printed = time.monotonic()
+        self._started = self._printed = time.monotonic()
+        self._first = -1
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         """Show that ``done`` of ``total`` steps are made."""
@@ -71,9 +72,33 @@ class Meter:
             self._bar.update(self._task, completed=done, total=total, note=note)
             return
         now = time.monotonic()
+        if self._first < 0:
+            # what is done at the first call may be the work of an earlier process
+            self._first, self._started = done, now
         if done >= total or now - self._printed >= self.seconds_between_lines:
             self._printed = now
-            typer.echo(f"{self._title} {done}/{total} {note}".rstrip())
+            typer.echo(f"{self._title} {done}/{total} {note}".rstrip() + self._left(done, total, now))
+
+    def _left(self, done: int, total: int, now: float) -> str:
+        """Say the time left at the speed so far; a resumed task counts from where it resumed."""
+        made = done - self._first
+        if done >= total or made <= 0:
+            return ""
+        return f", {duration((now - self._started) * (total - done) / made)} left"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the two largest units that it has.
+
+    >>> duration(42.4), duration(95), duration(7260)
+    ('42 s', '1 min 35 s', '2 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 @contextmanager

@@ -18,21 +18,22 @@ from vaescope.report.figures.plates import PLATES
 from vaescope.report.numbers import write_numbers, write_paired
 from vaescope.report.render import write_page
 from vaescope.report.runs import Comparison, Run, read
+from vaescope.report.splits import common_split
 from vaescope.runs.written import Written
 
 MANY = 12
 """From this many runs on, tables with a row for each run start folded."""
 
 
-def compare(runs: list[Path], out: Path, *, split: str, title: str, page: str = "compare.html") -> Path:
+def compare(runs: list[Path], out: Path, *, split: str | None, title: str, page: str = "compare.html") -> Path:
     """Write the page about runs with ``figures/``, ``numbers.csv`` and ``paired.csv``, and return its path.
 
     The page reads files only: what ``vaescope assess`` wrote to the folders of the runs.
 
     Args:
-        runs: run folders, or folders of runs (a study), all assessed on ``split`` of the same corpus.
+        runs: run folders, or folders of runs (a study), all assessed on the same split of the same corpus.
         out: the folder to write to.
-        split: ``train``, ``valid`` or ``test``.
+        split: ``train``, ``valid`` or ``test``; None: the one that all runs are assessed on, ``valid`` first.
         title: the heading of the page.
         page: the name of the page's file.
 
@@ -44,12 +45,12 @@ def compare(runs: list[Path], out: Path, *, split: str, title: str, page: str = 
     ...
     vaescope.errors.UserError: no run to compare; give run folders, or a folder of them
     """
-    if split not in SPLITS:
+    if split is not None and split not in SPLITS:
         raise unknown("split", split, SPLITS)
     twice = [run for i, run in enumerate(runs) if run.resolve() in {other.resolve() for other in runs[:i]}]
     if twice:
         raise UserError(f"{twice[0]} is given twice; give each run once")
-    comparison = read(runs, split)
+    comparison = read(runs, split or common_split(runs))
     out.mkdir(parents=True, exist_ok=True)
     write_numbers(out / "numbers.csv", comparison)
     write_paired(out / "paired.csv", comparison)

@@ -18,6 +18,7 @@ from vaescope.evidence.per_text import PerText
 from vaescope.objectives.describe import describe, family, label, target_rate
 from vaescope.plotting import look
 from vaescope.report import tables
+from vaescope.report.splits import inside, is_run, there_are
 from vaescope.runs.assessments import assessment_name
 from vaescope.runs.pareto import dominates
 from vaescope.runs.run_folder import RunFolder
@@ -201,28 +202,28 @@ def _folders(paths: Sequence[Path], split: str) -> tuple[list[Path], list[str]]:
     for path in paths:
         if not path.is_dir():
             raise UserError(f"{path}: no such folder; give run folders, or a folder of them")
-        if _is_run(path):
+        if is_run(path):
             found.append(path)
             continue
-        inside = sorted(folder for folder in path.iterdir() if folder.is_dir() and _is_run(folder))
-        assessed = [folder for folder in inside if (folder / f"{assessment_name(split)}.json").exists()]
+        runs = inside(path)
+        assessed = [folder for folder in runs if (folder / f"{assessment_name(split)}.json").exists()]
         if not assessed:
-            raise UserError(f"{path}: no run in it is assessed on {split}; use vaescope assess RUN --split {split}")
-        missing = [folder.name for folder in inside if folder not in assessed]
+            raise UserError(
+                f"{path}: no run in it is assessed on {split}{there_are(runs)}; use vaescope assess RUN --split {split}"
+            )
+        missing = [folder.name for folder in runs if folder not in assessed]
         if missing:
             notes.append(f"Left out, since not assessed on {split}: {', '.join(missing)}.")
         found += assessed
     return list({folder.resolve(): folder for folder in found}.values()), notes
 
 
-def _is_run(folder: Path) -> bool:
-    return (folder / "config.yaml").exists() or any(folder.glob("assessment*.json"))
-
-
 def _read(folder: Path, split: str) -> Run:
     name = assessment_name(split)
     if not (folder / f"{name}.json").exists():
-        raise UserError(f"{folder}: no {name}.json; make it with vaescope assess {folder} --split {split}")
+        raise UserError(
+            f"{folder}: no {name}.json{there_are([folder])}; make it with vaescope assess {folder} --split {split}"
+        )
     assessment = Assessment.load(folder, name=name)
     for needed in ("rate", "distortion", "elbo"):
         if needed not in assessment.estimates:
