@@ -9,6 +9,9 @@ import pytest
 import torch
 
 from vaescope import UserError, assess
+from vaescope.assessment.diagnostics.bits_per_byte import BitsPerByte
+from vaescope.assessment.diagnostics.radius import radius_squared
+from vaescope.assessment.diagnostics.rate import Rate
 from vaescope.estimators import jackknife
 from vaescope.evidence.aggregate import Aggregate
 from vaescope.evidence.draws import Draws
@@ -101,3 +104,31 @@ def test_texts_of_train_are_reported_by_their_share(in_train, entropy, verdict):
     (finding,) = [f for f in found.findings if f.name == "training_texts"]
     assert finding.verdict == verdict
     assert f"{in_train} of 100 texts" in finding.message
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 10])
+def test_errors_of_means_and_ratios_count_distinct_texts(k):
+    """The truth is that of the population, so a text that is repeated k times is one draw of it."""
+    missed, seeds = dict.fromkeys(["rate", "radius_squared", "bits_per_byte"], 0), 60
+    for seed in range(seeds):
+        draws = repeated(k, seed=100 + seed, texts=60)
+        generator = torch.Generator().manual_seed(seed)
+        cost_U = 60 + torch.randn(60 // k, generator=generator, dtype=torch.float64)
+        cost_N = cost_U.repeat_interleave(k)
+        weight_1N = draws.log_p_z.double() - draws.log_q_z_x.double()
+        draws = replace(draws, log_p_x_z=-cost_N[None] - weight_1N, bytes=torch.full((60,), 4))
+        evidence = Evidence.of(draws)
+        found = Rate().estimate(evidence) | {"radius_squared": radius_squared(draws)} | BitsPerByte().estimate(evidence)
+        truths = {"rate": INFORMATION, "radius_squared": 1.0, "bits_per_byte": 60 / 4 / math.log(2)}
+        for name, truth in truths.items():
+            missed[name] += not found[name].low <= truth <= found[name].high
+        assert found["rate"].n == 60 // k
+    assert max(missed.values()) <= 9, missed
+
+
+def test_equal_texts_that_are_independent_draws_count_each():
+    draws = repeated(10)
+    drawn = replace(draws, log_q_x=torch.full((TEXTS,), -3.0))
+    once, clustered = (Rate().estimate(Evidence.of(d))["rate"] for d in (drawn, draws))
+    assert once.n == TEXTS
+    assert clustered.se == pytest.approx(math.sqrt(10) * once.se, rel=0.02)

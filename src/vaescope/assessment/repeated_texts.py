@@ -19,6 +19,8 @@ def repeated_texts(draws: Draws, thresholds: Thresholds) -> list[Finding]:
     message += f"texts are worth {copies.effective:.0f} independent ones. The numbers are those of the population as "
     message += "drawn, in which a text counts as often as it appears. All copies of a text are left out where it is "
     message += "left out, and resampled together"
+    if draws.log_q_x is not None:
+        message += "; in a mean each counts, since the texts are independent draws of a known distribution"
     if draws.text_id is None:
         message += ". Equal posteriors are read as copies: give text_id if these are different texts"
     rule = f"PASS if at most {thresholds.copies:.0%} of the texts are copies"

@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
 
+import torch
 from scipy import stats
 from torch import Tensor
 
 from vaescope.errors import Missing
+from vaescope.estimators.copies import Copies
 
 KINDS = ("exact", "unbiased", "consistent", "lower", "upper", "interval")
 """What an estimator's expectation is to the truth: equal by computation, equal in expectation, equal in the limit,
@@ -116,21 +118,36 @@ class Estimate:
 
 
 def mean_of(
-    values_N: Tensor, *, unit: str, kind: str = "unbiased", detail: Mapping[str, Any] | None = None
+    values_N: Tensor,
+    *,
+    unit: str,
+    kind: str = "unbiased",
+    detail: Mapping[str, Any] | None = None,
+    copies: Copies | None = None,
 ) -> Estimate:
     """Return the mean over independent texts with its standard error, in float64.
 
+    Where some rows are copies of one text, they are one piece of evidence: the error is that of the sums over each
+    distinct text (Liang and Zeger 1986), and ``n`` is the number of independent texts that the rows are worth.
+
     Raises:
-        Missing: fewer than two texts, from which no error can be had.
+        Missing: fewer than two distinct texts, from which no error can be had.
 
     >>> import torch
     >>> e = mean_of(torch.tensor([1.0, 2.0, 3.0]), unit="nats/text")
     >>> e.value, round(e.se, 4), e.n
     (2.0, 0.5774, 3)
+    >>> e = mean_of(torch.tensor([1.0, 1.0, 2.0, 2.0, 3.0, 3.0]), unit="nats", copies=Copies.of(torch.arange(6) // 2))
+    >>> e.value, round(e.se, 4), e.n
+    (2.0, 0.5774, 3)
     """
-    values = values_N.double()
-    n = values.numel()
-    if n < 2:
-        raise Missing(f"mean of {n} texts with an error: at least 2 are needed")
-    se = values.std().item() / math.sqrt(n)
-    return Estimate(value=values.mean().item(), se=se, unit=unit, kind=kind, n=n, detail=detail or {})
+    values_N = values_N.double().reshape(-1)
+    n = distinct = values_N.numel()
+    residual = values_N - values_N.mean()
+    if copies is not None and copies.distinct < n:
+        distinct, n = copies.distinct, max(2, round(copies.effective))
+        residual = residual.new_zeros(distinct).index_add(0, copies.text, residual)
+    if distinct < 2:
+        raise Missing(f"mean of {distinct} texts with an error: at least 2 are needed")
+    se = math.sqrt(distinct / (distinct - 1) * residual.square().sum().item()) / values_N.numel()
+    return Estimate(value=values_N.mean().item(), se=se, unit=unit, kind=kind, n=n, detail=detail or {})

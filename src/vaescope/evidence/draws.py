@@ -118,6 +118,15 @@ class Draws:
         found = Copies.of(torch.cat([self.posterior_mean, self.posterior_std], 1))
         return found if found.distinct > 1 else Copies.of(torch.arange(self.texts))
 
+    def clusters(self, kept_N: Tensor | None = None) -> Copies | None:
+        """Return the copies that count as one piece of evidence in a mean over all texts, or over those kept.
+
+        None where the texts are known to be independent draws of a distribution (``log_q_x``), equal ones too.
+        """
+        if self.log_q_x is not None:
+            return None
+        return self.copies if kept_N is None else Copies.of(self.copies.text[kept_N])
+
     def copies_with(self, further: Encodings) -> Copies:
         """Which of these texts, then of further ones, are copies: by the numbers of both, else by equal posteriors."""
         if self.text_id is not None and further.text_id is not None:

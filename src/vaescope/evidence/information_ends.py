@@ -19,6 +19,10 @@ from vaescope.evidence.references import References
 from vaescope.evidence.training_marginal import TrainingMarginal
 
 
+FEWEST = 4
+"""Distinct texts from which on a text is judged by a density of the others."""
+
+
 @dataclass(frozen=True)
 class Interval:
     """An interval of a quantity of the population, with the names of the bounds that its ends are."""
@@ -48,7 +52,8 @@ class InformationEnds:
     * ``training_marginal``: R_g against a density made of training encodings.
     * ``text_space``.
 
-    A bound that is not finite is left out. Where several are compared, each end is widened by Bonferroni's rule.
+    Of fewer than four distinct texts there is no density of the others: of two, each would be judged by the other one
+    alone, so that both err alike and no error can be had. A bound that is not finite is left out. Where several are compared, each end is widened by Bonferroni's rule.
 
     Attributes:
         lower: replicates of the lower bounds, by name.
@@ -62,12 +67,11 @@ class InformationEnds:
         self._own, self._rate = aggregate.information, aggregate.rate
         wide = aggregate if references.components is None else Aggregate(draws, references.components)
         lower = {"self": wide.information}
-        upper = {
-            "rate": aggregate.rate,
-            "leave_one_out": wide.information_others,
-            "gaussian_marginal": aggregate.information_gaussian,
-            "mixture_marginal": aggregate.information_mixture,
-        }
+        upper = {"rate": aggregate.rate}
+        if aggregate.copies.distinct >= FEWEST:
+            upper["leave_one_out"] = wide.information_others
+            upper["gaussian_marginal"] = aggregate.information_gaussian
+            upper["mixture_marginal"] = aggregate.information_mixture
         densities = [aggregate.log_density, aggregate.fitted.log_density]
         self.chosen: list[str] = []
         if references.training is not None:
@@ -98,6 +102,7 @@ class InformationEnds:
     def marginal_kl(self) -> Interval:
         """The 95% interval of KL(q(z) || p(z)) = R - I, paired on the texts, from 0 on."""
         lower = {name: self._rate - bound for name, bound in self.upper.items() if name != "rate"}
+        lower = lower or {"definition": torch.zeros_like(self._rate)}
         return _interval(lower, {name: self._rate - bound for name, bound in self.lower.items()})
 
     @cached_property

@@ -31,6 +31,7 @@ class BitsPerByte(Diagnostic):
         bytes_N = need(draws.bytes, "'bytes'", "give the UTF-8 bytes of each text")
         kept_N = comparable(evidence.facts.recovered, draws.texts, "bytes")
         bits_N = -log_mean_exp(draws.log_weights) / math.log(2)
-        found = ratio(bits_N[kept_N], bytes_N[kept_N], unit="bits/byte", kind="upper")
+        copies = draws.clusters(kept_N)
+        found = ratio(bits_N[kept_N], bytes_N[kept_N], unit="bits/byte", kind="upper", copies=copies)
         share = {"texts_left_out": int((~kept_N).sum())}
         return {"bits_per_byte": replace(found, detail={**found.detail, **share})}

@@ -33,18 +33,18 @@ class ConversionEfficiency(Diagnostic):
         baseline = need(evidence.facts.language_model_nll, "language-model baseline", "assess with --control RUN")
         if not draws.rates.mean() > 0:
             raise Missing("a rate above zero: a language model has no conversion efficiency")
-        rate = mean_of(draws.rates, unit="nats/text")
+        rate = mean_of(draws.rates, unit="nats/text", copies=draws.clusters())
         if baseline.per_text is not None:
             gain_N = torch.tensor(baseline.per_text, dtype=torch.float64) - draws.distortions
-            gain = mean_of(gain_N, unit="nats/text")
-            efficiency = ratio(gain_N, draws.rates, unit="nats/nat", kind="consistent")
+            gain = mean_of(gain_N, unit="nats/text", copies=draws.clusters())
+            efficiency = ratio(gain_N, draws.rates, unit="nats/nat", kind="consistent", copies=draws.clusters())
         else:
-            distortion = mean_of(draws.distortions, unit="nats/text")
+            distortion = mean_of(draws.distortions, unit="nats/text", copies=draws.clusters())
             value, se = baseline.value - distortion.value, math.hypot(baseline.se, distortion.se)
             gain = replace(distortion, value=value, se=se, low=math.nan, high=math.nan)
             share = value / rate.value
             error = math.hypot(se, share * rate.se) / rate.value
-            efficiency = Estimate(value=share, se=error, unit="nats/nat", kind="consistent", n=draws.texts)
+            efficiency = Estimate(value=share, se=error, unit="nats/nat", kind="consistent", n=distortion.n)
         detail = {"paired": baseline.per_text is not None, "rate": rate.value}
         return {"distortion_gain": gain, "conversion_efficiency": replace(efficiency, detail=detail)}
 

@@ -19,4 +19,4 @@ class Distortion(Diagnostic):
     @override
     def estimate(self, evidence: Evidence) -> Estimates:
         draws = evidence.draws
-        return {"distortion": mean_of(draws.distortions, unit="nats/text")}
+        return {"distortion": mean_of(draws.distortions, unit="nats/text", copies=draws.clusters())}

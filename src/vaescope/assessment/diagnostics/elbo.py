@@ -19,4 +19,6 @@ class Elbo(Diagnostic):
     @override
     def estimate(self, evidence: Evidence) -> Estimates:
         draws = evidence.draws
-        return {"elbo": mean_of(-(draws.distortions + draws.rates), unit="nats/text", kind="lower")}
+        return {
+            "elbo": mean_of(-(draws.distortions + draws.rates), unit="nats/text", kind="lower", copies=draws.clusters())
+        }

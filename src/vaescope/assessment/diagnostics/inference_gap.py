@@ -32,7 +32,8 @@ class InferenceGap(Diagnostic):
         """Return ``inference_gap``, and with a panel its two parts."""
         draws = evidence.draws
         gap_N = importance.log_mean_exp(draws.log_weights) + draws.distortions + draws.rates
-        gap: dict[str, Estimate | Missing] = {"inference_gap": mean_of(gap_N, unit="nats/text", kind="lower")}
+        bound = mean_of(gap_N, unit="nats/text", kind="lower", copies=draws.clusters())
+        gap: dict[str, Estimate | Missing] = {"inference_gap": bound}
         if (found := evidence.experiments.inference) is None:
             return gap | dict.fromkeys(PARTS, Missing("no Gaussian optimised for each text: assess with suite=full"))
         own = attempt(lambda: mean_of(found.optimised - found.amortised, unit="nats/text", kind="lower"))

@@ -14,6 +14,7 @@ from vaescope.assessment.diagnostic import Diagnostic, Estimates, Results
 from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
+from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence, need
@@ -31,12 +32,12 @@ class LatentUse(Diagnostic):
     def estimate(self, evidence: Evidence) -> Results:
         """Return ``latent_use`` and, where they were scored, ``latent_use_prior``."""
         draws = evidence.draws
-        use = _mean_of_circle(_losses(draws), draws.shuffled_from)
+        use = _mean_of_circle(_losses(draws), draws.shuffled_from, draws.clusters())
         if draws.log_p_x_z_prior is None:
             reason = Missing("no 'log_p_x_z_prior': score each text with a z of the prior")
             return {"latent_use": use, "latent_use_prior": reason}
         prior_N = -draws.log_p_x_z_prior.double() - draws.distortions
-        return {"latent_use": use, "latent_use_prior": mean_of(prior_N, unit="nats/text")}
+        return {"latent_use": use, "latent_use_prior": mean_of(prior_N, unit="nats/text", copies=draws.clusters())}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge whether the decoder reads z; whether the code carries anything is judged with the rate."""
@@ -74,12 +75,12 @@ def _losses(draws: Draws) -> Tensor:
     return -need(draws.log_p_x_z_shuffled, "'log_p_x_z_shuffled'", remedy).double() - draws.distortions
 
 
-def _mean_of_circle(values_N: Tensor, from_N: Tensor | None) -> Estimate:
+def _mean_of_circle(values_N: Tensor, from_N: Tensor | None, copies: Copies | None) -> Estimate:
     """The mean of terms that share a text with the terms at ``from_N``: its variance is (g_0 + 2 g_1)/N, g_1 <= g_0/2.
 
     With texts that exchange their z, both are the same pair and count once.
     """
-    mean = mean_of(values_N, unit="nats/text")
+    mean = mean_of(values_N, unit="nats/text", copies=copies)
     ratio = 2.0
     if from_N is not None and mean.se > 0:
         centred_N = values_N.double() - mean.value

@@ -16,6 +16,7 @@ from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators import importance
+from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import Estimate, mean_of, quantile
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
@@ -38,7 +39,7 @@ class LogLikelihood(Diagnostic):
     def estimate(self, evidence: Evidence) -> Results:
         """Return ``log_likelihood`` with effective sample sizes, Pareto k and the bound as S doubles."""
         draws = evidence.draws
-        bound = _bound(draws.log_weights)
+        bound = _bound(draws.log_weights, draws.clusters())
         if (adapted_SP := draws.log_weights_adapted) is None:
             reason = Missing("no 'log_weights_adapted': assess with suite=full")
             return {"log_likelihood": bound, "log_likelihood_adapted": reason}
@@ -88,12 +89,14 @@ class LogLikelihood(Diagnostic):
 
 def _adapted(draws: Draws, adapted_SP: Tensor) -> Estimate:
     """The bound by adapted proposals, and what it gains on the same texts."""
-    own_P = importance.log_mean_exp(draws.log_weights[:, : adapted_SP.shape[1]])
-    gain = mean_of(importance.log_mean_exp(adapted_SP) - own_P, unit="nats/text")
-    return _bound(adapted_SP, {"gain": gain.value, "gain_se": gain.se, "texts": gain.n})
+    first_N = torch.arange(draws.texts) < adapted_SP.shape[1]
+    copies = draws.clusters(first_N)
+    own_P = importance.log_mean_exp(draws.log_weights[:, first_N])
+    gain = mean_of(importance.log_mean_exp(adapted_SP) - own_P, unit="nats/text", copies=copies)
+    return _bound(adapted_SP, copies, {"gain": gain.value, "gain_se": gain.se, "texts": gain.n})
 
 
-def _bound(log_w_SN: Tensor, extra: dict[str, Any] | None = None) -> Estimate:
+def _bound(log_w_SN: Tensor, copies: Copies | None, extra: dict[str, Any] | None = None) -> Estimate:
     bound_N, samples = importance.log_mean_exp(log_w_SN), len(log_w_SN)
     size_N, k_N = importance.effective_sample_size(log_w_SN), importance.tail_index(log_w_SN)
     good = importance.good_tail_index(samples)
@@ -112,7 +115,7 @@ def _bound(log_w_SN: Tensor, extra: dict[str, Any] | None = None) -> Estimate:
         "curve": importance.doubling_curve(log_w_SN),
         **(extra or {}),
     }
-    return mean_of(bound_N, unit="nats/text", kind="lower", detail=detail)
+    return mean_of(bound_N, unit="nats/text", kind="lower", detail=detail, copies=copies)
 
 
 def _finite(number: torch.Tensor | float) -> float | None:

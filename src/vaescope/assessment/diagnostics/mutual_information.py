@@ -21,6 +21,7 @@ WORDS = {
     "text_space": "texts drawn at z",
     "rate": "the rate",
     "entropy": "H(X)",
+    "definition": "definition",
     "leave_one_out": "leave-one-out",
     "gaussian_marginal": "a fitted Gaussian",
     "mixture_marginal": "a fitted mixture",

@@ -29,7 +29,7 @@ class Perplexity(Diagnostic):
         """Return ``perplexity_per_token`` and, where the words are known, ``perplexity_per_word``."""
         draws = evidence.draws
         bound_N = log_mean_exp(draws.log_weights)
-        per_token = perplexity(bound_N, draws.tokens, unit="1/token")
+        per_token = perplexity(bound_N, draws.tokens, unit="1/token", copies=draws.clusters())
         return {"perplexity_per_token": per_token, "perplexity_per_word": self._per_word(evidence, bound_N)}
 
     def _per_word(self, evidence: Evidence, bound_N: Tensor) -> Estimate | Missing:
@@ -42,4 +42,5 @@ class Perplexity(Diagnostic):
             kept_N = comparable(evidence.facts.recovered_words, draws.texts, "words")
         except Missing as reason:
             return reason
-        return perplexity(bound_N[kept_N], draws.words[kept_N] + 1, unit="1/(word or EOS)")
+        copies = draws.clusters(kept_N)
+        return perplexity(bound_N[kept_N], draws.words[kept_N] + 1, unit="1/(word or EOS)", copies=copies)

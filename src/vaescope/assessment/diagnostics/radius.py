@@ -42,15 +42,16 @@ def radius_squared(draws: Draws) -> Estimate:
     """
     squares_N, prior_M = squares(draws)
     if prior_M is None or draws.prior_z is None:
-        return mean_of(squares_N / draws.latent_size, unit="of the prior's")
+        return mean_of(squares_N / draws.latent_size, unit="of the prior's", copies=draws.clusters())
     n, m = len(squares_N), len(prior_M)
     expected = prior_M.sum().item() / (m - 1)
     value = squares_N.mean().item() / expected - 1 / m
     centred_MD = draws.prior_z.double() - draws.prior_z.double().mean(0)
     shift_D = encodings(draws).mean(0) - draws.prior_z.double().mean(0)
     influence_M = value * prior_M + 2 * centred_MD @ shift_D
-    se = math.hypot(squares_N.std().item() / n**0.5, influence_M.std().item() / m**0.5) / expected
-    return Estimate(value, se, "of the prior's", "consistent", min(n, m))
+    error = mean_of(squares_N, unit="of the prior's", copies=draws.clusters())
+    se = math.hypot(error.se, influence_M.std().item() / m**0.5) / expected
+    return Estimate(value, se, "of the prior's", "consistent", min(error.n, m))
 
 
 class Radius(Diagnostic):

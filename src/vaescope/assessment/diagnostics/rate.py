@@ -41,7 +41,7 @@ class Rate(Diagnostic):
         }
         if draws.unit_rates is not None:
             detail["per_unit"] = draws.unit_rates.mean(0).tolist()
-        rate = mean_of(draws.rates, unit="nats/text", detail=detail)
+        rate = mean_of(draws.rates, unit="nats/text", detail=detail, copies=draws.clusters())
         return {"rate": replace(rate, low=min(max(0.0, rate.low), rate.value))}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
