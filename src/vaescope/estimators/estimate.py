@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
 
-import torch
 from scipy import stats
 from torch import Tensor
 

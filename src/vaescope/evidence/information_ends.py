@@ -18,7 +18,6 @@ from vaescope.evidence.facts import Facts
 from vaescope.evidence.references import References
 from vaescope.evidence.training_marginal import TrainingMarginal
 
-
 FEWEST = 4
 """Distinct texts from which on a text is judged by a density of the others."""
 
@@ -52,8 +51,9 @@ class InformationEnds:
     * ``training_marginal``: R_g against a density made of training encodings.
     * ``text_space``.
 
-    Of fewer than four distinct texts there is no density of the others: of two, each would be judged by the other one
-    alone, so that both err alike and no error can be had. A bound that is not finite is left out. Where several are compared, each end is widened by Bonferroni's rule.
+    Of fewer than four distinct texts no density of the others is made: of two, each would be judged by the other one
+    alone, so that both err alike and no error can be had. A bound that is not finite is left out. Where several are
+    compared, each end is widened by Bonferroni's rule.
 
     Attributes:
         lower: replicates of the lower bounds, by name.

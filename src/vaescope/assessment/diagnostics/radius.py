@@ -43,7 +43,7 @@ def radius_squared(draws: Draws) -> Estimate:
     squares_N, prior_M = squares(draws)
     if prior_M is None or draws.prior_z is None:
         return mean_of(squares_N / draws.latent_size, unit="of the prior's", copies=draws.clusters())
-    n, m = len(squares_N), len(prior_M)
+    m = len(prior_M)
     expected = prior_M.sum().item() / (m - 1)
     value = squares_N.mean().item() / expected - 1 / m
     centred_MD = draws.prior_z.double() - draws.prior_z.double().mean(0)
