@@ -89,7 +89,9 @@ def test_a_run_from_training_to_diagnosis_by_the_full_suite(tmp_path):
     assert logged[0]["rate"] == pytest.approx(validated["rate"], rel=1e-5)
 
     (tmp_path / "labels").write_text("\n".join("ab"[i % 2] for i in range(24)), encoding="utf-8")
-    done = call("assess", run, "--suite", "full", "--labels", tmp_path / "labels", "--control", run)
+    control = tmp_path / "control"
+    assert call("train", config, f"out={control}", "objective=language_model").exit_code == 0
+    done = call("assess", run, "--suite", "full", "--labels", tmp_path / "labels", "--control", control)
     assert done.exit_code == 0, done.output
     written = json.loads((run / "assessment.json").read_text(encoding="utf-8"))
     assert written["metadata"]["suite"] == "full"

@@ -38,7 +38,7 @@ def fit(z_ND: Tensor, text_N: Tensor | None = None, *, seed: int = 0) -> Gaussia
     if len(held_out_NF) < PER_COMPONENT:
         return None
     found = [best for form in FORMS if (best := _grown(fitted_NF, held_out_NF, form, seed)) is not None]
-    return max(found, key=lambda pair: pair[0])[1]
+    return max(found, key=lambda pair: pair[0])[1] if found else None
 
 
 def log_density(mixture: GaussianMixture, z_ND: Tensor) -> Tensor:
