@@ -1,4 +1,4 @@
-"""Write the tables of docs/corpora.md anew from the corpora themselves: ``python docs/make_corpora_table.py``."""
+"""Write the tables of docs/corpora.md again from the corpora themselves: ``python docs/make_corpora_table.py``."""
 
 from __future__ import annotations
 

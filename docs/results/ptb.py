@@ -1,4 +1,4 @@
-"""Write docs/results/ptb.md from the assessments beside it: python docs/results/ptb.py"""
+"""Write docs/results/ptb.md from the saved assessments: python docs/results/ptb.py"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 
 RIGHT, OPEN, ALARM, BLIND = "right", "open", "false alarm", "contradicts the truth"
-"""``open``: UNRESOLVED or VACUOUS, or a PASS that does not ask for the sickness at hand."""
+"""``open``: UNRESOLVED or VACUOUS, or a PASS that does not look for the sickness in question."""
 
 ABOUT = {
     "latent_use": "use",

@@ -55,12 +55,12 @@ def main() -> None:
         found[label] = bounds(run, texts)
         print(label, {name: round(value_N.mean().item(), 2) for name, value_N in found[label].items()}, flush=True)
     exact_N = found["language_model"]["adapted"]
-    told: dict[str, dict[str, object]] = {}
+    measured: dict[str, dict[str, object]] = {}
     for run, values in found.items():
         gains = {name: values[name] - exact_N for name in ("many", "adapted")}
-        told[run] = {**of_texts(values), "gain": of_texts(gains)}
+        measured[run] = {**of_texts(values), "gain": of_texts(gains)}
     Path(out).write_text(
-        json.dumps({"texts": len(texts), "samples": SAMPLES, "few": FEW, "runs": told}, indent=1) + "\n", "utf-8"
+        json.dumps({"texts": len(texts), "samples": SAMPLES, "few": FEW, "runs": measured}, indent=1) + "\n", "utf-8"
     )
 
 

@@ -82,7 +82,7 @@ def trajectory(folder: Path) -> list[tuple[int, float]]:
 
 
 def against(texts: dict[str, PerText], ours: str, theirs: str) -> dict[str, tuple[float, float]] | None:
-    """Return the mean difference and its standard error over the same sentences, None where there is no pair."""
+    """Return the mean difference and its standard error over the same sentences, None without a pair."""
     if theirs not in texts or ours == theirs:
         return None
     if texts[ours].panel != texts[theirs].panel:

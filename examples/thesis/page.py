@@ -1,6 +1,6 @@
-"""Write docs/results/thesis.md and its figures from the numbers beside them: python examples/thesis/page.py
+"""Write docs/results/thesis.md and its figures from its saved numbers: python examples/thesis/page.py
 
-The words are those of page.md and reading.md beside this file; tables stand where the first names them.
+The words are those of page.md and reading.md in this folder; tables are put where the first names them.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def objectives(groups: dict[str, Group]) -> str:
 
 
 def beside(groups: dict[str, Group], published: dict[str, Any]) -> str:
-    """Return our rates and marginal KL beside the published ones."""
+    """Return our rates and marginal KL next to the published ones."""
     rows = []
     for label, theirs in published["rows"].items():
         if label not in groups:

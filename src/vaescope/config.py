@@ -127,6 +127,11 @@ class ModelConfig(Section):
         kept = {key: value for key, value in given.items() if key != "reset_decoder"}
         return kept | ({"init_parts": ["encoder", "prior"]} if given["reset_decoder"] else {})
 
+    @property
+    def is_language_model(self) -> bool:
+        """Whether there is no latent: the injection is ``none``, with or without the form ``{none: {}}``."""
+        return "none" in (self.injection.split("+") if isinstance(self.injection, str) else self.injection)
+
 
 NEVER_NEGATIVE = ("rate", "distortion", "mutual_information", "marginal_kl", "active_units")
 """Numbers of a validation that are near no negative value."""
@@ -234,9 +239,8 @@ class RunConfig(Section):
 
     @property
     def is_language_model(self) -> bool:
-        """Whether the model has no latent: its injection is ``none``, with or without the form ``{none: {}}``."""
-        injection = self.model.injection
-        return "none" in (injection.split("+") if isinstance(injection, str) else injection)
+        """Whether the model has no latent."""
+        return self.model.is_language_model
 
     @model_validator(mode="after")
     def _language_model_has_no_latent(self) -> RunConfig:

@@ -156,7 +156,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, make_config):
         train(config, progress=kill_at(4))
     (tmp_path / "run" / "checkpoint" / "state.pt").write_bytes(b"nothing")
     with pytest.raises(
-        UserError, match=r"state\.pt: not what was written \(its checksum differs\); remove this folder to start anew"
+        UserError, match=r"state\.pt: not what was written \(its checksum differs\); remove this folder to start again"
     ):
         train(config)
 

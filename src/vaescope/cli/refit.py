@@ -24,7 +24,7 @@ def refit(
     components: Annotated[int, typer.Option(min=2, help="most training posteriors in an aggregate")] = 5_000,
     texts: Annotated[int | None, typer.Option(min=2, help="assess only this many test texts, the first")] = None,
     decoder: Annotated[
-        bool, typer.Option("--decoder", help="train the decoder anew instead, with q(z|x) as it is")
+        bool, typer.Option("--decoder", help="train a new decoder instead, with q(z|x) as it is")
     ] = False,
 ) -> None:
     """Fit p(z) to the encodings of the training texts, and show the model before and after.

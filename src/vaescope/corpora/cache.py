@@ -47,15 +47,15 @@ def digest(texts: Iterable[str], *settings: object) -> str:
 def cached(file: str, make: Callable[[], T], write: Callable[[T, Path], None], read: Callable[[Path], T]) -> T:
     """Return what ``read`` finds in ``file`` of the cache, or else ``make`` it and ``write`` it there.
 
-    An entry appears whole or not at all; a damaged one is made anew. A cache that cannot be written is stated in the
+    An entry appears whole or not at all; a damaged one is made again. A cache that cannot be written is stated in the
     log and does no harm.
     """
     path = folder() / file
     if path.is_file():
         try:
             return read(path)
-        except Exception as error:  # whatever is wrong with an entry, making it anew fixes it
-            log.warning("%s: damaged cache entry (%s), made anew", path, error)
+        except Exception as error:  # whatever is wrong with an entry, making it again fixes it
+            log.warning("%s: damaged cache entry (%s), made again", path, error)
     value = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

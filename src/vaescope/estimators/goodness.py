@@ -23,14 +23,14 @@ def holm(p_values: Tensor) -> Tensor:
 
 
 def kolmogorov_smirnov(
-    values_N: Tensor, reference_M: Tensor | None = None, *, law: str = "norm", **shape: float
+    values_N: Tensor, reference_M: Tensor | None = None, *, distribution: str = "norm", **shape: float
 ) -> tuple[float, float]:
     """Return distance sup |F_n - F| and p-value, against a distribution of scipy or against a second sample."""
     values = values_N.double().numpy()
     if reference_M is not None:
         result = stats.ks_2samp(values, reference_M.double().numpy())
     else:
-        result = stats.ks_1samp(values, getattr(stats, law)(**shape).cdf)
+        result = stats.ks_1samp(values, getattr(stats, distribution)(**shape).cdf)
     return float(result.statistic), float(result.pvalue)
 
 

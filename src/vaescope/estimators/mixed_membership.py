@@ -50,12 +50,6 @@ class MixedMembership:
         rows = (self.concentrations[self.names.index(name)] for name in (of, against))
         return expected_kl(*rows)
 
-    def responsibilities(self, z_ND: Tensor, group: str) -> Tensor:
-        """Probability of each component for each point of a group, at the posterior means, ``[N, K]``."""
-        normals = torch.distributions.MultivariateNormal(self.means, self.covariances)
-        log_weights_K = self.weights[self.names.index(group)].log()
-        return (normals.log_prob(z_ND.double()[:, None]) + log_weights_K).softmax(1)
-
 
 def expected_kl(a_K: Tensor, b_K: Tensor) -> float:
     """E KL(Cat(p) || Cat(r)), p ~ Dirichlet(a) and r ~ Dirichlet(b) independent, in closed form.

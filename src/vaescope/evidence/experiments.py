@@ -1,4 +1,4 @@
-"""Experiments: what needs the model itself and not only its densities, on the few texts of a panel."""
+"""Experiments: what needs the model itself and not only its densities, on a few texts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Tokens:
-    """What the decoder predicts at the T tokens of the panel's texts, all texts after one another.
+    """What the decoder predicts at the T tokens of the texts, all texts after one another.
 
     Attributes:
         position: place of the token in its text, from just above 0 to 1 (EOS), ``[T]``.
-        text: which text of the panel it is in, ``[T]``, int64.
+        text: which text it is in, ``[T]``, int64.
         correct_posterior: whether the most probable token is the right one, z ~ q(z|x), ``[T]``, 0 or 1.
         correct_prior: the same with z ~ p(z).
         divergence: Jensen-Shannon divergence of p(x_t|x_<t, z) between z ~ q(z|x) and z ~ p(z), nats, ``[T]``.
@@ -30,7 +30,7 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Inference:
-    """How good q(z|x) could be on the P texts of the panel, nats per text.
+    """How good q(z|x) could be on P texts, nats per text.
 
     Attributes:
         amortised: ELBO of the encoder's q(z|x), ``[P]``.

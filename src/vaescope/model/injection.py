@@ -77,7 +77,7 @@ class Injection(nn.Module):
         raise NotImplementedError
 
     def reset_parameters(self) -> None:
-        """Draw the parameters anew; called once by the model, never for loaded weights.
+        """Initialise the parameters; called once by the model, never for loaded weights.
 
         This draws ``projection``. An injection with more parameters draws those after ``super().reset_parameters()``.
         """

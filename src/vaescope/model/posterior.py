@@ -29,4 +29,4 @@ class Posterior(nn.Module):
         raise NotImplementedError
 
     def reset_parameters(self) -> None:
-        """Draw the parameters anew; called once by the model, never for loaded weights."""
+        """Initialise the parameters; called once by the model, never for loaded weights."""

@@ -74,4 +74,4 @@ class Prior(nn.Module):
         """
 
     def reset_parameters(self) -> None:
-        """Draw the parameters anew; called once by the model, never for loaded weights."""
+        """Initialise the parameters; called once by the model, never for loaded weights."""

@@ -28,7 +28,7 @@ def encoder_tokenizer(config: ModelConfig, tokenizer: PreTrainedTokenizerBase) -
     """
     decoder = config.encoder if config.decoder is None else config.decoder
     _refuse_other_vocabulary("decoder", decoder, tokenizer, "tokenizer.path")
-    if config.injection in ("none", {"none": {}}):
+    if config.is_language_model:
         return None
     found: PreTrainedTokenizerBase | None
     if config.encoder_tokenizer is not None:

@@ -18,7 +18,7 @@ from vaescope.runs.checksums import verify_checksums, write_checksums
 from vaescope.writing import recover, whole_folder
 
 WEIGHTS, STATE = "model.safetensors", "state.pt"
-FIX = "remove this folder to start anew"
+FIX = "remove this folder to start again"
 
 _DIGESTS: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
 """Digests of frozen weights, which do not change in a process."""
@@ -75,7 +75,7 @@ def load_checkpoint(path: Path, model: nn.Module) -> dict[str, Any] | None:
     if "frozen" in state and state["frozen"] != frozen_digest(model):
         raise UserError(
             f"{path}: the frozen weights are not those that this run was trained with; give model.encoder, "
-            "model.decoder and model.init_from as they were, or remove the checkpoint to start anew"
+            "model.decoder and model.init_from as they were, or remove the checkpoint to start again"
         )
     return state
 

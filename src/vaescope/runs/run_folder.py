@@ -145,7 +145,7 @@ class RunFolder:
         except ValueError:
             status = None
         if not isinstance(status, dict) or not isinstance(status.get("finished", False), bool):
-            raise UserError(f"{file}: damaged; remove it and run vaescope train again, which writes it anew")
+            raise UserError(f"{file}: damaged; remove it and run vaescope train again, which writes a new one")
         return status
 
     def metrics(self, kind: str | None = None) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Refit of the decoder: train p(x|z) anew on the encodings of a trained encoder, which stays as it is."""
+"""Refit of the decoder: train a new p(x|z) on the encodings of a trained encoder, which stays as it is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def decoder_config(run: Path, out: Path) -> RunConfig:
     """
     folder = RunFolder(run)
     config = folder.config
-    if config.model.injection in ("none", {"none": {}}):
+    if config.is_language_model:
         raise UserError(f"{run}: a language model has no q(z|x) to freeze")
     if not (folder.model / "config.json").exists():
         raise UserError(f"{run}: no trained model; finish the run with vaescope train")

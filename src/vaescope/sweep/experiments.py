@@ -1,4 +1,4 @@
-"""experiment: all experiments with a model on the few texts of a panel."""
+"""All experiments with a model on a few texts."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def read_front(run: Path) -> tuple[Front, dict[str, str]]:
         criteria = {name: Criterion.parse(name, text) for name, text in content["criteria"].items()}
         return Front(criteria, content["most"]).with_state(content["points"]), dict(content["dropped"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{file}: damaged; resuming the run writes it anew") from error
+        raise UserError(f"{file}: damaged; resuming the run writes it again") from error
 
 
 def kept_point(run: Path, name: str) -> Point | None:

@@ -48,7 +48,7 @@ class Meter:
             )
 
     def read(self) -> dict[str, float]:
-        """Return the means since the last reading, and begin anew."""
+        """Return the means since the last reading, and start again."""
         means = (self.sums / max(1, self.count)).tolist()
         self.sums.zero_()
         self.count = 0

@@ -21,15 +21,15 @@ class InferenceGap(Diagnostic):
     Samples of q(z|x) cannot see mass of the posterior where q has none: a mode that q misses adds to the gap what no
     number of samples shows.
 
-    With a panel it is split (Cremer, Li, Duvenaud 2018, arXiv:1801.03558): *amortisation*, what a Gaussian optimised
-    for the text alone would gain, is the encoder's; *approximation*, the rest, is that of Gaussians.
+    The experiments of the full suite split it (Cremer, Li, Duvenaud 2018, arXiv:1801.03558): *amortisation*, what a
+    Gaussian optimised for the text alone would gain, is the encoder's; *approximation*, the rest, is that of Gaussians.
     """
 
     truths: ClassVar = {"inference_gap": "inference_gap"}
     consistency = True
 
     def estimate(self, evidence: Evidence) -> Results:
-        """Return ``inference_gap``, and with a panel its two parts."""
+        """Return ``inference_gap``, and with the experiments its two parts."""
         draws = evidence.draws
         gap_N = importance.log_mean_exp(draws.log_weights) + draws.distortions + draws.rates
         bound = mean_of(gap_N, unit="nats/text", kind="lower", copies=draws.clusters())

@@ -68,7 +68,7 @@ class Radius(Diagnostic):
         """Return ``radius`` (a distance) and ``radius_squared`` (the mean of |z|^2 over that of the prior)."""
         draws = evidence.draws
         squares_N, prior_M = squares(draws)
-        distance, p = goodness.kolmogorov_smirnov(squares_N, prior_M, law="chi2", df=draws.latent_size)
+        distance, p = goodness.kolmogorov_smirnov(squares_N, prior_M, distribution="chi2", df=draws.latent_size)
         margin = goodness.distance_margin(draws.texts)
         margin += 0.0 if prior_M is None else goodness.distance_margin(len(prior_M))
         estimate = Estimate(

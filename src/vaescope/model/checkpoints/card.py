@@ -60,7 +60,7 @@ def write_card(
 
 
 def refresh_card(run: Path | str, *, licence: str | None = None, folder: Path | None = None) -> Path:
-    """Write the card of a run anew from its files, after an assessment or with another licence.
+    """Write the card of a run again from its files, after an assessment or with another licence.
 
     Args:
         run: the run.
@@ -172,7 +172,7 @@ def _licence(path: Path) -> str:
         return UNKNOWN
     try:
         return str(ModelCard.load(path).data.get("license") or UNKNOWN)
-    except Exception:  # a card that somebody else wrote or damaged; it is written anew
+    except Exception:  # a card that somebody else wrote or damaged; it is written again
         return UNKNOWN
 
 
