@@ -78,7 +78,10 @@ def sees(found: dict[str, Any]) -> str:
         for name in names:
             cells = [name]
             for model in ("linear", "toy"):
-                one, other = (found[model][end]["estimates"][name] for end in (0, -1))
+                one, other = (found[model][end]["estimates"].get(name) for end in (0, -1))
+                if one is None or other is None:
+                    cells += ["too few texts", ""]
+                    continue
                 cells += [f"{interval(one)} → {interval(other)}", "**apart**" if apart(one, other) else "–"]
             rows.append(cells)
     at = {m: " → ".join(found[m][end]["verdicts"]["marginal_kl"] for end in (0, -1)) for m in ("linear", "toy")}
