@@ -88,7 +88,7 @@ def _usage(error: Any) -> str:
 
 
 def _report(error: Exception) -> str:
-    """One line about an error that is nobody's but vaescope's: what it is and where it happened."""
+    """One line about an error in vaescope itself: what it is and where it happened."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if f"{os.sep}vaescope{os.sep}" in frame.filename] or frames
     place = f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "an unknown place"

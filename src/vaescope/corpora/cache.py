@@ -1,4 +1,4 @@
-"""What takes seconds to make from a large corpus is kept in a cache folder, under a hash of all that decides it."""
+"""What takes seconds to make from a large corpus is kept in a cache folder, under a hash of its inputs."""
 
 from __future__ import annotations
 

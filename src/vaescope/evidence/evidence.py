@@ -1,4 +1,4 @@
-"""Evidence: all that a diagnostic is given."""
+"""Evidence: the only input of a diagnostic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pass: the three distributions on one training batch, all that an objective reads."""
+"""Pass: the three distributions on one training batch, the only input of an objective."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ ENCODER_TOKENS = 4
 def encoder_tokenizer(config: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase | None:
     """Return the tokenizer by which the encoder reads texts, or None where it is ``tokenizer``, the decoder's.
 
-    It is ``model.encoder_tokenizer``; else the own one of an encoder that is a checkpoint; else that of the decoder.
+    It is ``model.encoder_tokenizer``; else that of an encoder that is a checkpoint; else that of the decoder.
 
     Raises:
         UserError: a checkpoint on either side is to read the tokens of another vocabulary than its own.

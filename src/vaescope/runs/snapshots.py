@@ -48,7 +48,7 @@ class Snapshot:
 
 @torch.no_grad()
 def take_snapshot(model: TransformerVAE, batches: Sequence[Batch], *, step: int, seed: int) -> Snapshot:
-    """Return what the encoder says of the texts of the batches, in their order, without autocast."""
+    """Return the posteriors of the texts of the batches, in their order, without autocast."""
     posteriors = [model.encode(batch.to(model.device)) for batch in batches]
     mean_ND = torch.cat([posterior.mean for posterior in posteriors])
     std_ND = torch.cat([posterior.stddev for posterior in posteriors])

@@ -108,7 +108,7 @@ def _settle(plan: Plan, job: Job, jobs: dict[str, Job]) -> None:
 
 
 def _failure(log: Path, status: int) -> str:
-    """Return why a run failed: the last error in its log, or how its process ended; nothing of one that went well."""
+    """Return why a run failed: the last error in its log, or how its process ended; empty if it succeeded."""
     if status == 0:
         return ""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]

@@ -78,7 +78,7 @@ def fit_prior(
 
     Args:
         prior: p(z) as trained; it competes with the fitted densities.
-        prior_spec: what ``model.prior`` says of it.
+        prior_spec: the prior as ``model.prior`` gives it.
         encodings: of ``train``, ``valid`` and ``test``.
         families: of ``FAMILIES``, those to try.
         components: at most this many training posteriors in an aggregate; each costs a density per sample of z.

@@ -31,7 +31,7 @@ class Keeper:
     ``RUN/pareto/front.json`` says which there are, with the values of the criteria, and which criteria were dropped
     and why: one that the first validation does not have, one that is about z where there is no z, ``near`` without a
     target. A folder stays until a checkpoint without it is written, so a run that resumes from its last checkpoint
-    finds all that was on the front then; between checkpoints there are up to twice as many.
+    finds every model that was on the front then; between checkpoints there are up to twice as many.
 
     Args:
         folder: the run folder.

@@ -79,7 +79,7 @@ def train(
 
 
 def _steps(trainer: Trainer, record: Record, interruption: Interruption, calls: tuple[Any, Any, Any]) -> None:
-    """Make the steps that are left, with all that happens between them."""
+    """Make the remaining steps, with logs, validations and checkpoints between them."""
     settings, first, note = trainer.settings, record.writes, ""
     progress, on_validation, assess = calls
     record.snapshot()

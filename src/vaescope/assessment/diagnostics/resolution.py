@@ -61,7 +61,7 @@ class Resolution(Diagnostic):
 
 
 def first_texts(evidence: Evidence, n: int) -> Evidence:
-    """Return what the first n texts alone say of q(z), with the same encodings of other texts."""
+    """Return the evidence of the first n texts alone, with the same encodings of other texts."""
     draws, references = evidence.draws, evidence.references
     kept = Draws(
         posterior_mean=draws.posterior_mean[:n],

@@ -43,7 +43,7 @@ def start(study: Path, name: str, *, gpus: int = 1, environment: dict[str, str] 
 
 
 def end(*processes: subprocess.Popen) -> None:
-    """End runs and all that they started."""
+    """End runs and every process that they started."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
         alive = [process for process in processes if process.poll() is None]
         for process in alive:
