@@ -242,9 +242,12 @@ def test_one_language_model_alone(tmp_path):
     assert {row["run"] for row in rows(tmp_path / "out" / "numbers.csv")} == {"lm"}
 
 
-def test_refusals_name_the_run_and_the_mend(tmp_path):
+def test_refusals_name_the_run_and_the_fix(tmp_path):
     here = made(tmp_path, "here", "vae")
-    with pytest.raises(UserError, match=r"here: no assessment.json; make it with vaescope assess .*here --split valid"):
+    with pytest.raises(
+        UserError,
+        match=r"here: no assessment.json \(assessed on test.*make it with vaescope assess .*here --split valid",
+    ):
         read([here], "valid")
     with pytest.raises(UserError, match="did you mean 'test'"):
         compare([here], tmp_path / "out", split="tset", title="")
