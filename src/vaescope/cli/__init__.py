@@ -18,6 +18,7 @@ from vaescope.cli.examples import epilog
 from vaescope.cli.explore import explore
 from vaescope.cli.latent import COMMANDS as LATENT_COMMANDS
 from vaescope.cli.list import list_choices
+from vaescope.cli.output import with_format
 from vaescope.cli.push import push
 from vaescope.cli.refit import refit
 from vaescope.cli.sample import sample
@@ -37,7 +38,7 @@ app.command()(demo)
 app.command()(train)
 app.command()(world)
 app.command()(study)
-app.command()(assess)
+app.command()(with_format(assess))
 app.command()(compare)
 app.command()(diagnose)
 app.command()(refit)

@@ -52,11 +52,12 @@ def assess(
     ] = None,
     control: Annotated[Path | None, typer.Option(help="run of a language model on these texts, as a baseline")] = None,
 ) -> None:
-    """Assess a run, or a file of draws from any model; writes assessment.json next to it.
+    """Assess a run, or a file of draws from any model; writes assessment.json, its figures and a page next to it.
 
     The validation split goes to assessment.json, another split to assessment-SPLIT.json, a kept model to
     assessment-step-N.json and assessment-step-N-SPLIT.json. A run is assessed by the suite
-    of its configuration (fast by default), a file by all diagnostics that its tensors allow.
+    of its configuration (fast by default), a file by all diagnostics that its tensors allow. The page is
+    report/report.html, of another split report-SPLIT/report.html.
     """
     run, place = _run_and_place(words or [])
     if (run is None) == (draws is None):
@@ -96,7 +97,7 @@ def _assess_file(path: Path, suite: str) -> None:
     from vaescope.evidence.draws import Draws
 
     assessment = assess_draws(Draws.load(path), suite=suite)
-    _show(assessment, title=str(path), file=assessment.save(path.parent))
+    _say({"valid": assessment}, [assessment.save(path.parent)], title=str(path), page=True)
 
 
 def _run_and_place(words: list[str]) -> tuple[Path | None, Path | None]:
@@ -120,39 +121,29 @@ def _loaded(path: Path, checkpoint: str, control: Path | None, place: Path | Non
 def _assess_run(run: Examined, compared: Examined | None, splits: list[Split] | None, options: dict[str, Any]) -> None:
     from vaescope.assessment.assess import check_suite
     from vaescope.cli.console import progress
+    from vaescope.cli.output import Format, chosen
     from vaescope.study.assessed import assess_and_save
 
     check_suite("fast" if options["suite"] is None else options["suite"])
     path = run.folder.path
     name = str(path) if run.checkpoint == "model" else f"{path}, {run.checkpoint}"
+    found, files = {}, []
     for split in map(str, dict.fromkeys(splits or run.config.assessment.splits)):
-        with progress(f"assess {split}") as meter:
-            assessment, file = assess_and_save(run, split, control=compared, progress=meter, **options)
-        _show(assessment, title=f"{name} ({split})", file=file)
+        with progress(f"assess {split}", err=chosen() is not Format.table) as meter:
+            found[split], file = assess_and_save(run, split, control=compared, progress=meter, **options)
+        files.append(file)
+    _say(found, files, title=name, page=run.checkpoint == "model")
 
 
-def _show(assessment: Assessment, *, title: str, file: Path) -> None:
-    from rich.table import Table
-    from rich.text import Text
+def _say(found: dict[str, Assessment], files: list[Path], *, title: str, page: bool) -> None:
+    """Print assessments by split, then what was written."""
+    from vaescope.cli.output import Format, chosen, show, written
+    from vaescope.report.estimates import written_as
 
-    from vaescope.cli.console import console, show_findings
-    from vaescope.report.tables import estimate_rows
-
-    table = Table(title=Text(title), title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
-    for column in ("estimate", "value", "SE", "95% interval", "unit", "kind"):
-        right = column in ("value", "SE", "95% interval")
-        # in a narrow terminal names and units break, down to the width of nats/text; numbers never do
-        breaks = column in ("estimate", "unit")
-        table.add_column(
-            column,
-            justify="right" if right else "left",
-            no_wrap=not breaks,
-            overflow="fold",
-            min_width=9 if breaks else None,
-        )
-    for row in estimate_rows(assessment):
-        table.add_row(*map(Text, row))
-    console.print(table)
-    console.print()
-    show_findings(assessment)
-    console.print(f"\nwritten: {file}", soft_wrap=True, markup=False)
+    table = chosen() is Format.table
+    if not table:
+        typer.echo(written_as(chosen(), found))
+    for (split, assessment), file in zip(found.items(), files, strict=True):
+        if table:
+            show(assessment, title=f"{title} ({split})")
+        written(file, split=split if page else None, err=not table)

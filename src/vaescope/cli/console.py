@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vaescope.assessment.assessment import Assessment
 
 console = Console(highlight=False)
+errors = Console(highlight=False, stderr=True)
 
 COLOURS = {
     "FAIL": "bold red",
@@ -33,18 +34,24 @@ COLOURS = {
 """How a verdict is coloured."""
 
 
-def show_findings(assessment: Assessment) -> None:
-    """Print the verdict with its sentence, the three answers, then the findings by question, the worst first."""
+def show_verdict(assessment: Assessment) -> None:
+    """Print the verdict with its sentence, then the three answers."""
     console.print(Text.assemble((assessment.verdict, COLOURS[assessment.verdict]), f"  {assessment.headline}"))
     for name, badge in assessment.badges.items():
         console.print(Text.assemble(f"  {QUESTIONS[name]} ", (badge.answer, COLOURS[badge.verdict])))
+
+
+def show_findings(assessment: Assessment) -> None:
+    """Print what is not PASS, the worst first by question, and count the rest."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    shown = [finding for finding in worst_first(assessment.findings) if finding.verdict != "VACUOUS"]
+    shown = [finding for finding in worst_first(assessment.findings) if finding.verdict not in ("PASS", "VACUOUS")]
     for finding in shown:
         message = f"{finding.message}. Next: {finding.next_step}" if finding.next_step else finding.message
         table.add_row(Text(finding.verdict, COLOURS[finding.verdict]), finding.name, Text(message))
     console.print(table)
-    if count := len(assessment.findings) - len(shown):
+    verdicts = [finding.verdict for finding in assessment.findings]
+    console.print(f"{verdicts.count('PASS')} of {len(verdicts)} findings pass; vaescope diagnose --all shows them.")
+    if count := verdicts.count("VACUOUS"):
         console.print(f"{count} findings say nothing (VACUOUS): z carries nothing that they could be about.")
 
 
@@ -58,8 +65,9 @@ class Meter:
 
     seconds_between_lines = 10.0
 
-    def __init__(self, title: str, bar: Progress | None) -> None:
+    def __init__(self, title: str, bar: Progress | None, *, err: bool = False) -> None:
         self._title = title
+        self._err = err
         self._bar = bar
         self._task = bar.add_task(title, total=None, note="") if bar else None
         self._started = self._printed = time.monotonic()
@@ -77,7 +85,7 @@ class Meter:
             self._first, self._started = done, now
         if done >= total or now - self._printed >= self.seconds_between_lines:
             self._printed = now
-            typer.echo(f"{self._title} {done}/{total} {note}".rstrip() + self._left(done, total, now))
+            typer.echo(f"{self._title} {done}/{total} {note}".rstrip() + self._left(done, total, now), err=self._err)
 
     def _left(self, done: int, total: int, now: float) -> str:
         """Say the time left at the speed so far; a resumed task counts from where it resumed."""
@@ -102,10 +110,11 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Meter]:
-    """Give a meter for one task."""
-    if not console.is_terminal:
-        yield Meter(title, None)
+def progress(title: str, *, err: bool = False) -> Iterator[Meter]:
+    """Give a meter for one task, on stdout or on stderr."""
+    shown = errors if err else console
+    if not shown.is_terminal:
+        yield Meter(title, None, err=err)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -114,5 +123,5 @@ def progress(title: str) -> Iterator[Meter]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=console) as bar:
+    with Progress(*columns, console=shown) as bar:
         yield Meter(title, bar)

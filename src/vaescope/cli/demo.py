@@ -35,7 +35,7 @@ def demo(
 
 def _run(name: str, raw: dict[str, Any]) -> None:
     """Train and assess one run; a run that is trained already is only assessed."""
-    from vaescope.cli.console import progress, show_findings
+    from vaescope.cli.console import progress, show_findings, show_verdict
     from vaescope.cli.runs import load_run, train_run
     from vaescope.config import parse_config
     from vaescope.study.assessed import assess_and_save
@@ -44,4 +44,5 @@ def _run(name: str, raw: dict[str, Any]) -> None:
     train_run(config, title=f"{name}: train")
     with progress(f"{name}: assess") as meter:
         assessment, _ = assess_and_save(load_run(config.out), "valid", progress=meter)
+    show_verdict(assessment)
     show_findings(assessment)

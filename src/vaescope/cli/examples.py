@@ -12,6 +12,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "assess": (
         "vaescope assess runs/mine",
         "vaescope assess runs/mine --split test --suite full --control runs/language-model",
+        "vaescope assess runs/mine --format latex > table.tex",
         "vaescope assess --draws draws.safetensors",
     ),
     "compare": ("vaescope compare runs/vae runs/mdr --split valid --out comparison",),
