@@ -61,6 +61,11 @@ class Evidence:
         """
         return cls.of(Draws.load(path))
 
+    @property
+    def strings(self) -> list[str] | None:
+        """The texts as strings, where they are known."""
+        return self.facts.strings
+
     @cached_property
     def aggregate(self) -> Aggregate:
         """The aggregate posterior at the first sample of each text; computed once, when first used."""

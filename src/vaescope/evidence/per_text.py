@@ -46,7 +46,7 @@ class PerText:
     @classmethod
     def of(cls, evidence: Evidence) -> PerText:
         """Return the numbers of each text of a sweep."""
-        draws, strings = evidence.draws, evidence.facts.strings
+        draws, strings = evidence.draws, evidence.strings
         return cls(
             rate=draws.rates,
             distortion=draws.distortions,

@@ -69,7 +69,7 @@ def _gains(evidence: Evidence) -> dict[str, torch.Tensor]:
     if count < FEWEST:
         raise Missing(f"{count} texts on a side are too few for a classifier: assess at least {FEWEST}")
     kept = simulations.finished.nonzero().squeeze(1)[:count]
-    strings = (None, None) if evidence.facts.strings is None else (simulations.strings, evidence.facts.strings)
+    strings = (None, None) if evidence.strings is None else (simulations.strings, evidence.strings)
     model = _features(simulations.draws, strings[0], simulations.z, simulations.log_p_x_z, kept)
     data = _features(draws, strings[1], draws.z[0], draws.log_p_x_z[0], torch.arange(count))
     x, z, both = (np.concatenate(pair) for pair in zip(model, data, strict=True))

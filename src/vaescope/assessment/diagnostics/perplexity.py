@@ -33,7 +33,7 @@ class Perplexity(Diagnostic):
         return {"perplexity_per_token": per_token, "perplexity_per_word": self._per_word(evidence, bound_N)}
 
     def _per_word(self, evidence: Evidence, bound_N: Tensor) -> Estimate | Missing:
-        draws, strings = evidence.draws, evidence.facts.strings
+        draws, strings = evidence.draws, evidence.strings
         if draws.words is None:
             return Missing("no 'words': give the words of each text")
         if strings is not None and unit_of(strings)[0] != "word":

@@ -35,7 +35,7 @@ class Reconstruction(Diagnostic):
         simulations = need(evidence.simulations, "drawn texts", "assess with suite=full")
         again = need(simulations.reconstructions, "reconstructions", "decode the posterior means")
         seeds = need(simulations.seeds, "texts that were reconstructed", "give their positions as 'seeds'")
-        strings = need(evidence.facts.strings, "strings of the texts", "give them as Facts(strings=...)")
+        strings = need(evidence.strings, "strings of the texts", "give them as Facts(strings=...)")
         texts = [strings[i] for i in seeds.tolist()]
         unit, split = unit_of(texts)
         rows = np.stack([counts(new, old, split) for new, old in zip(again, texts, strict=True)])

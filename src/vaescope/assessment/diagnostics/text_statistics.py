@@ -43,7 +43,7 @@ class TextStatistics(Diagnostic):
     def estimate(self, evidence: Evidence) -> Results:
         """Return ``text_statistics_NAME`` for each statistic, and ``text_statistics_distinct``."""
         simulations = _simulations(evidence)
-        strings = need(evidence.facts.strings, "strings of the texts", "give them as Facts(strings=...)")
+        strings = need(evidence.strings, "strings of the texts", "give them as Facts(strings=...)")
         if len(strings) < FEWEST:
             raise Missing(f"{len(strings)} texts are too few to be halved: assess at least {FEWEST}")
         half = len(strings) // 2
