@@ -8,10 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vaescope import UserError, assess
+from vaescope import UserError, assess, choices
 from vaescope.assessment.diagnostics.bits_per_byte import BitsPerByte
+from vaescope.assessment.diagnostics.moment_kl import MomentKl
 from vaescope.assessment.diagnostics.radius import radius_squared
 from vaescope.assessment.diagnostics.rate import Rate
+from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
 from vaescope.evidence.aggregate import Aggregate
 from vaescope.evidence.draws import Draws
@@ -132,3 +134,17 @@ def test_equal_texts_that_are_independent_draws_count_each():
     once, clustered = (Rate().estimate(Evidence.of(d))["rate"] for d in (drawn, draws))
     assert once.n == TEXTS
     assert clustered.se == pytest.approx(math.sqrt(10) * once.se, rel=0.02)
+
+
+@pytest.mark.parametrize("k", [2, 5])
+@pytest.mark.parametrize(
+    "name", ["kolmogorov_smirnov", "radius", "sliced_wasserstein", "mmd", "classifier_two_sample", "moments"]
+)
+def test_comparisons_with_the_prior_see_no_mismatch_in_copies(name, k):
+    diagnostic, seen = choices.build("diagnostics", name), 0
+    for seed in range(4):
+        evidence = Evidence.of(repeated(k, seed=200 + seed, texts=400))
+        estimates = dict(diagnostic.estimate(evidence)) | MomentKl().estimate(evidence)
+        found = diagnostic.findings(estimates, evidence, Thresholds())
+        seen += any(finding.verdict in ("WARN", "FAIL") for finding in found)
+    assert seen <= 1

@@ -12,11 +12,14 @@ from vaescope.randomness import stream
 
 
 def encodings(draws: Draws, *, most: int | None = None) -> Tensor:
-    """One z of each text, ``[N, D]``, float64; of at most ``most`` texts, chosen at random.
+    """One z of each distinct text, ``[N, D]``, float64; of at most ``most`` texts, chosen at random.
 
-    One z per text, since several of the same text are not independent draws of q(z).
+    One z per text, since several of the same text are not independent draws of q(z). A comparison with the prior is
+    then of the distinct texts. Texts that are drawn from a known distribution all count.
     """
     z_ND = draws.z[0].double()
+    if (copies := draws.clusters()) is not None:
+        z_ND = z_ND[copies.first]
     if most is None or len(z_ND) <= most:
         return z_ND
     return z_ND[torch.randperm(len(z_ND), generator=stream(0, "encodings"))[:most]]

@@ -18,9 +18,10 @@ def repeated_texts(draws: Draws, thresholds: Thresholds) -> list[Finding]:
     message = f"{extra} of {draws.texts} texts ({share:.1%}) are copies of another one; the {copies.distinct} distinct "
     message += f"texts are worth {copies.effective:.0f} independent ones. The numbers are those of the population as "
     message += "drawn, in which a text counts as often as it appears. All copies of a text are left out where it is "
-    message += "left out, and resampled together"
+    message += "left out, and resampled together; comparisons of samples of z with the prior take each text once"
     if draws.log_q_x is not None:
-        message += "; in a mean each counts, since the texts are independent draws of a known distribution"
+        message += ". In a mean and in these comparisons each counts, since the texts are independent draws of a known "
+        message += "distribution"
     if draws.text_id is None:
         message += ". Equal posteriors are read as copies: give text_id if these are different texts"
     rule = f"PASS if at most {thresholds.copies:.0%} of the texts are copies"

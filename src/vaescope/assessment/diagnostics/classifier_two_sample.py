@@ -33,8 +33,8 @@ class ClassifierTwoSample(Diagnostic):
     @override
     def estimate(self, evidence: Evidence) -> Estimates:
         draws = evidence.draws
-        if draws.texts < FEWEST:
-            raise Missing(f"{draws.texts} texts are too few to train a classifier: assess at least {FEWEST}")
+        if (texts := len(encodings(draws))) < FEWEST:
+            raise Missing(f"{texts} texts are too few to train a classifier: assess at least {FEWEST}")
         z_ND = encodings(draws, most=MOST)
         prior_ND = prior_samples(draws, len(z_ND), "classifier")
         z_ND = z_ND[: len(prior_ND)]

@@ -36,7 +36,7 @@ class KolmogorovSmirnov(Diagnostic):
         reference = [None] * draws.latent_size if draws.prior_z is None else list(draws.prior_z.mT)
         pairs = [goodness.kolmogorov_smirnov(z_N, other) for z_N, other in zip(z_ND.mT, reference, strict=True)]
         distance_D, p_D = (torch.tensor(column, dtype=torch.float64) for column in zip(*pairs, strict=True))
-        margin = goodness.distance_margin(draws.texts, candidates=draws.latent_size)
+        margin = goodness.distance_margin(len(z_ND), candidates=draws.latent_size)
         if draws.prior_z is not None:
             margin += goodness.distance_margin(len(draws.prior_z), candidates=draws.latent_size)
         adjusted_D = goodness.holm(p_D)
@@ -50,10 +50,10 @@ class KolmogorovSmirnov(Diagnostic):
         }
         estimate = Estimate(
             value=value,
-            se=0.5 / math.sqrt(draws.texts),
+            se=0.5 / math.sqrt(len(z_ND)),
             unit="of probability",
             kind="consistent",
-            n=draws.texts,
+            n=len(z_ND),
             low=max(0.0, value - margin),
             high=min(1.0, value + margin),
             detail=detail,
@@ -86,6 +86,6 @@ class KolmogorovSmirnov(Diagnostic):
         axes.bar(
             range(draws.latent_size), estimates["kolmogorov_smirnov"].detail["distances"], color=plotting.PALETTE[0]
         )
-        axes.axhline(goodness.distance_margin(draws.texts), color=plotting.INK, linestyle="--")
+        axes.axhline(goodness.distance_margin(len(encodings(draws))), color=plotting.INK, linestyle="--")
         axes.set(xlabel="latent unit", ylabel="distance to the prior (of probability)")
         return figure

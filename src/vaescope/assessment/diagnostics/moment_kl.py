@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -27,9 +28,10 @@ def moment_kl(draws: Draws) -> Estimate:
 
     Without correction the expectation is at least the truth, whatever N is (the KL is convex in the first and second
     moments). With fewer than 10 texts per unit no correction is safe: the interval then reaches from 0 to the upper end
-    of the uncorrected number.
+    of the uncorrected number. Copies of a text count once.
     """
     standard_prior(draws)
+    draws = _distinct(draws)
     replicates = _replicates(draws)
     plain, se = jackknife.value(replicates), jackknife.standard_error(replicates)
     bias = _bias(draws)
@@ -83,6 +85,15 @@ def moments(draws: Draws) -> tuple[Tensor, Tensor]:
     mean_ND, variance_ND = draws.posterior_mean.double(), draws.posterior_std.double().square()
     covariance_DD = torch.cov(mean_ND.mT, correction=0).reshape(draws.latent_size, draws.latent_size)
     return mean_ND.mean(0), covariance_DD + variance_ND.mean(0).diag()
+
+
+def _distinct(draws: Draws) -> Draws:
+    """The posteriors of the distinct texts."""
+    if (copies := draws.clusters()) is None or copies.distinct < 2:
+        return draws
+    return replace(
+        draws, posterior_mean=draws.posterior_mean[copies.first], posterior_std=draws.posterior_std[copies.first]
+    )
 
 
 def _bias(draws: Draws) -> float:

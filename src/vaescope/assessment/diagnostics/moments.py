@@ -42,10 +42,11 @@ class Moments(Diagnostic):
     def estimate(self, evidence: Evidence) -> Estimates:
         draws = evidence.draws
         standard_prior(draws)
-        if draws.texts <= draws.latent_size:
-            few = f"{draws.texts} texts are too few for a covariance of {draws.latent_size} units"
+        texts = len(encodings(draws))
+        if texts <= draws.latent_size:
+            few = f"{texts} texts are too few for a covariance of {draws.latent_size} units"
             raise Missing(f"{few}: assess more texts")
-        null_NF = null_moments(draws.texts, draws.latent_size)
+        null_NF = null_moments(texts, draws.latent_size)
         observed_F, replicates_RF = _moments(encodings(draws)), _replicates(encodings(draws))
         estimates = {}
         for index, (name, (unit, kind)) in enumerate(_KINDS.items()):
@@ -57,7 +58,7 @@ class Moments(Diagnostic):
                 se=jackknife.standard_error(replicates_RF[:, index]),
                 unit=unit,
                 kind=kind,
-                n=draws.texts,
+                n=texts,
                 detail={"null": values_N.quantile(_ENDS).tolist(), "p_value": (1 + extreme) / (1 + NULLS)},
             )
         return estimates
@@ -82,8 +83,9 @@ class Moments(Diagnostic):
         """Eigenvalues of Cov(z) in order, over those of one sample of the prior."""
         draws = evidence.draws
         figure, (axes,) = plotting.axes(5, 3)
-        null_ND = torch.randn(draws.texts, draws.latent_size, generator=stream(0, "picture of moments")).double()
-        looks = ((null_ND, "prior", plotting.INK), (encodings(draws), "encodings", plotting.PALETTE[0]))
+        found_ND = encodings(draws)
+        null_ND = torch.randn(found_ND.shape, generator=stream(0, "picture of moments")).double()
+        looks = ((null_ND, "prior", plotting.INK), (found_ND, "encodings", plotting.PALETTE[0]))
         for z_ND, label, colour in looks:
             axes.plot(_eigenvalues(z_ND).flip(0).numpy(), marker=".", label=label, color=colour)
         axes.set(xlabel="direction", ylabel="variance")

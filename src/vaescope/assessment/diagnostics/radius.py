@@ -42,14 +42,14 @@ def radius_squared(draws: Draws) -> Estimate:
     """
     squares_N, prior_M = squares(draws)
     if prior_M is None or draws.prior_z is None:
-        return mean_of(squares_N / draws.latent_size, unit="of the prior's", copies=draws.clusters())
+        return mean_of(squares_N / draws.latent_size, unit="of the prior's")
     m = len(prior_M)
     expected = prior_M.sum().item() / (m - 1)
     value = squares_N.mean().item() / expected - 1 / m
     centred_MD = draws.prior_z.double() - draws.prior_z.double().mean(0)
     shift_D = encodings(draws).mean(0) - draws.prior_z.double().mean(0)
     influence_M = value * prior_M + 2 * centred_MD @ shift_D
-    error = mean_of(squares_N, unit="of the prior's", copies=draws.clusters())
+    error = mean_of(squares_N, unit="of the prior's")
     se = math.hypot(error.se, influence_M.std().item() / m**0.5) / expected
     return Estimate(value, se, "of the prior's", "consistent", min(error.n, m))
 
@@ -69,14 +69,14 @@ class Radius(Diagnostic):
         draws = evidence.draws
         squares_N, prior_M = squares(draws)
         distance, p = goodness.kolmogorov_smirnov(squares_N, prior_M, distribution="chi2", df=draws.latent_size)
-        margin = goodness.distance_margin(draws.texts)
+        margin = goodness.distance_margin(len(squares_N))
         margin += 0.0 if prior_M is None else goodness.distance_margin(len(prior_M))
         estimate = Estimate(
             value=distance,
-            se=0.5 / math.sqrt(draws.texts),
+            se=0.5 / math.sqrt(len(squares_N)),
             unit="of probability",
             kind="consistent",
-            n=draws.texts,
+            n=len(squares_N),
             low=max(0.0, distance - margin),
             high=min(1.0, distance + margin),
             detail={"p_value": p},

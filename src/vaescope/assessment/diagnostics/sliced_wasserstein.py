@@ -58,7 +58,8 @@ class SlicedWasserstein(Diagnostic):
     @override
     def estimate(self, evidence: Evidence) -> Estimates:
         square, se = squared_distance(evidence.draws)
-        blocks = min(BLOCKS, evidence.draws.texts)
+        texts = len(encodings(evidence.draws, most=MOST))
+        blocks = min(BLOCKS, texts)
         # the square is at least 0, so an estimate below it leaves the upper end as far above it as its error says
         centre, reach = max(0.0, square), quantile(blocks) * se
         low, high = math.sqrt(max(0.0, square - reach)), math.sqrt(centre + reach)
@@ -67,7 +68,7 @@ class SlicedWasserstein(Diagnostic):
             se=(high - low) / (2 * quantile(blocks)),
             unit="latent units",
             kind="consistent",
-            n=min(MOST, evidence.draws.texts),
+            n=texts,
             low=low,
             high=high,
             detail={"squared": square, "directions": DIRECTIONS},
