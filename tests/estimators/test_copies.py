@@ -44,3 +44,7 @@ def test_a_mixture_is_not_chosen_on_copies_of_what_it_fits(monkeypatch):
     fitted, held_out = ({*rows.ravel().tolist()} for rows in seen[0])
     assert not fitted & held_out
     assert len(fitted | held_out) == 40
+
+
+def test_zeros_of_either_sign_are_equal():
+    assert Copies.of(torch.tensor([[0.0, 1.0], [-0.0, 1.0]])).distinct == 1

@@ -38,7 +38,7 @@ class Copies:
         >>> copies.text.tolist(), copies.first.tolist(), copies.counts.tolist()
         ([0, 1, 0, 2], [0, 1, 3], [2, 1, 1])
         """
-        keys = np.ascontiguousarray(keys_N.detach().cpu().numpy())
+        keys = np.ascontiguousarray(keys_N.detach().cpu().numpy()) + 0  # -0.0 becomes 0.0, whose bytes differ
         if keys.ndim > 1:
             keys = keys.reshape(len(keys), -1).view(np.dtype((np.void, keys.dtype.itemsize * keys[0].size))).ravel()
         _, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
