@@ -16,6 +16,7 @@ from vaescope.cli.demo import demo
 from vaescope.cli.diagnose import diagnose
 from vaescope.cli.examples import epilog
 from vaescope.cli.explore import explore
+from vaescope.cli.init import init
 from vaescope.cli.latent import COMMANDS as LATENT_COMMANDS
 from vaescope.cli.list import list_choices
 from vaescope.cli.output import with_format
@@ -35,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(demo)
+app.command()(init)
 app.command()(train)
 app.command()(world)
 app.command()(study)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "demo": ("vaescope demo --out demo",),
+    "init": ("vaescope init --data reviews.csv --out run.yaml",),
     "train": (
+        "vaescope train --data reviews.csv --objective mdr --rate 8 --out runs/mdr",
         "vaescope train examples/ptb/mdr.yaml out=runs/mine",
         "vaescope train runs/mine/config.yaml training.learning_rate=1e-3 out=runs/faster",
     ),

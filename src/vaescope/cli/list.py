@@ -8,9 +8,9 @@ import typer
 
 
 def list_choices(
-    kind: Annotated[str | None, typer.Argument(help="corpora, injections, priors, terms, ...; all by default")] = None,
+    kind: Annotated[str | None, typer.Argument(help="corpora, priors, terms, ...; by default all names")] = None,
 ) -> None:
-    """List the choices of a kind, each with one line of explanation."""
+    """List the names of all choices, or the choices of a kind, each with one line of explanation."""
     from rich.table import Table
     from rich.text import Text
 
@@ -20,12 +20,16 @@ def list_choices(
 
     if kind is not None and kind not in choices.KINDS:
         raise unknown("kind of choice", kind, choices.KINDS)
-    for shown in [kind] if kind else choices.KINDS:
-        console.print(shown, style="bold")
-        table = Table(show_header=False, box=None, padding=(0, 2, 0, 2))
-        table.add_column(style="cyan", no_wrap=True)
-        table.add_column()
-        for name in choices.names(shown):
-            table.add_row(name, Text(choices.summary(shown, name)))
+    if kind is None:
+        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+        for each in choices.KINDS:
+            table.add_row(Text(each, "bold"), Text(", ".join(choices.names(each))))
         console.print(table)
-        console.print()
+        console.print("\nvaescope list KIND explains each in one line.")
+        return
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column()
+    for name in choices.names(kind):
+        table.add_row(name, Text(choices.summary(kind, name)))
+    console.print(table)

@@ -10,17 +10,27 @@ import typer
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="the configuration, a YAML file")],
-    overrides: Annotated[
+    words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="for instance training.steps=1000 out=runs/mine"),
+        typer.Argument(
+            metavar="[CONFIG] [KEY=VALUE]...",
+            help="the configuration, a YAML file, and what replaces its values: training.steps=1000 out=runs/mine",
+        ),
     ] = None,
+    data: Annotated[Path | None, typer.Option(help="the texts: a file, or a folder with train, valid and test")] = None,
+    objective: Annotated[str | None, typer.Option(help="a preset, see vaescope list objectives")] = None,
+    rate: Annotated[float | None, typer.Option(help="the rate of the objective, in nats per text")] = None,
+    out: Annotated[Path | None, typer.Option(help="the run folder")] = None,
 ) -> None:
-    """Train a model; the same command resumes a run that was interrupted."""
-    from vaescope.cli.runs import train_run
-    from vaescope.config import read_config
+    """Train a model; the same command resumes a run that was interrupted.
 
-    settings = read_config(config, overrides)
+    Give a configuration, or --data without one. An option that contradicts the configuration is refused: replace its
+    value by KEY=VALUE.
+    """
+    from vaescope.cli.runs import train_run
+    from vaescope.cli.settings import settings_of
+
+    settings = settings_of(words or [], data=data, objective=objective, rate=rate, out=out)
     train_run(settings, title="train")
     if settings.training.keep is not None:
         _show_front(settings.out)
