@@ -16,6 +16,7 @@ from vaescope.cli import app
 from vaescope.config import RunConfig
 
 REFERENCE = Path(__file__).parent / "reference"
+DIAGNOSTICS = Path(__file__).parent / "diagnostics"
 
 
 def _type_of(schema: dict[str, Any]) -> str:
@@ -61,7 +62,15 @@ def configuration() -> str:
     for kind in choices.KINDS:
         lines += [f"\n### {kind}", "", "| name | what it is |\n|---|---|"]
         lines += [f"| `{name}` | {choices.summary(kind, name)} |" for name in choices.names(kind)]
+    lines += [line for name in choices.names("diagnostics") for line in _page_in_its_file(name)]
     return "\n".join(lines) + "\n"
+
+
+def _page_in_its_file(name: str) -> list[str]:
+    """Return the explanation of a diagnostic that has no page of its own."""
+    if (DIAGNOSTICS / f"{name}.md").exists():
+        return []
+    return [f"\n### {name}\n", choices.explanation("diagnostics", name)]
 
 
 def commands() -> str:

@@ -72,12 +72,15 @@ def summary(kind: str, name: str) -> str:
     >>> summary("injections", "memory").startswith("Memory")
     True
     """
+    return " ".join(explanation(kind, name).split("\n\n")[0].split())
+
+
+def explanation(kind: str, name: str) -> str:
+    """Return the documentation of a choice: of its file, or of its class where it is not of the package."""
     file = _file(kind, name)
     if file is None:
-        text = inspect.getdoc(load(kind, name)) or ""
-    else:
-        text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
-    return " ".join(text.split("\n\n")[0].split())
+        return inspect.getdoc(load(kind, name)) or ""
+    return ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
 
 
 def check_name(kind: str, name: str) -> None:
