@@ -1,118 +1,151 @@
 """Write docs/verdicts.md: the verdicts on healthy and sick models of known truth. Run ``python docs/verdicts.py``.
 
-It takes about ten minutes. ``python docs/verdicts.py h3 s10`` prints single models instead.
+It takes about ten minutes. The page is written after each model. ``python docs/verdicts.py h3 s10 repeat:h2`` runs
+these again and keeps what is known of the others, from docs/results/verdicts.json.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent / "survey"))
 
-from judge import ALARM, BLIND, OPEN, RIGHT, judge, named
-from subjects import HEALTHY, SICK, SUBJECTS, Subject
+import records
+from judge import ALARM, BLIND, OPEN, RIGHT
+from scipy import stats
+from subjects import HEALTHY, SICK
 
-from vaescope.assessment.assess import assess
-from vaescope.assessment.assessment import Assessment
 from vaescope.assessment.findings import VERDICTS
-from vaescope.assessment.thresholds import Thresholds
-from vaescope.assessment.verdict import QUESTIONS
 
-SEEDS = 200
-CHEAP = ("h2", "h12", "h13")
-"""Healthy models that are cheap enough to be assessed ``SEEDS`` times."""
+PAGE = Path(__file__).parent / "verdicts.md"
+CHEAP = ("h1", "h2", "h12", "h13", "h15", "h16")
+"""Healthy models that are cheap enough to be assessed on many data sets."""
 
-MARKS = {RIGHT: "", OPEN: "", ALARM: " **(false alarm)**", BLIND: " **(not true)**"}
-TABLE = Thresholds()
+MARKS = {RIGHT: "", OPEN: " (open)", ALARM: " **(false alarm)**", BLIND: " **(not true)**"}
 
 HEAD = """# Verdicts on models of known truth
 
 {healthy} healthy and {sick} sick models, whose numbers are known in closed form (or by many samples of exact
-densities), are assessed with the default settings and the full suite. Written by `python docs/verdicts.py`, never by
-hand; the models are in `docs/survey/`. A finding is *right* if its PASS, WARN or FAIL is true of the number that it
-judges; where that number is not known, if it is no FAIL or WARN on a healthy model. UNRESOLVED and VACUOUS claim
-nothing. A sick model must have a finding that names its sickness.
+densities), are assessed with the default settings and the full suite. `python docs/verdicts.py` (`make verdicts`)
+writes this page; the models are in `docs/survey/`, the records in `docs/results/verdicts.json`. A finding is *right*
+if its PASS, WARN or FAIL is true of the number that it judges. Where that number is not known, a finding is right if
+it is no FAIL or WARN on a healthy model. A finding is *open* if it claims nothing about the sickness in question:
+UNRESOLVED, VACUOUS, or a PASS that judges something else. A sick model must have a finding that names its sickness.
 
-Of {count} findings {right} are right, {open} claim nothing about the sickness in question, {alarm} are false alarms and
-{blind} are not true. {named} of {sick} sick models are named. z: units; R, I, KL, use, gap: the true rate, information,
-marginal KL, what the z of another text costs, and inference gap, in nats per text.
+Of {count} findings {right} are right, {open} are open, {alarm} are false alarms and {blind} are not true. {named} of
+{sick} sick models are named.{missing} {origin}
+
+z: units; N: texts; R, I, KL, use, gap: the true rate, information, marginal KL, what the z of another text costs, and
+inference gap, in nats per text.
+
+| model | what | z | N | truth | verdict | right | open | false alarm | not true | named by |
+|---|---|---|---|---|---|---|---|---|---|---|
 """
 
 REPEAT = """
 ## False alarms
 
-The fast suite on {seeds} data sets of each of {models} healthy models. A verdict by a 95% interval is wrong on one side
-in 2.5% of the data sets, {limit} of {seeds}; up to {most} are chance at 1 in 1,000 for each finding.
+The fast suite on many data sets of healthy models. A verdict by a 95% interval is wrong on one side in 2.5% of the
+data sets. *Limit* is the count that chance exceeds in 1 of 1,000 such findings. Findings without a false alarm are
+counted in one row.
 
-| model | finding | FAIL | WARN | of |
-|---|---|---|---|---|
+| model | finding | FAIL | WARN | data sets | limit |
+|---|---|---|---|---|---|
 """
 
 
-def section(key: str, subject: Subject, assessment: Assessment) -> str:
-    """Return what the page says of one model."""
-    size = subject.make(0).latent_size
-    truths = {"rate": "R", "information": "I", "marginal_kl": "KL", "use": "use", "inference_gap": "gap"}
-    known = ", ".join(f"{truths[k]} {max(0.0, v):.3g}" for k, v in subject.truth.items() if k in truths)
-    findings = assessment.findings
-    lines = [f"**{key}. {subject.what[0].upper()}{subject.what[1:]}** (z {size}, N {subject.texts:,}; {known})", ""]
-    badges = "; ".join(f"{QUESTIONS[name]} {badge.answer}" for name, badge in assessment.badges.items())
-    lines.append(f"* **{assessment.verdict}** ({badges}): {assessment.headline}")
-    if subject.sick:
-        lines.append(f"* named by: {', '.join(named(findings, subject)) or '**nothing**'}")
+def row(key: str, found: Mapping[str, Any]) -> str:
+    """Return the row of a model in the first table."""
+    marks = Counter(mark for _, _, mark in found["findings"])
+    named = ", ".join(found["named"]) or ("**nothing**" if found["sick"] else "")
+    cells = [key, found["what"], found["size"], f"{found['texts']:,}", _truth(found), found["verdict"]]
+    cells += [*(marks[mark] for mark in (RIGHT, OPEN, ALARM, BLIND)), named]
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def section(key: str, found: Mapping[str, Any]) -> str:
+    """Return what the page says about each finding of a model."""
+    lines = [f"**{key}. {found['what'][0].upper()}{found['what'][1:]}** ({_truth(found)})", ""]
+    answers = "; ".join(f"{question} {answer}" for question, answer in found["answers"].items())
+    lines.append(f"* **{found['verdict']}** ({answers}): {found['headline']}")
     for verdict in VERDICTS:
-        words = [f.name + MARKS[judge(f, subject, TABLE)] for f in findings if f.verdict == verdict]
+        words = [name + MARKS[mark] for name, given, mark in found["findings"] if given == verdict]
         if words:
             lines.append(f"* {verdict}: {', '.join(words)}")
     return "\n".join(lines) + "\n"
 
 
-def alarms(key: str) -> list[str]:
-    """Return the rows of the findings of a healthy model that are ever FAIL or a WARN that is not true."""
-    subject, fails, warns = HEALTHY[key], Counter[str](), Counter[str]()
-    for seed in range(1000, 1000 + SEEDS):
-        for finding in assess(subject.make(seed), suite="fast").findings:
-            if finding.verdict in ("FAIL", "WARN") and judge(finding, subject, TABLE) == ALARM:
-                (fails if finding.verdict == "FAIL" else warns)[finding.name] += 1
-    names = sorted(fails | warns)
-    return [f"| {key} | {name} | {fails[name]} | {warns[name]} | {SEEDS} |" for name in names] or [
-        f"| {key} | none | 0 | 0 | {SEEDS} |"
+def _truth(found: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {max(0.0, value):.3g}" for name, value in found["truth"].items())
+
+
+def alarms(key: str, found: Mapping[str, Any]) -> list[str]:
+    """Return the rows of the findings of a healthy model that are ever a false alarm, then one of the others."""
+    seeds, rows, quiet = found["seeds"], [], 0
+    limit = int(stats.binom.ppf(0.999, seeds, 0.025))
+    for name, counts in sorted(found["findings"].items()):
+        fails, warns = counts.get("FAIL", 0), counts.get("WARN", 0)
+        if fails + warns:
+            rows.append(f"| {key} | {name} | {fails} | {warns} | {seeds} | {limit} |")
+        else:
+            quiet += 1
+    return [*rows, f"| {key} | {quiet} others | 0 | 0 | {seeds} | {limit} |"]
+
+
+def page(known: Mapping[str, Any]) -> str:
+    """Return the page of all that is known."""
+    models, repeats = known["models"], known["repeats"]
+    marks = Counter(mark for found in models.values() for _, _, mark in found["findings"])
+    missing = [key for key in (*HEALTHY, *SICK) if key not in models] + [
+        f"repeat:{k}" for k in CHEAP if k not in repeats
     ]
-
-
-def main() -> None:
-    """Write the page."""
-    marks: Counter[str] = Counter()
-    parts = {"Healthy": [], "Sick": []}
-    count_named = 0
+    every = [*models.values(), *repeats.values()]
+    text = HEAD.format(
+        healthy=len(HEALTHY),
+        sick=len(SICK),
+        count=marks.total(),
+        right=marks[RIGHT],
+        open=marks[OPEN],
+        alarm=marks[ALARM],
+        blind=marks[BLIND],
+        named=sum(bool(found["named"]) for key, found in models.items() if key in SICK),
+        missing=f" Not run: {', '.join(missing)}." if missing else "",
+        origin=_origin(every),
+    )
+    text += "".join(row(key, models[key]) + "\n" for key in (*HEALTHY, *SICK) if key in models)
+    text += REPEAT + "".join(line + "\n" for key in CHEAP if key in repeats for line in alarms(key, repeats[key]))
     for title, subjects in (("Healthy", HEALTHY), ("Sick", SICK)):
-        for key, subject in subjects.items():
-            assessment = assess(subject.make(0))
-            marks.update(judge(finding, subject, TABLE) for finding in assessment.findings)
-            count_named += bool(subject.sick and named(assessment.findings, subject))
-            parts[title].append(section(key, subject, assessment))
-    numbers = {
-        "healthy": len(HEALTHY),
-        "sick": len(SICK),
-        "count": marks.total(),
-        "right": marks[RIGHT],
-        "open": marks[OPEN],
-        "alarm": marks[ALARM],
-        "blind": marks[BLIND],
-        "named": count_named,
-    }
-    rows = [row for key in CHEAP for row in alarms(key)]
-    text = HEAD.format(**numbers)
-    text += "".join(f"\n## {title}\n\n" + "\n".join(found) for title, found in parts.items())
-    text += REPEAT.format(seeds=SEEDS, models=len(CHEAP), limit=round(0.025 * SEEDS), most=13) + "\n".join(rows) + "\n"
-    (Path(__file__).parent / "verdicts.md").write_text(text, encoding="utf-8")
+        text += f"\n## {title}\n\n" + "\n".join(section(key, models[key]) for key in subjects if key in models)
+    return text
+
+
+def _origin(every: list[Mapping[str, Any]]) -> str:
+    """Say when and where the records were made."""
+    if not every:
+        return ""
+    dates, machines = (sorted({found[name] for found in every}) for name in ("date", "machine"))
+    commits = ", ".join(sorted({found["commit"] for found in every}))
+    seconds = sum(found["seconds"] for found in every)
+    return f"Run on {', '.join(dates)} (commits {commits}; {'; '.join(machines)}; {seconds / 60:.0f} minutes of CPU)."
+
+
+def main(names: list[str]) -> None:
+    """Run the named models, or all, and write records and page after each."""
+    known = records.load()
+    for name in names or [*HEALTHY, *SICK, *(f"repeat:{key}" for key in CHEAP)]:
+        kind, _, key = name.rpartition(":")
+        if kind == "repeat":
+            known["repeats"][key] = records.repeat(key)
+        else:
+            known["models"][key] = records.survey(key)
+            sys.stdout.write(section(key, known["models"][key]) + "\n")
+        records.save(known)
+        PAGE.write_text(page(known), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        for name in sys.argv[1:]:
-            sys.stdout.write(section(name, SUBJECTS[name], assess(SUBJECTS[name].make(0))) + "\n")
-    else:
-        main()
+    main(sys.argv[1:])

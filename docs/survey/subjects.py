@@ -142,6 +142,7 @@ HEALTHY = {
     "h13": clustered("prior of three clusters, by samples", Clustered(2), 600),
     "h14": clustered("prior of three clusters, by samples", Clustered(8, width=1.5), 1000),
     "h15": repeated("every text twice", healthy(2, 2.0), 600, 2),
+    "h16": repeated("every text 10 times", healthy(2, 4.0), 600, 10),
 }
 
 NARROW = scaled(healthy(8, 3.0), std=0.2)

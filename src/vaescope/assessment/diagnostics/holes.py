@@ -39,12 +39,13 @@ class Holes(Diagnostic):
 
     @override
     def estimate(self, evidence: Evidence) -> Results:
-        if evidence.draws.copies.distinct < FEWEST:
+        copies = evidence.draws.clusters()
+        # copies of a text add no evidence of where the encodings are
+        texts = evidence.draws.texts if copies is None else int(copies.effective)
+        if texts < FEWEST:
             raise Missing(f"{FEWEST} texts, without which the edge of the encodings is unknown: assess more")
         prior_RM = evidence.aggregate.surprise_at(prior_points(evidence.draws, POINTS))
         encoded_N, prior_M = evidence.aggregate.surprise, prior_RM[0]
-        # copies of a text add no evidence of where the encodings are
-        texts = int(evidence.draws.copies.effective)
         share = hole_share(encoded_N[encoded_N.isfinite()], prior_M[prior_M.isfinite()], texts)
         return {"holes": share, "holes_nats": _difference(evidence.aggregate, prior_RM)}
 
@@ -74,6 +75,8 @@ def hole_share(encoded_N: Tensor, prior_M: Tensor, texts: int) -> Estimate:
     """The share of ``prior_M`` above the quantile 1 - LEVEL of ``encoded_N``, with the error of both.
 
     The number of texts above the true quantile is binomial. Its 95% range gives two other cuts, and these the share.
+    Where q(z) = p(z) the share above the r-th largest of n texts is Beta(r, n + 1 - r): above a few texts it is often
+    large, and a share that is no surprise says nothing.
     """
     few, many = (int(stats.binom.ppf(end, texts, LEVEL)) for end in (0.025, 0.975))
     # among n values the chance to be above the r-th largest is r/(n + 1)
@@ -82,6 +85,9 @@ def hole_share(encoded_N: Tensor, prior_M: Tensor, texts: int) -> Estimate:
     m, reach = len(prior_M), quantile(texts)
     se = math.hypot(math.sqrt(max(value * (1 - value), 1 / m) / m), (more - fewer) / (2 * reach))
     low, high = max(0.0, value - reach * se), min(1.0, max(value + reach * se, more))
+    rank = max(1, math.floor(LEVEL * (texts + 1)))
+    if value <= stats.beta.ppf(0.975, rank, texts + 1 - rank):
+        low = min(low, LEVEL)
     return Estimate(value, se, "of the prior", "consistent", m, low=low, high=high, detail={"expected": LEVEL})
 
 

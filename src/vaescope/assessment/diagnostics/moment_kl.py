@@ -14,6 +14,7 @@ from vaescope import plotting
 from vaescope.assessment.against_prior import standard_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators import jackknife
+from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import Estimate
 from vaescope.estimators.gaussian import moments_kl
 from vaescope.evidence.draws import Draws
@@ -36,7 +37,8 @@ def moment_kl(draws: Draws) -> Estimate:
     plain, se = jackknife.value(replicates), jackknife.standard_error(replicates)
     bias = _bias(draws)
     value = max(0.0, plain - bias)
-    few = draws.texts < ENOUGH * draws.latent_size
+    texts = _evidence(draws).effective
+    few = texts < ENOUGH * draws.latent_size
     reach = jackknife.upper_end(replicates) - plain
     mean_D, covariance_DD = moments(draws)
     variance_D = covariance_DD.diagonal()
@@ -45,7 +47,7 @@ def moment_kl(draws: Draws) -> Estimate:
         se=se,
         unit="nats/text",
         kind="interval" if few else "consistent",
-        n=draws.texts,
+        n=int(texts),
         low=0.0 if few else max(0.0, plain - bias - reach),
         high=plain + reach if few else max(value, plain - bias) + reach,
         detail={
@@ -96,21 +98,27 @@ def _distinct(draws: Draws) -> Draws:
     )
 
 
+def _evidence(draws: Draws) -> Copies:
+    """Which texts are one piece of evidence: the copies of one text, unless all are known to be independent."""
+    copies = draws.clusters()
+    return Copies.of(torch.arange(draws.texts)) if copies is None else copies
+
+
 def _bias(draws: Draws) -> float:
     """By how much the plain number is too large: that of -log|S|/2, since tr S + m'm is a mean over texts.
 
     To first order it is sum_k a_k/(2 N) + [sum_k a_k^2 + (sum_k a_k)^2]/(4 N), a_k in [0, 1] the eigenvalues of
     S^-1 Cov(mu): all 1 for sharp codes, all 0 where every posterior is the prior. The terms beyond are those of a sharp
     code of K = sum_k a_k units, whose bias is known (Wishart): [K log(N/2) - sum_j psi((N - j)/2)]/2, j = 1 .. K, where
-    the first order is K (K + 3)/(4 N).
+    the first order is K (K + 3)/(4 N). N is the number of independent texts, of which copies are one.
     """
-    texts, mean_ND = draws.texts, draws.posterior_mean.double()
+    texts, mean_ND = _evidence(draws).effective, draws.posterior_mean.double()
     variance_D = draws.posterior_std.double().square().mean(0)
-    squares_K = torch.linalg.svdvals((mean_ND - mean_ND.mean(0)) * (variance_D * texts).rsqrt()).square()
+    squares_K = torch.linalg.svdvals((mean_ND - mean_ND.mean(0)) * (variance_D * draws.texts).rsqrt()).square()
     share_K = squares_K / (1 + squares_K)
     total = share_K.sum().item()
     first = total / (2 * texts) + (share_K.square().sum().item() + total**2) / (4 * texts)
-    units = max(1, min(round(total), texts - 2))
+    units = max(1, min(round(total), int(texts) - 2))
     digammas = torch.digamma((texts - torch.arange(1, units + 1, dtype=torch.float64)) / 2).sum().item()
     exact = (units * math.log(texts / 2) - digammas) / 2
     return first * exact / (units * (units + 3) / (4 * texts))
@@ -118,16 +126,17 @@ def _bias(draws: Draws) -> float:
 
 def _replicates(draws: Draws) -> Tensor:
     """KL(N(m, S) || N(0, I)) of all texts, then without each block, from sums of first and second moments."""
-    blocks = jackknife.block_count(draws.texts)
+    text_N = _evidence(draws).text
+    blocks = jackknife.block_count(int(text_N.max()) + 1)
     mean_ND = draws.posterior_mean.double()
     centre_D = mean_ND.mean(0)
     mean_ND = mean_ND - centre_D
-    firsts_RD = jackknife.means(mean_ND, blocks)
-    variances_RD = jackknife.means(draws.posterior_std.double().square(), blocks)
+    firsts_RD = jackknife.means(mean_ND, blocks, index_N=text_N)
+    variances_RD = jackknife.means(draws.posterior_std.double().square(), blocks, index_N=text_N)
     total_DD = mean_ND.mT @ mean_ND
     seconds = [total_DD / draws.texts]
     for block in range(blocks):
-        part_ND = mean_ND[block::blocks]
+        part_ND = mean_ND[text_N % blocks == block]
         seconds.append((total_DD - part_ND.mT @ part_ND) / (draws.texts - len(part_ND)))
     covariances = [
         second - torch.outer(first, first) + variance.diag()
