@@ -64,7 +64,7 @@ def row(key: str, found: Mapping[str, Any]) -> str:
     named = ", ".join(found["named"]) or ("**nothing**" if found["sick"] else "")
     cells = [key, found["what"], found["size"], f"{found['texts']:,}", _truth(found), found["verdict"]]
     cells += [*(marks[mark] for mark in (RIGHT, OPEN, ALARM, BLIND)), named]
-    return "| " + " | ".join(map(str, cells)) + " |"
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
 def section(key: str, found: Mapping[str, Any]) -> str:
@@ -80,7 +80,7 @@ def section(key: str, found: Mapping[str, Any]) -> str:
 
 
 def _truth(found: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {max(0.0, value):.3g}" for name, value in found["truth"].items())
+    return ", ".join(f"{name} {value if value > 1e-6 else 0:.3g}" for name, value in found["truth"].items())
 
 
 def alarms(key: str, found: Mapping[str, Any]) -> list[str]:

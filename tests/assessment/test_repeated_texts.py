@@ -15,6 +15,8 @@ from vaescope.assessment.diagnostics.radius import radius_squared
 from vaescope.assessment.diagnostics.rate import Rate
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
+from vaescope.estimators.copies import Copies
+from vaescope.estimators.gaussian import standard_log_density
 from vaescope.evidence.aggregate import Aggregate
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
@@ -148,3 +150,62 @@ def test_comparisons_with_the_prior_see_no_mismatch_in_copies(name, k):
         found = diagnostic.findings(estimates, evidence, Thresholds())
         seen += any(finding.verdict in ("WARN", "FAIL") for finding in found)
     assert seen <= 1
+
+
+COMPARISONS = [
+    "kolmogorov_smirnov",
+    "radius",
+    "sliced_wasserstein",
+    "classifier_two_sample",
+    "mmd",
+    "moments",
+    "moment_kl",
+    "marginal_kl",
+    "holes",
+]
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_copies_are_no_mismatch_of_q_and_the_prior(seed, sampled):
+    """Each of 100 texts 10 times: 1,000 rows that are worth 100."""
+    draws = repeated(10, seed=10 * seed, texts=1000)
+    if sampled:
+        prior_z = torch.randn(4000, SIZE, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        draws = replace(draws, prior_z=prior_z)
+    found = assess(draws, diagnostics=COMPARISONS)
+    wrong = [f"{f.verdict} {f.name}" for f in found.findings if f.verdict in ("WARN", "FAIL")]
+    assert wrong == ["WARN repeated_texts"]
+    assert found.estimates["kolmogorov_smirnov"].n == found.estimates["radius"].n == 100
+    assert found.estimates["sliced_wasserstein"].low < 0.1
+
+
+def test_a_mismatch_is_seen_through_copies():
+    """The same, shifted by one standard deviation in each unit."""
+    draws = repeated(10, texts=1000)
+    z_SND = draws.z + 1
+    log_p_z = standard_log_density(z_SND).sum(-1)
+    draws = replace(draws, posterior_mean=draws.posterior_mean + 1, z=z_SND, log_p_z=log_p_z)
+    found = {f.name: f.verdict for f in assess(draws, diagnostics=COMPARISONS).findings}
+    for name in ("kolmogorov_smirnov", "sliced_wasserstein", "classifier_two_sample", "mmd", "moments"):
+        assert found[name] == "FAIL", name
+
+
+def test_the_errors_of_copies_are_those_of_the_distinct_texts():
+    """Exact copies, z too: every number is that of the distinct texts alone."""
+    once = repeated(1, texts=100)
+    index = torch.arange(100).repeat_interleave(6)
+    rows = {name: getattr(once, name)[:, index] for name in ("z", "log_p_x_z", "log_p_z", "log_q_z_x")}
+    more = {name: getattr(once, name)[index] for name in ("posterior_mean", "posterior_std", "tokens")}
+    names = ["kolmogorov_smirnov", "radius", "moments", "mmd", "moment_kl"]
+    alone, copied = (assess(draws, diagnostics=names).estimates for draws in (once, replace(once, **rows, **more)))
+    for name in ("kolmogorov_smirnov", "radius", "mmd", "moments_mean", "moment_kl"):
+        assert copied[name].value == pytest.approx(alone[name].value, rel=1e-6), name
+        assert copied[name].low == pytest.approx(alone[name].low, rel=1e-6, abs=1e-9), name
+        assert copied[name].high == pytest.approx(alone[name].high, rel=1e-6), name
+        assert copied[name].n == alone[name].n, name
+    assert copied["radius"].detail["p_value"] == pytest.approx(alone["radius"].detail["p_value"], rel=0.01)
+
+
+def test_zero_and_minus_zero_are_one_text():
+    assert Copies.of(torch.tensor([[0.0, 1.0], [-0.0, 1.0]])).distinct == 1

@@ -112,7 +112,7 @@ def _bias(draws: Draws) -> float:
     code of K = sum_k a_k units, whose bias is known (Wishart): [K log(N/2) - sum_j psi((N - j)/2)]/2, j = 1 .. K, where
     the first order is K (K + 3)/(4 N). N is the number of independent texts, of which copies are one.
     """
-    texts, mean_ND = _evidence(draws).effective, draws.posterior_mean.double()
+    texts, mean_ND = max(2.0, _evidence(draws).effective), draws.posterior_mean.double()
     variance_D = draws.posterior_std.double().square().mean(0)
     squares_K = torch.linalg.svdvals((mean_ND - mean_ND.mean(0)) * (variance_D * draws.texts).rsqrt()).square()
     share_K = squares_K / (1 + squares_K)
