@@ -86,8 +86,8 @@ def test_what_only_some_can_see():
 @pytest.mark.parametrize(("texts", "d", "rate"), [(20, 1, 1.0), (25, 2, 3.0), (60, 2, 1.0)])
 def test_few_texts_do_not_warn_of_holes(texts, d, rate):
     """The prior beyond the outermost of n texts is often several times 1%, whatever the model is."""
-    found = [verdict("holes", draws_of(matched(d, rate), n=texts, seed=seed)) for seed in range(60)]
-    assert found.count("WARN") + found.count("FAIL") <= 5
+    found = [verdict("holes", draws_of(matched(d, rate), n=texts, seed=seed)) for seed in range(20)]
+    assert found.count("WARN") + found.count("FAIL") <= 3
     narrow = [verdict("holes", sharp(0.2 * normal(texts, 4, seed))) for seed in range(5)]
     assert narrow == ["FAIL"] * 5
 
