@@ -189,7 +189,7 @@ def test_a_mismatch_is_seen_through_copies():
     found = {f.name: f.verdict for f in assess(draws, diagnostics=COMPARISONS).findings}
     for name in ("kolmogorov_smirnov", "sliced_wasserstein", "classifier_two_sample", "mmd"):
         assert found[name] == "FAIL", name
-    # 4 nats, which 100 texts do not place surely above a tenth of the rate
+    # 4 nats, which 100 texts do not place surely above a fifth of the rate
     assert found["moments"] in ("WARN", "FAIL")
 
 

@@ -107,7 +107,10 @@ def _judged(information: Estimate, rate: float, thresholds: Thresholds) -> Findi
         good="above",
         subject="the information",
         needs=(Condition(words, clear),),
-        seen=Condition(words, clear),
+        seen=Condition(
+            f"it is surely below {thresholds.information_share_pass:g} of the rate",
+            clear and information.high < thresholds.information_share_pass * rate,
+        ),
     )
     message = f"information {bounds_in_words(information)}"
     if rate < thresholds.latent_use:
