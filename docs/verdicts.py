@@ -1,7 +1,7 @@
 """Write docs/verdicts.md: the verdicts on healthy and sick models of known truth. Run ``python docs/verdicts.py``.
 
-It takes about a quarter of an hour. The page is written after each model. ``python docs/verdicts.py h3 s10 repeat:h2`` runs
-these again and keeps what is known of the others, from docs/results/verdicts.json.
+It takes about a quarter of an hour. The page is written after each model. ``python docs/verdicts.py h3 s10 repeat:h2``
+runs these again and keeps what is known of the others, from docs/results/verdicts.json.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ REPEAT = """
 ## False alarms
 
 The fast suite on many data sets of healthy models. A verdict by a 95% interval is wrong on one side in 2.5% of the
-data sets, one by a band around a distribution (kolmogorov_smirnov, radius) in at most 5%. *Limit* is the count that chance exceeds in 1 of 1,000 such findings. Findings without a false alarm are
-counted in one row.
+data sets, one by a band around a distribution (kolmogorov_smirnov, radius) in at most 5%. *Limit* is the count that
+chance exceeds in 1 of 1,000 findings at 2.5%. Findings without a false alarm are counted in one row.
 
 | model | finding | FAIL | WARN | data sets | limit |
 |---|---|---|---|---|---|
