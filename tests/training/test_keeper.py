@@ -157,7 +157,7 @@ def test_targets_are_those_of_the_objective():
     ("criteria", "says"),
     [
         ({"log_likelyhood": "max"}, "did you mean 'log_likelihood'"),
-        ({"rate": "close"}, "none of max, min, near"),
+        ({"rate": "close"}, "is not max, min, near"),
         (dict.fromkeys(["elbo", "rate", "distortion", "mmd", "marginal_kl", "radius"], "max"), "5 is too few for 6"),
     ],
 )
