@@ -211,3 +211,18 @@ def test_the_errors_of_copies_are_those_of_the_distinct_texts():
 
 def test_zero_and_minus_zero_are_one_text():
     assert Copies.of(torch.tensor([[0.0, 1.0], [-0.0, 1.0]])).distinct == 1
+
+
+def test_moments_of_copies_named_by_text_id_are_those_of_the_distinct_texts():
+    # the numbers of the texts say which are copies: their posteriors may differ by rounding
+    from vaescope.assessment.diagnostics.moment_kl import moment_kl
+    from vaescope.evidence.linear_gaussian import LinearGaussian
+
+    torch.manual_seed(0)
+    draws = Draws(**LinearGaussian.matched(latent_size=2, data_size=3, rate=1.0).sample_draws(60))
+    index_N = torch.cat([torch.arange(60), torch.arange(15)])
+    tensors = {
+        name: value[index_N] if value.shape[0] == 60 else value[:, index_N] for name, value in draws.tensors().items()
+    }
+    copied = Draws(**tensors | {"text_id": index_N, "log_q_x": None})
+    assert moment_kl(copied).value == pytest.approx(moment_kl(draws).value, rel=1e-6)

@@ -94,7 +94,10 @@ def _distinct(draws: Draws) -> Draws:
     if (copies := draws.clusters()) is None or copies.distinct < 2:
         return draws
     return replace(
-        draws, posterior_mean=draws.posterior_mean[copies.first], posterior_std=draws.posterior_std[copies.first]
+        draws,
+        posterior_mean=draws.posterior_mean[copies.first],
+        posterior_std=draws.posterior_std[copies.first],
+        text_id=torch.arange(copies.distinct),
     )
 
 
