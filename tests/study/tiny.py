@@ -1,6 +1,7 @@
 """A study of a few runs that take a second each, after torch is imported."""
 
 import yaml
+from tests.tiny_runs import MODEL
 
 from vaescope.cli.runs import carry_out
 from vaescope.errors import UserError
@@ -10,16 +11,7 @@ from vaescope.study.plan import FILE
 BASE = {
     "data": {"known": "topic_pcfg", "sizes": [200, 40, 40], "max_length": 48},
     "tokenizer": {"vocab_size": 300},
-    "model": {
-        "encoder": {
-            "model_type": "roberta",
-            "hidden_size": 16,
-            "num_hidden_layers": 1,
-            "num_attention_heads": 2,
-            "intermediate_size": 16,
-        },
-        "latent_size": 4,
-    },
+    "model": MODEL,
     "training": {
         "steps": 6,
         "batch_size": 8,
