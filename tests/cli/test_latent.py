@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import vaescope
 from vaescope.cli import app, main
-from vaescope.cli.latent import COMMANDS
+from vaescope.cli.commands.latent import COMMANDS
 from vaescope.config import ModelConfig
 from vaescope.corpora.tokenizer import train_bpe
 from vaescope.model import build_model

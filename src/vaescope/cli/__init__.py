@@ -1,4 +1,4 @@
-"""The command line: one small file per command; heavy imports happen inside the commands."""
+"""The command line: the application, made of the commands."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Annotated
 import typer
 
 from vaescope import __version__
-from vaescope.cli.assess import assess
 from vaescope.cli.boundary import run
-from vaescope.cli.compare import compare
-from vaescope.cli.convert_reference import convert_reference
-from vaescope.cli.demo import demo
-from vaescope.cli.diagnose import diagnose
+from vaescope.cli.commands.assess import assess
+from vaescope.cli.commands.compare import compare
+from vaescope.cli.commands.convert_reference import convert_reference
+from vaescope.cli.commands.demo import demo
+from vaescope.cli.commands.diagnose import diagnose
+from vaescope.cli.commands.explore import explore
+from vaescope.cli.commands.init import init
+from vaescope.cli.commands.latent import COMMANDS as LATENT_COMMANDS
+from vaescope.cli.commands.list import list_choices
+from vaescope.cli.commands.push import push
+from vaescope.cli.commands.refit import refit
+from vaescope.cli.commands.sample import sample
+from vaescope.cli.commands.schema import schema
+from vaescope.cli.commands.snapshots import snapshots
+from vaescope.cli.commands.study import study
+from vaescope.cli.commands.train import train
+from vaescope.cli.commands.world import world
 from vaescope.cli.examples import epilog
-from vaescope.cli.explore import explore
-from vaescope.cli.init import init
-from vaescope.cli.latent import COMMANDS as LATENT_COMMANDS
-from vaescope.cli.list import list_choices
 from vaescope.cli.output import with_format
-from vaescope.cli.push import push
-from vaescope.cli.refit import refit
-from vaescope.cli.sample import sample
-from vaescope.cli.schema import schema
-from vaescope.cli.snapshots import snapshots
-from vaescope.cli.study import study
-from vaescope.cli.train import train
-from vaescope.cli.world import world
 
 app = typer.Typer(
     help="Train Transformer VAEs on text and examine them as latent variable models first.",

@@ -24,7 +24,7 @@ def demo(
 
     # Matrices this small cost more to share between cores than to multiply on one.
     torch.set_num_threads(1)
-    settings = yaml.safe_load(resources.files("vaescope.cli").joinpath(SETTINGS).read_text(encoding="utf-8"))
+    settings = yaml.safe_load(resources.files("vaescope.cli.commands").joinpath(SETTINGS).read_text(encoding="utf-8"))
     for name, objective in settings["objectives"].items():
         _run(name, settings["run"] | {"objective": objective, "out": str(out / name)})
     runs = [out / name for name in settings["objectives"]]
