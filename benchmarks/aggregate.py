@@ -17,7 +17,7 @@ import torch
 from common import header, row, seconds
 from torch import Tensor
 
-from vaescope.estimators.aggregate import log_aggregate
+from vaescope.estimators.aggregate_density import log_aggregate
 
 M, N, D = 3_370, 42_068, 32
 

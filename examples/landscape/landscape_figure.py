@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 from torch import Tensor
 
-from vaescope.estimators.aggregate import log_aggregate
+from vaescope.estimators.aggregate_density import log_aggregate
 from vaescope.estimators.gaussian import log_density, standard_log_density
 from vaescope.plotting import FAINT, INK, PALETTE, grid
 

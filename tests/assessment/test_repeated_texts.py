@@ -17,7 +17,7 @@ from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
 from vaescope.estimators.copies import Copies
 from vaescope.estimators.gaussian import standard_log_density
-from vaescope.evidence.aggregate import Aggregate
+from vaescope.evidence.aggregate_posterior import AggregatePosterior
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.facts import Facts
@@ -52,11 +52,11 @@ def test_intervals_cover_the_truth_however_often_texts_are_repeated(k):
 
 def test_copies_are_told_by_number_and_else_by_equal_posteriors():
     draws = repeated(2)
-    by_rows = Aggregate(draws)
-    numbered = Aggregate(replace(draws, text_id=torch.arange(TEXTS) // 2 + 7))
+    by_rows = AggregatePosterior(draws)
+    numbered = AggregatePosterior(replace(draws, text_id=torch.arange(TEXTS) // 2 + 7))
     assert torch.equal(by_rows.information, numbered.information)
     # the same rows said to be different texts: each meets its copy in its own mixture
-    mistaken = Aggregate(replace(draws, text_id=torch.arange(TEXTS)))
+    mistaken = AggregatePosterior(replace(draws, text_id=torch.arange(TEXTS)))
     assert jackknife.value(mistaken.information_others) < math.log(TEXTS) < jackknife.value(by_rows.information_others)
     assert mistaken.fitted.mixture.mean() < by_rows.fitted.mixture.mean()
 
@@ -65,7 +65,7 @@ def test_the_information_of_copies_is_that_of_the_distinct_texts():
     """Without a second draw of z: the mixture of N rows is that of the U texts, weighted."""
     once, twice = repeated(1, texts=300), repeated(2)
     same = replace(twice, z=once.z.repeat_interleave(2, 1))
-    found, expected = Aggregate(same), Aggregate(once)
+    found, expected = AggregatePosterior(same), AggregatePosterior(once)
     torch.testing.assert_close(found.information, expected.information, rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(found.information_others, expected.information_others, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(found.surprise[::2], expected.surprise)

@@ -126,7 +126,9 @@ def test_assess_a_file_of_draws(draws, tmp_path):
 
 
 def test_settings_of_the_demo_are_configurations():
-    settings = yaml.safe_load(resources.files("vaescope.cli.commands").joinpath("demo.yaml").read_text(encoding="utf-8"))
+    settings = yaml.safe_load(
+        resources.files("vaescope.cli.commands").joinpath("demo.yaml").read_text(encoding="utf-8")
+    )
     assert set(settings["objectives"]) == {"vae", "free_bits", "mdr"}
     for objective in settings["objectives"].values():
         assert parse_config(settings["run"] | {"objective": objective}).data.known == "topic_pcfg"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vaescope.errors import UserError
-from vaescope.estimators.aggregate import log_aggregate as exact_log_aggregate
+from vaescope.estimators.aggregate_density import log_aggregate as exact_log_aggregate
 from vaescope.estimators.gaussian import log_density
 from vaescope.estimators.minibatch import (
     LOG_WEIGHTS,

@@ -9,7 +9,7 @@ from tests.tiny_runs import MODEL
 
 from vaescope.config import parse_config
 from vaescope.errors import UserError
-from vaescope.estimators import aggregate
+from vaescope.estimators import aggregate_density
 from vaescope.estimators.text_space import log_density_ends
 from vaescope.study.examine import Examined
 from vaescope.study.references import exact_log_prob, further_texts, numbered_encodings, training_encodings
@@ -60,7 +60,9 @@ def test_drawn_texts_enclose_the_density_of_the_whole_language(run, draws):
     log_p = run.corpus.known.log_prob(language.texts)
     assert log_p.exp().sum().item() == pytest.approx(1, abs=1e-6)
     components = encode(run.model, language)
-    truth = aggregate.log_block_sums(draws.z[0][:100], components.mean, components.std, weight_N=log_p.exp()).squeeze(1)
+    truth = aggregate_density.log_block_sums(
+        draws.z[0][:100], components.mean, components.std, weight_N=log_p.exp()
+    ).squeeze(1)
     lower, upper = log_density_ends(weights)
     assert weights[0].isfinite().all()
     assert 0.2 < weights[1:].isfinite().double().mean() < 1

@@ -14,7 +14,7 @@ from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate, deviations, mean_of
 from vaescope.estimators.importance import log_mean_exp
-from vaescope.evidence.aggregate import Aggregate
+from vaescope.evidence.aggregate_posterior import AggregatePosterior
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.randomness import stream
@@ -84,7 +84,7 @@ def _null_collapse(draws: Draws) -> Finding | None:
     count = min(draws.texts, NULL_TEXTS)
     normal_ND = torch.randn(count, draws.latent_size, generator=stream(0, "null collapse"))
     zeros_ND = torch.zeros_like(normal_ND)
-    null = Aggregate(
+    null = AggregatePosterior(
         replace(draws, posterior_mean=zeros_ND, posterior_std=zeros_ND + 1, z=normal_ND[None], text_id=None)
     )
     values = [

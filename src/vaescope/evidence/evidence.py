@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vaescope.errors import Missing
-from vaescope.evidence.aggregate import Aggregate
+from vaescope.evidence.aggregate_posterior import AggregatePosterior
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.experiments import Experiments
 from vaescope.evidence.facts import Facts
@@ -67,9 +67,9 @@ class Evidence:
         return self.facts.strings
 
     @cached_property
-    def aggregate(self) -> Aggregate:
+    def aggregate(self) -> AggregatePosterior:
         """The aggregate posterior at the first sample of each text; computed once, when first used."""
-        return Aggregate(self.draws)
+        return AggregatePosterior(self.draws)
 
     @cached_property
     def information_ends(self) -> InformationEnds:

@@ -12,7 +12,7 @@ from torch import Tensor
 from vaescope.estimators import jackknife
 from vaescope.estimators.importance import effective_sample_size, tail_index
 from vaescope.estimators.text_space import log_density_ends
-from vaescope.evidence.aggregate import Aggregate
+from vaescope.evidence.aggregate_posterior import AggregatePosterior
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.facts import Facts
 from vaescope.evidence.references import References
@@ -63,9 +63,9 @@ class InformationEnds:
         chosen: the densities of ``training_marginal`` for each half of the texts; empty without training encodings.
     """
 
-    def __init__(self, aggregate: Aggregate, draws: Draws, facts: Facts, references: References) -> None:
+    def __init__(self, aggregate: AggregatePosterior, draws: Draws, facts: Facts, references: References) -> None:
         self._own, self._rate = aggregate.information, aggregate.rate
-        wide = aggregate if references.components is None else Aggregate(draws, references.components)
+        wide = aggregate if references.components is None else AggregatePosterior(draws, references.components)
         lower = {"self": wide.information}
         upper = {"rate": aggregate.rate}
         if aggregate.copies.distinct >= FEWEST:
@@ -143,7 +143,7 @@ def _quality(log_w_KP: Tensor) -> dict[str, float]:
 
 
 def _in_text_space(
-    aggregate: Aggregate, draws: Draws, log_w_KP: Tensor, densities: list[Tensor]
+    aggregate: AggregatePosterior, draws: Draws, log_w_KP: Tensor, densities: list[Tensor]
 ) -> tuple[Tensor, Tensor]:
     """Both ends by the first P texts, with the density as a control variate that leaves the smallest error.
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from vaescope.estimators import aggregate
+from vaescope.estimators import aggregate_density
 from vaescope.estimators.copies import Copies
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.encodings import Encodings
@@ -70,7 +70,7 @@ class _Mixture:
 
     def log_density(self, tau: float) -> Tensor:
         first_U, training = self._copies.first, self._training
-        sums_N1 = aggregate.log_block_sums(
+        sums_N1 = aggregate_density.log_block_sums(
             self._z,
             training.mean[first_U],
             tau * training.std[first_U],

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vaescope.evidence.encodings import Encodings
 from vaescope.model.prior import Prior
-from vaescope.model.priors.aggregate import Aggregate
+from vaescope.model.priors.aggregate import AggregatePrior
 from vaescope.model.priors.flow import Flow
 from vaescope.model.priors.mixture import Mixture
 from vaescope.randomness import seed_of, stream
@@ -73,7 +73,7 @@ def aggregates(
     order_T = torch.randperm(len(encodings), generator=stream(seed, "refit", "aggregate"))[:components]
     mean_KD, std_KD = encodings.mean[order_T], encodings.std[order_T]
     for width in WIDTHS:
-        prior = Aggregate(mean_KD.shape[1], components=len(mean_KD))
+        prior = AggregatePrior(mean_KD.shape[1], components=len(mean_KD))
         prior.base = base
         prior.set_components(mean_KD, width * std_KD)
         name = f"{len(mean_KD):,} training posteriors, std x {width:g}"

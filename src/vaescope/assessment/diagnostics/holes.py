@@ -19,7 +19,7 @@ from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate, quantile
-from vaescope.evidence.aggregate import Aggregate
+from vaescope.evidence.aggregate_posterior import AggregatePosterior
 from vaescope.evidence.evidence import Evidence
 
 POINTS = 2048
@@ -101,7 +101,7 @@ def _share_above(encoded_N: Tensor, prior_M: Tensor, chance: float) -> float:
     return (prior_M > cut).double().mean().item()
 
 
-def _difference(aggregate: Aggregate, prior_RM: Tensor) -> Estimate | Missing:
+def _difference(aggregate: AggregatePosterior, prior_RM: Tensor) -> Estimate | Missing:
     """E_p[-log q_N] - E_q[-log q_N] with the error by the jackknife, which counts that encodings also make q_N."""
     encoded_R = aggregate.information_others - aggregate.means(aggregate.own)
     replicates = prior_RM.mean(1) - encoded_R

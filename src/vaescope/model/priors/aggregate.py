@@ -1,4 +1,4 @@
-"""Aggregate: the posteriors of training texts as a mixture, with a share of another prior; made by `vaescope refit`."""
+"""Aggregate prior: posteriors of training texts as a mixture, with a share of another prior (`vaescope refit`)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vaescope.model.vae import TransformerVAE
 
 
-class Aggregate(Prior):
+class AggregatePrior(Prior):
     r"""Fixed components: :math:`p(z) = (1-\epsilon) \frac1K \sum_k N(z; \mu_k, \mathrm{diag}\,\sigma_k^2)
     + \epsilon\,p_0(z)`.
 
@@ -27,7 +27,7 @@ class Aggregate(Prior):
     of training texts. The defensive part costs a text at most :math:`-\log(1-\epsilon)` nats and holds its rate below
     that under the base :math:`-\log\epsilon`. Before that there is one component, N(0, I).
 
-    >>> prior = Aggregate(2, components=3)
+    >>> prior = AggregatePrior(2, components=3)
     >>> prior.set_components(torch.randn(3, 2), torch.ones(3, 2))
     >>> prior.log_prob(prior.sample(5)).shape
     torch.Size([5])

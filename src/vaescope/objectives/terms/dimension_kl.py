@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from vaescope.estimators.gaussian import standard_log_density
 from vaescope.model.passes import Pass
-from vaescope.objectives.aggregate import AggregateTerm
+from vaescope.objectives.aggregate_term import AggregateTerm
 from vaescope.objectives.term import require_standard_prior
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from vaescope.model.passes import Pass
-from vaescope.objectives.aggregate import AggregateTerm
+from vaescope.objectives.aggregate_term import AggregateTerm
 
 
 class TotalCorrelation(AggregateTerm):

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 from torch import Tensor
 
 from vaescope.assessment.mixed_membership_map import NULLS, mixed_membership_map
-from vaescope.estimators.aggregate import log_aggregate
+from vaescope.estimators.aggregate_density import log_aggregate
 from vaescope.estimators.gaussian import kl_to_standard, standard_log_density
 from vaescope.evidence.per_text import PerText
 from vaescope.plotting import FAINT, INK, PALETTE, axes, grid

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vaescope.assessment.assess import assess
 from vaescope.errors import UserError
-from vaescope.estimators.aggregate import log_aggregate
+from vaescope.estimators.aggregate_density import log_aggregate
 from vaescope.estimators.estimate import Estimate
 from vaescope.estimators.gaussian import log_density, standard_log_density
 from vaescope.evidence.draws import Draws

@@ -11,7 +11,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from vaescope.estimators import aggregate, gaussian, jackknife
+from vaescope.estimators import aggregate_density, gaussian, jackknife
 from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.draws import Draws
@@ -22,7 +22,7 @@ MARGINAL_EVALUATIONS = 400_000_000
 """Densities of one dimension that ``Marginals`` may evaluate; it takes fewer texts as queries to stay below."""
 
 
-class Aggregate:
+class AggregatePosterior:
     """log q_N(z_i), z_i ~ q(z|x_i), under all N posteriors, with and without those of text i itself.
 
     A text that appears several times is one component with its copies as the weight. Where a text is left out of its
@@ -45,7 +45,7 @@ class Aggregate:
         self.blocks = jackknife.block_count(draws.copies.distinct)
         self.own = _log_q(draws).sum(1)
         self._components = _rows_of(draws, further, self.copies.first)
-        self.others = aggregate.log_block_sums(
+        self.others = aggregate_density.log_block_sums(
             draws.z[0], *self._components, own_M=self._text, blocks=self.blocks, weight_N=self.copies.counts
         )
 
@@ -116,7 +116,9 @@ class Aggregate:
 
     def surprise_at(self, z_MD: Tensor) -> Tensor:
         """-log q_N(z) at other points: of all texts, then without the texts of each block, ``[1 + G, M]``."""
-        sums_MG = aggregate.log_block_sums(z_MD, *self._components, blocks=self.blocks, weight_N=self.copies.counts)
+        sums_MG = aggregate_density.log_block_sums(
+            z_MD, *self._components, blocks=self.blocks, weight_N=self.copies.counts
+        )
         sizes_G = torch.bincount(self.copies.text % self.blocks, minlength=self.blocks).double()
         rows = [_log(self.copies.rows) - sums_MG.logsumexp(1)]
         for block in range(self.blocks):
@@ -135,12 +137,12 @@ class Marginals:
         joint: mean log q_N(z) at the same queries.
     """
 
-    def __init__(self, draws: Draws, joint: Aggregate) -> None:
+    def __init__(self, draws: Draws, joint: AggregatePosterior) -> None:
         copies, first_U = joint.copies, joint.copies.first
         queries = max(1, min(draws.texts, MARGINAL_EVALUATIONS // (copies.distinct * draws.latent_size)))
         order = torch.randperm(draws.texts, generator=torch.Generator().manual_seed(0))
         self.index = order[: max(queries, joint.blocks * 2)].sort().values
-        sums_MGD = aggregate.log_marginal_block_sums(
+        sums_MGD = aggregate_density.log_marginal_block_sums(
             draws.z[0][self.index],
             draws.posterior_mean[first_U],
             draws.posterior_std[first_U],

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaescope.estimators import aggregate, gaussian
+from vaescope.estimators import aggregate_density, gaussian
 
 
 def posteriors(n: int, d: int, std: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -26,7 +26,7 @@ def test_streamed_density_equals_the_direct_one(std):
     z_MD, mean_ND, std_ND = posteriors(1100, 32, std)
     z_MD = z_MD[:40]
     expected = direct(z_MD, mean_ND, std_ND).sum(-1).logsumexp(1) - math.log(1100)
-    found = aggregate.log_aggregate(z_MD, mean_ND, std_ND)
+    found = aggregate_density.log_aggregate(z_MD, mean_ND, std_ND)
     assert (found - expected).abs().max() < 1e-4
 
 
@@ -36,7 +36,7 @@ def test_leaving_out_equals_the_direct_form(std):
     pairs = direct(z_ND, mean_ND, std_ND).sum(-1)
     pairs.fill_diagonal_(-torch.inf)
     expected = pairs.logsumexp(1)
-    found = aggregate.log_block_sums(z_ND, mean_ND, std_ND, own_M=torch.arange(600)).squeeze(1)
+    found = aggregate_density.log_block_sums(z_ND, mean_ND, std_ND, own_M=torch.arange(600)).squeeze(1)
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-4)
 
 
@@ -44,7 +44,7 @@ def test_leaving_out_equals_the_direct_form(std):
 def test_blocks_partition_the_components(blocks):
     z_MD, mean_ND, std_ND = posteriors(90, 4, 0.3)
     pairs = direct(z_MD, mean_ND, std_ND).sum(-1)
-    sums_MG = aggregate.log_block_sums(z_MD, mean_ND, std_ND, blocks=blocks)
+    sums_MG = aggregate_density.log_block_sums(z_MD, mean_ND, std_ND, blocks=blocks)
     for block in range(blocks):
         torch.testing.assert_close(sums_MG[:, block], pairs[:, block::blocks].logsumexp(1), rtol=1e-5, atol=1e-5)
 
@@ -53,7 +53,7 @@ def test_weights_stand_for_repeated_components():
     z_MD, mean_ND, std_ND = posteriors(40, 3, 0.5)
     weight_N = torch.arange(40) % 3 + 1
     repeated = [tensor.repeat_interleave(weight_N, 0) for tensor in (mean_ND, std_ND)]
-    for sums in (aggregate.log_block_sums, aggregate.log_marginal_block_sums):
+    for sums in (aggregate_density.log_block_sums, aggregate_density.log_marginal_block_sums):
         found = sums(z_MD, mean_ND, std_ND, weight_N=weight_N, blocks=4).logsumexp(1)
         torch.testing.assert_close(found, sums(z_MD, *repeated).squeeze(1), rtol=1e-5, atol=1e-5)
 
@@ -64,7 +64,7 @@ def test_marginal_sums_equal_the_direct_form(std):
     index_M = torch.arange(0, 1300, 29)
     pairs_MND = direct(z_ND[index_M], mean_ND, std_ND)
     pairs_MND[torch.arange(len(index_M)), index_M] = -torch.inf
-    found = aggregate.log_marginal_block_sums(z_ND[index_M], mean_ND, std_ND, own_M=index_M, blocks=7)
+    found = aggregate_density.log_marginal_block_sums(z_ND[index_M], mean_ND, std_ND, own_M=index_M, blocks=7)
     expected = torch.stack([pairs_MND[:, block::7].logsumexp(1) for block in range(7)], 1)
     finite = expected > -1e4
     assert (found - expected)[finite].abs().max() < 1e-3
@@ -76,13 +76,13 @@ def test_own_component_bounds_the_density_from_below(n, d, std, seed):
     """log q_N(z_i) >= log q(z_i|x_i) - log N, which makes I_self <= log N for any posteriors."""
     z_ND, mean_ND, std_ND = posteriors(n, d, std, seed)
     own_N = gaussian.log_density(z_ND.double(), mean_ND.double(), std_ND.double()).sum(-1)
-    assert (aggregate.log_aggregate(z_ND, mean_ND, std_ND) >= own_N - math.log(n) - 1e-4).all()
+    assert (aggregate_density.log_aggregate(z_ND, mean_ND, std_ND) >= own_N - math.log(n) - 1e-4).all()
 
 
 def test_no_array_of_pairs_is_held():
     z_MD, mean_ND, std_ND = posteriors(4000, 8, 0.3)
     events = torch.profiler.profile(profile_memory=True, activities=[torch.profiler.ProfilerActivity.CPU])
     with events:
-        aggregate.log_aggregate(z_MD, mean_ND, std_ND)
+        aggregate_density.log_aggregate(z_MD, mean_ND, std_ND)
     largest = max(event.cpu_memory_usage for event in events.events())
     assert largest < 4000 * 4000 * 4 / 2
