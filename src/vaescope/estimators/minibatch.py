@@ -15,7 +15,7 @@ For z_i drawn from q(z|x_i), with all j of the batch as components,
   2019, On Variational Bounds of Mutual Information, for both).
 
 By Jensen the first two underestimate log q(z) on average, so information is overestimated well below the ceiling; near
-it the ceiling holds it down. None is for measuring: ``estimators.aggregate_density`` has the exact sums over all N texts.
+it the ceiling holds it down. Do not measure with them: ``estimators.aggregate_density`` has the sums over all N texts.
 """
 
 from __future__ import annotations
