@@ -17,7 +17,7 @@ from landscape_figure import save_small
 from page import write_page
 
 from vaescope.config import RunConfig, read_config
-from vaescope.report.figures.snapshots import figure, numbers
+from vaescope.report.figures.along_training import figure, numbers
 from vaescope.runs.snapshots import load_snapshots
 from vaescope.study.examine import Examined
 from vaescope.training.loop import train

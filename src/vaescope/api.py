@@ -21,7 +21,7 @@ from vaescope.evidence.evidence import Evidence
 from vaescope.model.latent_space import LatentSpace
 from vaescope.report.page import compare as write_page
 from vaescope.runs.run_folder import RunFolder
-from vaescope.study.evidence import validation_assessment
+from vaescope.study.assess_in_training import validation_assessment
 from vaescope.study.examine import Examined
 from vaescope.study.refit import Refit, refit_run
 from vaescope.sweep.sweep import sweep

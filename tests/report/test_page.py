@@ -29,7 +29,7 @@ from vaescope.report.figures.plates import PLATES
 from vaescope.report.page import compare
 from vaescope.report.pairs import against_reference, matched, reference
 from vaescope.report.runs import read
-from vaescope.runs.written import Written
+from vaescope.runs.shown_texts import ShownTexts
 
 TEXTS = 150
 LANGUAGE_MODEL = "language_model"
@@ -207,11 +207,11 @@ def test_a_run_without_numbers_of_single_texts_is_shown_and_not_paired(tmp_path)
 
 def test_texts_are_shown_side_by_side_and_escaped(tmp_path):
     one, two, three, bare = (made(tmp_path, name, "vae") for name in ("one", "two", "three", "bare"))
-    texts = Written(['a <b>bold</b> & "quoted" text', "b"], ["sample"], ["again", "b"], ["start", "end"])
+    texts = ShownTexts(['a <b>bold</b> & "quoted" text', "b"], ["sample"], ["again", "b"], ["start", "end"])
     texts.save(one / "assessment-test-texts.json")
     replace(texts, reconstructions=["other", "c"]).save(two / "assessment-test-texts.json")
     # a run that was given other texts shows its samples only
-    Written(["elsewhere"], ["drawn"], ["lost"]).save(three / "assessment-test-texts.json")
+    ShownTexts(["elsewhere"], ["drawn"], ["lost"]).save(three / "assessment-test-texts.json")
     page = compare([one, two, three, bare], tmp_path / "out", split="test", title="texts").read_text(encoding="utf-8")
     assert "<b>bold</b>" not in page
     assert page.count("a &lt;b&gt;bold&lt;/b&gt;") == 1

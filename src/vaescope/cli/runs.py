@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def train_run(config: RunConfig, *, title: str) -> None:
     """Train a run, or go on with it, and show how far it is."""
     from vaescope.cli.console import progress
-    from vaescope.study.evidence import validation_assessment
+    from vaescope.study.assess_in_training import validation_assessment
     from vaescope.training.loop import train
 
     hide_other_bars()
@@ -45,7 +45,7 @@ def carry_out(plan: Plan, run: PlannedRun) -> None:
     from vaescope.cli.console import progress
     from vaescope.runs.lock import one_at_a_time
     from vaescope.runs.run_folder import RunFolder
-    from vaescope.study.assessed import assess_and_save, splits_to_assess
+    from vaescope.study.save_assessment import assess_and_save, splits_to_assess
 
     control = None if run.control is None else plan.folder(run.control)
     first = os.environ.get("RANK", "0") == "0"

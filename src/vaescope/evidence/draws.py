@@ -14,7 +14,7 @@ from vaescope.errors import UserError
 from vaescope.estimators import gaussian
 from vaescope.estimators.copies import Copies
 from vaescope.evidence import file
-from vaescope.evidence.check import check
+from vaescope.evidence.check_draws import check
 from vaescope.evidence.encodings import Encodings
 from vaescope.evidence.facts import Facts
 

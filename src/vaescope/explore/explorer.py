@@ -18,7 +18,7 @@ from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.explore.latent_map import LatentMap, rates, samples_of
 from vaescope.model.latent_space import TOKENS_AT_ONCE, LatentSpace
 from vaescope.model.paths import PATHS
-from vaescope.study.evidence import labels_of
+from vaescope.study.collect_facts import labels_of
 from vaescope.study.examine import Examined
 from vaescope.sweep.scoring import score
 from vaescope.sweep.sweep import sweep

@@ -19,7 +19,7 @@ from vaescope.report.numbers import write_numbers, write_paired
 from vaescope.report.render import write_page
 from vaescope.report.runs import Comparison, Run, read
 from vaescope.report.splits import common_split
-from vaescope.runs.written import Written
+from vaescope.runs.shown_texts import ShownTexts
 
 MANY = 12
 """From this many runs on, tables with a row for each run start folded."""
@@ -152,7 +152,7 @@ def _texts(comparison: Comparison) -> dict[str, Any]:
         if run.written is None:
             missing.append(run.name)
             continue
-        written = run.written if run.written.sources == sources else Written(samples=run.written.samples)
+        written = run.written if run.written.sources == sources else ShownTexts(samples=run.written.samples)
         rows.append({"name": run.name, "tone": _tone(comparison, run.family), "texts": written})
     steps = max((len(row["texts"].path) for row in rows), default=0)
     return {"sources": sources, "rows": rows, "missing": missing, "steps": steps}

@@ -22,7 +22,7 @@ from vaescope.report.splits import inside, is_run, there_are
 from vaescope.runs.assessments import assessment_name
 from vaescope.runs.pareto import dominates
 from vaescope.runs.run_folder import RunFolder
-from vaescope.runs.written import Written
+from vaescope.runs.shown_texts import ShownTexts
 
 LANGUAGE_MODEL = "language_model"
 FAR = 3.0
@@ -45,7 +45,7 @@ class Run:
     path: Path
     assessment: Assessment
     metrics: list[dict[str, Any]] = field(default_factory=list, repr=False)
-    written: Written | None = field(default=None, repr=False)
+    written: ShownTexts | None = field(default=None, repr=False)
 
     @property
     def objective(self) -> str | dict[str, Any] | None:
@@ -228,7 +228,7 @@ def _read(folder: Path, split: str) -> Run:
     for needed in ("rate", "distortion", "elbo"):
         if needed not in assessment.estimates:
             raise UserError(f"{folder}: {name}.json has no {needed}; make it again with vaescope assess {folder}")
-    written = Written.load(folder / f"{name}-texts.json")
+    written = ShownTexts.load(folder / f"{name}-texts.json")
     return Run(folder.resolve().name, folder, assessment, RunFolder(folder).metrics("train"), written)
 
 

@@ -14,10 +14,10 @@ from vaescope.corpora.corpus import read_corpus
 from vaescope.errors import UserError
 from vaescope.runs.data_record import check_data
 from vaescope.runs.run_folder import RunFolder
-from vaescope.study.assessed import splits_to_assess
 from vaescope.study.engines.command import log_file
 from vaescope.study.plan import FILE, Plan, PlannedRun
 from vaescope.study.progress import Job
+from vaescope.study.save_assessment import splits_to_assess
 
 PAUSE = 0.5
 """Seconds between two looks at the runs."""

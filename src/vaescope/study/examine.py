@@ -28,8 +28,8 @@ from vaescope.model.latent_space import LatentSpace
 from vaescope.model.vae import TransformerVAE
 from vaescope.runs.data_record import check_data, has_data_record
 from vaescope.runs.run_folder import RunFolder
-from vaescope.study.evidence import baseline_nll, in_train, labels_of
-from vaescope.study.references import exact_log_prob, further_texts, numbered_encodings, training_encodings
+from vaescope.study.collect_facts import baseline_nll, in_train, labels_of
+from vaescope.study.collect_references import exact_log_prob, further_texts, numbered_encodings, training_encodings
 from vaescope.study.training_record import last_multipliers, training_findings
 from vaescope.sweep.experiments import experiment
 from vaescope.sweep.proposals import adapt_proposals

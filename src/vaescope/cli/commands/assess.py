@@ -122,7 +122,7 @@ def _assess_run(run: Examined, compared: Examined | None, splits: list[Split] | 
     from vaescope.assessment.assess import check_suite
     from vaescope.cli.console import progress
     from vaescope.cli.output import Format, chosen
-    from vaescope.study.assessed import assess_and_save
+    from vaescope.study.save_assessment import assess_and_save
 
     check_suite("fast" if options["suite"] is None else options["suite"])
     path = run.folder.path

@@ -15,7 +15,7 @@ def convert_reference(
     """Write a state dict of the reference system as a model folder for TransformerVAE.from_pretrained."""
     from transformers.utils import logging
 
-    from vaescope.model.checkpoints.reference import convert_reference as convert
+    from vaescope.model.checkpoints.reference_system import convert_reference as convert
 
     logging.disable_progress_bar()
     model = convert(state_dict, out)

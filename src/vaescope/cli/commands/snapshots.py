@@ -14,7 +14,7 @@ def snapshots(
 ) -> None:
     """Draw the aggregate posterior of the validation texts along training, against the prior."""
     from vaescope.errors import UserError
-    from vaescope.report.figures.snapshots import figure
+    from vaescope.report.figures.along_training import figure
     from vaescope.runs.snapshots import load_snapshots
     from vaescope.writing import whole_file
 

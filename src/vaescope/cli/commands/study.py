@@ -43,7 +43,7 @@ def study(
     """
     from vaescope.cli.console import progress
     from vaescope.cli.runs import carry_out
-    from vaescope.study.check import check_runs
+    from vaescope.study.check_runs import check_runs
     from vaescope.study.engines.slurm import submission, write_script
     from vaescope.study.plan import read_plan
 

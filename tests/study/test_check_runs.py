@@ -5,7 +5,7 @@ import re
 import pytest
 
 from vaescope.errors import UserError
-from vaescope.study.check import check_runs
+from vaescope.study.check_runs import check_runs
 from vaescope.study.plan import read_plan
 
 from .tiny import write_study

@@ -21,9 +21,9 @@ from vaescope.corpora.tokenized import Tokenized, joined, read_tokens
 from vaescope.errors import UserError
 from vaescope.evidence.encodings import Encodings
 from vaescope.model.vae import TransformerVAE
-from vaescope.study.world import load_drawn_model
+from vaescope.study.make_world import load_drawn_model
 from vaescope.sweep.encode import encode
-from vaescope.sweep.world import log_prob as log_prob_in_world
+from vaescope.sweep.world_texts import log_prob as log_prob_in_world
 
 COMPONENTS_STREAM = 7
 """Which of the seeds derived from the data's seed draws further texts of a built-in corpus; the splits have 0 to 2."""

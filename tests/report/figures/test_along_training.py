@@ -5,7 +5,7 @@ import torch
 
 from vaescope.errors import UserError
 from vaescope.evidence.linear_gaussian import LinearGaussian
-from vaescope.report.figures.snapshots import MOST, active_pair, common_steps, figure, highest_density, numbers
+from vaescope.report.figures.along_training import MOST, active_pair, common_steps, figure, highest_density, numbers
 from vaescope.runs.snapshots import Snapshot
 
 

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
+import vaescope.study.make_world as making
 from vaescope.cli import app
 from vaescope.config import DataConfig, TokenizerConfig, parse_config
 from vaescope.corpora.corpus import read_corpus
@@ -16,11 +17,10 @@ from vaescope.corpora.known.template import Template
 from vaescope.corpora.split import read_split, read_tokenizer
 from vaescope.corpora.tokenized import read_tokens
 from vaescope.errors import UserError
-from vaescope.study import world
 from vaescope.study.examine import Examined
-from vaescope.study.world import load_language_model, make_world
-from vaescope.sweep import world as sweep_world
-from vaescope.sweep.world import log_prob
+from vaescope.study.make_world import load_language_model, make_world
+from vaescope.sweep import world_texts
+from vaescope.sweep.world_texts import log_prob
 from vaescope.training.loop import train
 
 GRAMMAR = Template(topics=1, slots=4, words=6, concentration=0.7)
@@ -79,7 +79,7 @@ def save_grammar(folder, *, stop=0.0):
 @pytest.fixture(scope="module", autouse=True)
 def _small_parts():
     with pytest.MonkeyPatch.context() as patch:
-        for module in (world, "vaescope.corpora.world"):
+        for module in (making, "vaescope.corpora.world"):
             patch.setattr(f"{module}.CHUNK" if isinstance(module, str) else f"{module.__name__}.CHUNK", 400)
         yield
 
@@ -129,7 +129,7 @@ def test_entropy_and_frequencies_are_those_of_the_grammar(drawn):
 def test_texts_depend_neither_on_parts_nor_on_interruptions_nor_on_the_number_of_texts(grammar, drawn, tmp_path):
     out, _ = drawn
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep_world, "AT_ONCE", 7)
+        patch.setattr(world_texts, "AT_ONCE", 7)
         sizes = {"train": 450, "valid": 30, "test": 2}
         calls = []
 
@@ -171,7 +171,7 @@ def test_a_start_that_was_killed_is_made_again(grammar, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(world, "banned_tokens", killed)
+        patch.setattr(making, "banned_tokens", killed)
         with pytest.raises(KeyboardInterrupt):
             make_world(grammar, tmp_path / "w", sizes=few, max_length=12)
     make_world(grammar, tmp_path / "w", sizes=few, max_length=12)

@@ -6,7 +6,7 @@ import pytest
 
 from vaescope.config import parse_config
 from vaescope.errors import UserError
-from vaescope.study.evidence import validation_assessment
+from vaescope.study.assess_in_training import validation_assessment
 from vaescope.study.examine import Examined
 from vaescope.training.loop import train
 

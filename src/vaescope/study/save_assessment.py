@@ -11,7 +11,7 @@ from vaescope.config import AssessmentConfig, RunConfig
 from vaescope.model.checkpoints.card import refresh_card
 from vaescope.runs.assessments import assessment_name
 from vaescope.study.examine import Examined
-from vaescope.study.writing import write_texts
+from vaescope.study.show_texts import texts_to_show
 
 
 def assess_and_save(run: Examined, split: str, **options: Any) -> tuple[Assessment, Path]:
@@ -23,7 +23,7 @@ def assess_and_save(run: Examined, split: str, **options: Any) -> tuple[Assessme
     assessment = run.assess(split, **options)
     name = assessment_name(split, run.checkpoint)
     path = assessment.save(run.folder.path, name=name)
-    write_texts(run, split).save(run.folder.path / f"{name}-texts.json")
+    texts_to_show(run, split).save(run.folder.path / f"{name}-texts.json")
     if run.checkpoint == "model":
         refresh_card(run.folder.path)
     return assessment, path

@@ -1,4 +1,4 @@
-"""Written: a few texts of one model, kept alongside its numbers so that a page can show them without the model."""
+"""ShownTexts: a few texts of one model, kept alongside its numbers so that a page can show them without the model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vaescope.writing import write_text
 
 
 @dataclass(frozen=True)
-class Written:
+class ShownTexts:
     """What one model writes, given some texts of a split.
 
     Attributes:
@@ -30,10 +30,10 @@ class Written:
         write_text(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> Written | None:
+    def load(cls, path: Path) -> ShownTexts | None:
         """Read what ``save`` wrote; None where there is no such file or another program wrote it.
 
-        >>> Written.load(Path("nowhere.json")) is None
+        >>> ShownTexts.load(Path("nowhere.json")) is None
         True
         """
         try:

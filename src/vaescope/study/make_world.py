@@ -32,7 +32,7 @@ from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.vae import TransformerVAE
 from vaescope.runs.run_folder import RunFolder
 from vaescope.sweep.scoring import Progress
-from vaescope.sweep.world import banned_tokens, draw_texts
+from vaescope.sweep.world_texts import banned_tokens, draw_texts
 from vaescope.writing import whole_folder, write_json, write_text
 
 DEFAULT_LENGTH = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vaescope.model.latent_space import LatentSpace
-from vaescope.runs.written import Written
+from vaescope.runs.shown_texts import ShownTexts
 from vaescope.study.examine import Examined
 
 SAMPLES, RECONSTRUCTIONS, STEPS = 4, 3, 5
@@ -26,12 +26,12 @@ def sources(texts: Sequence[str]) -> list[str]:
     return (fit if len(fit) >= RECONSTRUCTIONS else different)[:RECONSTRUCTIONS]
 
 
-def write_texts(run: Examined, split: str) -> Written:
+def texts_to_show(run: Examined, split: str) -> ShownTexts:
     """Let a run write: samples from its prior, and what it makes of the first texts of a split."""
     space = LatentSpace(run.model, run.tokenizer)
     samples = space.sample(SAMPLES, seed=run.config.seed)
     given = sources(run.tokenized(split).texts)
     if run.model.config.is_language_model:
-        return Written(given, samples)
+        return ShownTexts(given, samples)
     path = space.interpolate(*given[:2], steps=STEPS) if len(given) > 1 else []
-    return Written(given, samples, space.reconstruct(given), path)
+    return ShownTexts(given, samples, space.reconstruct(given), path)

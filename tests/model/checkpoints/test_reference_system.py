@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from vaescope.corpora.batch import Batch
 from vaescope.errors import UserError
 from vaescope.model import TransformerVAE
-from vaescope.model.checkpoints.reference import convert_reference
+from vaescope.model.checkpoints.reference_system import convert_reference
 
 H, LAYERS, HEADS, D, V, P = 16, 2, 2, 4, 20, 14
 SETTINGS = {

@@ -1,0 +1,53 @@
+"""The assessment at a validation: the fast suite on the validation texts, while the model trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from vaescope.assessment.assess import assess
+from vaescope.config import RunConfig
+from vaescope.corpora.corpus import read_corpus
+from vaescope.corpora.split import read_split
+from vaescope.corpora.tokenized import Tokenized
+from vaescope.errors import UserError
+from vaescope.model.vae import TransformerVAE
+from vaescope.runs.run_folder import RunFolder
+from vaescope.sweep.sweep import sweep
+from vaescope.training.validation import fixed_texts
+
+VALIDATION_SAMPLES = 4
+"""Posterior samples per text in the assessment at a validation: enough for all but the importance-weighted bound."""
+
+
+def validation_assessment(config: RunConfig) -> Callable[[TransformerVAE], dict[str, Any]] | None:
+    """Return the fast suite on the texts that the run is validated on, or None where it is switched off.
+
+    What it returns is one line of ``metrics.jsonl``: every estimate by name, and the findings that do not pass.
+    """
+    if not config.assessment.at_validation:
+        return None
+    texts: list[Tokenized] = []
+
+    def assess_now(model: TransformerVAE) -> dict[str, Any]:
+        if not texts:
+            tokenizer = RunFolder(config.out).load_tokenizer()
+            if tokenizer is None:
+                raise UserError(f"{config.out}: no tokenizer/; start the run again")
+            valid = read_split(read_corpus(config.data), config.data, tokenizer, "valid")
+            texts.append(fixed_texts(valid, config))
+        draws = sweep(
+            model,
+            texts[0],
+            samples=VALIDATION_SAMPLES,
+            group_tokens=config.assessment.group_tokens,
+            seed=config.seed,
+        )
+        settings = config.assessment
+        found = assess(draws, suite="fast", also=settings.diagnostics, thresholds=settings.thresholds)
+        return {
+            **{name: estimate.value for name, estimate in found.estimates.items()},
+            "findings": {f.name: f.verdict for f in found.findings if f.verdict in ("FAIL", "WARN")},
+        }
+
+    return assess_now
