@@ -22,7 +22,7 @@ from common import LATENT, TOKENS, header, row, texts_of, tokenizer_of
 from vaescope.corpora.batch import Batch
 from vaescope.corpora.tokenized import tokenize
 from vaescope.estimators.distributions import DiagonalGaussian
-from vaescope.model.kernels.memory import keep_freed_memory
+from vaescope.model.kernels.allocator import keep_freed_memory
 from vaescope.model.priors.standard import Standard
 from vaescope.sweep.sweep import sweep
 

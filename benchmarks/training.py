@@ -37,7 +37,7 @@ from naive import NaiveVAE
 from vaescope.config import RunConfig, parse_config
 from vaescope.corpora.batch import Batch
 from vaescope.corpora.tokenizer import train_bpe
-from vaescope.model.kernels.memory import keep_freed_memory
+from vaescope.model.kernels.allocator import keep_freed_memory
 from vaescope.runs.run_folder import RunFolder
 from vaescope.training.task import prepare
 from vaescope.training.trainer import Trainer

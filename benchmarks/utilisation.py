@@ -18,7 +18,7 @@ import torch
 from common import SIZES, header, row, seconds, texts_of, tokenizer_of
 from training import trainer_of
 
-from vaescope.model.kernels.memory import keep_freed_memory
+from vaescope.model.kernels.allocator import keep_freed_memory
 from vaescope.model.vae import TransformerVAE
 
 ROBERTA_BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3_072}

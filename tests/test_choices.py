@@ -11,7 +11,7 @@ from vaescope.errors import UserError, unknown
 from vaescope.objectives.describe import describe
 from vaescope.objectives.objective import build_objective
 from vaescope.testing import ChoiceContract
-from vaescope.testing.passes import random_pass
+from vaescope.testing.example_passes import random_pass
 
 
 @pytest.mark.parametrize("kind", choices.KINDS)

@@ -22,7 +22,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 
 from vaescope.estimators.estimate import mean_of
-from vaescope.estimators.probe import Read, read_labels
+from vaescope.estimators.label_prediction import LabelPrediction, predict_labels
 from vaescope.evidence.per_text import PerText
 
 HERE = Path(__file__).parent
@@ -41,7 +41,7 @@ def attributes(folder: Path) -> dict[str, list[str]]:
     return {name: list(column) for name, column in zip(header.split("\t"), columns, strict=True)}
 
 
-def numbers(read: Read) -> dict[str, float]:
+def numbers(read: LabelPrediction) -> dict[str, float]:
     """Return accuracy and nats of a label with their standard errors, and what bounds them."""
     accuracy = mean_of(read.right, unit="accuracy")
     nats = mean_of(read.gains, unit="nats/text")
@@ -63,7 +63,7 @@ def study(folder: Path, runs: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"texts": len(texts), "from_text": {}, "runs": {}}
     kept = {name: _kept(values) for name, values in attributes(folder).items()}
     for name, (rows, values) in kept.items():
-        found["from_text"][name] = numbers(read_labels(words[rows], values, scale=False))
+        found["from_text"][name] = numbers(predict_labels(words[rows], values, scale=False))
     for file in sorted(runs.glob("*/assessment.json")):
         estimates = json.loads(file.read_text(encoding="utf-8"))["estimates"]
         known = PerText.load(file.with_name("assessment-texts.safetensors"))
@@ -80,8 +80,8 @@ def study(folder: Path, runs: Path) -> dict[str, Any]:
 
 def from_z(z_ND: torch.Tensor, values: list[str]) -> dict[str, float]:
     """Return what a linear reader tells of z, and the accuracy of one that need not be linear."""
-    trees = read_labels(z_ND, values, reader=ExtraTreesClassifier(**TREES))
-    return {**numbers(read_labels(z_ND, values)), "accuracy_trees": trees.right.double().mean().item()}
+    trees = predict_labels(z_ND, values, reader=ExtraTreesClassifier(**TREES))
+    return {**numbers(predict_labels(z_ND, values)), "accuracy_trees": trees.right.double().mean().item()}
 
 
 def _kept(values: list[str]) -> tuple[list[int], list[str]]:

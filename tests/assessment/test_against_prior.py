@@ -19,7 +19,7 @@ from vaescope.errors import Missing
 from vaescope.estimators.gaussian import standard_log_density
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.linear_gaussian import LinearGaussian
-from vaescope.testing.evidence import draws_at
+from vaescope.testing.example_evidence import draws_at
 
 NAMES = (
     "kolmogorov_smirnov",

@@ -13,7 +13,7 @@ from vaescope.assessment.diagnostics.active_units import ActiveUnits
 from vaescope.assessment.findings import VERDICTS, Finding
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.testing import DiagnosticContract
-from vaescope.testing.evidence import mixed
+from vaescope.testing.example_evidence import mixed
 
 from . import outside
 

@@ -13,7 +13,7 @@ from vaescope import Draws, choices
 from vaescope.assessment.diagnostics.sliced_wasserstein import directions
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.linear_gaussian import LinearGaussian
-from vaescope.testing.evidence import evidence, mixed
+from vaescope.testing.example_evidence import evidence, mixed
 
 ENCLOSED = {
     "mutual_information": "information",

@@ -13,7 +13,7 @@ from scipy import stats
 from torch import nn
 
 from vaescope import assess, choices
-from vaescope.assessment import text_statistics
+from vaescope.assessment import string_statistics
 from vaescope.assessment.bleu import bleu, counts
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.experiments import Experiments, Tokens
@@ -22,7 +22,7 @@ from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.watch import watched_attention
 from vaescope.sweep.scoring import score
 from vaescope.sweep.simulate import simulate
-from vaescope.testing.evidence import draws_at, evidence
+from vaescope.testing.example_evidence import draws_at, evidence
 
 from .tiny import Speller, full_evidence
 
@@ -179,10 +179,10 @@ def test_known_bleu():
 
 
 def test_statistics_of_known_texts():
-    assert text_statistics.length(["a b", "c"]).tolist() == [2, 1]
-    assert text_statistics.repetition(["a a a b"]).tolist() == [0.5]
-    assert text_statistics.distinct(["a b a b"], 2) == pytest.approx(2 / 3)
-    bigrams = text_statistics.Bigrams(["a b c"] * 50)
+    assert string_statistics.length(["a b", "c"]).tolist() == [2, 1]
+    assert string_statistics.repetition(["a a a b"]).tolist() == [0.5]
+    assert string_statistics.distinct(["a b a b"], 2) == pytest.approx(2 / 3)
+    bigrams = string_statistics.Bigrams(["a b c"] * 50)
     usual, unusual = bigrams(["a b c", "c b a"])
     assert usual < 0.5 < unusual
 
@@ -277,7 +277,7 @@ def test_topics_tell_texts_that_mix_them():
     def text(group: list[str]) -> str:
         return " ".join(rng.choice(group, 8))
 
-    topics = text_statistics.Topics([text(groups[i % 4]) for i in range(400)], topics=4)
+    topics = string_statistics.Topics([text(groups[i % 4]) for i in range(400)], topics=4)
     everything = [word for group in groups for word in group]
     pure, mixed = (topics([text(group) for _ in range(50)]) for group in (groups[0], everything))
     assert pure.mean() == pytest.approx(math.log(12), abs=0.15)
@@ -293,5 +293,5 @@ def test_the_null_of_a_distance_is_passed_by_chance_alone_in_one_of_twenty(obser
         data, other = rng.gamma(4.0, size=observed), rng.gamma(4.0, size=drawn)
         if whole:
             data, other = data.round(), other.round()
-        above += stats.wasserstein_distance(data, other) > text_statistics.null_quantile(data, drawn)
+        above += stats.wasserstein_distance(data, other) > string_statistics.null_quantile(data, drawn)
     assert 0.02 <= above / 300 <= 0.1

@@ -11,7 +11,7 @@ from vaescope.assessment.diagnostics.marginal_kl import MarginalKl
 from vaescope.assessment.identities import evidence_identities
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.evidence.linear_gaussian import LinearGaussian
-from vaescope.testing.evidence import draws_of
+from vaescope.testing.example_evidence import draws_of
 
 FEW = [(1, 2), (2, 2), (1, 3), (2, 4), (8, 2), (1, 5)]
 

@@ -13,7 +13,7 @@ from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.gaussian import standard_log_density
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.linear_gaussian import LinearGaussian
-from vaescope.testing.evidence import draws_at
+from vaescope.testing.example_evidence import draws_at
 
 
 def matched(d: int = 4, rate: float = 4.0) -> LinearGaussian:

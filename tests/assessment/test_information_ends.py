@@ -12,7 +12,7 @@ from vaescope import Draws, UserError, assess
 from vaescope.assessment.diagnostics.marginal_kl import marginal_kl
 from vaescope.assessment.diagnostics.mutual_information import mutual_information
 from vaescope.estimators import jackknife
-from vaescope.estimators.text_space import log_density_ends
+from vaescope.estimators.text_space_density import log_density_ends
 from vaescope.evidence import information_ends
 from vaescope.evidence.encodings import Encodings
 from vaescope.evidence.evidence import Evidence

@@ -9,7 +9,7 @@ import torch
 
 from vaescope import Draws, assess
 from vaescope.evidence.linear_gaussian import LinearGaussian
-from vaescope.testing.evidence import mixed
+from vaescope.testing.example_evidence import mixed
 
 
 def draws_of(vae: LinearGaussian, n: int = 600, samples: int = 8, seed: int = 0) -> Draws:

@@ -11,7 +11,7 @@ from vaescope.assessment.bleu import bleu, counts, order_of
 from vaescope.assessment.units import unit_of
 from vaescope.evidence.facts import Facts
 from vaescope.evidence.linear_gaussian import LinearGaussian
-from vaescope.testing.evidence import evidence
+from vaescope.testing.example_evidence import evidence
 
 MODEL = LinearGaussian.matched(latent_size=2, data_size=4, rate=3.0)
 

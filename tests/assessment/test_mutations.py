@@ -10,7 +10,7 @@ import torch
 
 from vaescope import Estimate, assess
 from vaescope.evidence.linear_gaussian import LinearGaussian
-from vaescope.testing.evidence import evidence
+from vaescope.testing.example_evidence import evidence
 
 NAMES = (
     "rate",

@@ -14,7 +14,7 @@ from vaescope.estimators.gaussian import log_density, standard_log_density
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.experiments import Annealed, Experiments, Inference
 from vaescope.evidence.linear_gaussian import LinearGaussian
-from vaescope.testing.evidence import draws_of, evidence
+from vaescope.testing.example_evidence import draws_of, evidence
 
 
 def matched(d=3, rate=3.0):

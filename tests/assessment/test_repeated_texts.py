@@ -22,7 +22,7 @@ from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.facts import Facts
 from vaescope.evidence.linear_gaussian import LinearGaussian
-from vaescope.testing.evidence import draws_at
+from vaescope.testing.example_evidence import draws_at
 
 STD, SIZE, TEXTS = 0.05, 8, 600
 INFORMATION = -SIZE * math.log(STD)

@@ -18,7 +18,7 @@ from vaescope.estimators.classifier import two_sample
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.linear_gaussian import LinearGaussian
-from vaescope.testing.evidence import draws_at, mixed
+from vaescope.testing.example_evidence import draws_at, mixed
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:

@@ -8,8 +8,8 @@ from vaescope.corpora.tokenized import Tokenized
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.facts import Facts
 from vaescope.model.build import tiny_model
-from vaescope.sweep.experiments import experiment
 from vaescope.sweep.proposals import adapt_proposals
+from vaescope.sweep.run_experiments import experiment
 from vaescope.sweep.simulate import simulate
 from vaescope.sweep.sweep import sweep
 

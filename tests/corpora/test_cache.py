@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from vaescope.config import TokenizerConfig
-from vaescope.corpora import cache, encode, tokenized, tokenizer
+from vaescope.corpora import cache, text_to_ids, tokenized, tokenizer
 from vaescope.corpora.known.topic_pcfg import TopicPcfg
 
 TEXTS = TopicPcfg().sample(60, seed=0)
@@ -13,7 +13,7 @@ TEXTS = TopicPcfg().sample(60, seed=0)
 @pytest.fixture(autouse=True)
 def _small(monkeypatch, tmp_path):
     monkeypatch.setenv("VAESCOPE_CACHE", str(tmp_path / "cache"))
-    for module in (encode, tokenizer):
+    for module in (text_to_ids, tokenizer):
         monkeypatch.setattr(module, "WORTH", 1)
 
 
@@ -70,7 +70,7 @@ def test_tokenizer_and_token_ids_from_the_cache_equal_fresh_ones(monkeypatch):
 
     fresh_bpe, fresh = both()
     monkeypatch.setattr(tokenizer, "train_bpe", None)
-    monkeypatch.setattr(encode, "_encode", None)
+    monkeypatch.setattr(text_to_ids, "_encode", None)
     kept_bpe, kept = both()
     assert kept_bpe(TEXTS).input_ids == fresh_bpe(TEXTS).input_ids
     assert kept_bpe.decode(kept_bpe("a </s> b").input_ids, skip_special_tokens=True) == "a </s> b"

@@ -198,7 +198,7 @@ def test_a_long_line_is_tokenized_as_far_as_it_is_read(letters, monkeypatch):
     monkeypatch.setattr(type(BPE), "__call__", lambda self, some, **o: seen.extend(some) or call(self, some, **o))
     found = read_tokens([line, "a b"], BPE, max_length=16)
     assert max(map(len, seen)) < 3_000
-    monkeypatch.setattr("vaescope.corpora.encode.MARGIN", 10**6)
+    monkeypatch.setattr("vaescope.corpora.text_to_ids.MARGIN", 10**6)
     whole = read_tokens([line, "a b"], BPE, max_length=16)
     assert found.ids.tolist() == whole.ids.tolist()
     assert found.texts == whole.texts

@@ -1,8 +1,8 @@
 """The injections, alone and composed, for the contracts of the model."""
 
 from vaescope import choices
-from vaescope.testing.models import DECODERS
-from vaescope.testing.models import model_of as tiny
+from vaescope.testing.example_models import DECODERS
+from vaescope.testing.example_models import model_of as tiny
 
 COMPOSED = {
     "embedding after norm": {"embedding": {"placement": "after_norm"}},

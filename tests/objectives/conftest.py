@@ -1,6 +1,6 @@
 import pytest
 
-from vaescope.testing.passes import pass_of, random_pass
+from vaescope.testing.example_passes import pass_of, random_pass
 
 
 @pytest.fixture

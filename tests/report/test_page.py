@@ -24,11 +24,11 @@ from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.evidence.per_text import PerText
 from vaescope.plotting import PALETTE, axes, svg
 from vaescope.report import summary, tables
+from vaescope.report.comparison import read
 from vaescope.report.figures import against_rate, each_run
 from vaescope.report.figures.plates import PLATES
 from vaescope.report.page import compare
 from vaescope.report.pairs import against_reference, matched, reference
-from vaescope.report.runs import read
 from vaescope.runs.shown_texts import ShownTexts
 
 TEXTS = 150

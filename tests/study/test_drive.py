@@ -6,7 +6,7 @@ import shutil
 import pytest
 from tests.study.tiny import STUDY, InProcess, write_study
 
-from vaescope.cli.runs import carry_out
+from vaescope.cli.load_and_train import carry_out
 from vaescope.errors import UserError
 from vaescope.runs.run_folder import RunFolder
 from vaescope.study.drive import drive, prospect

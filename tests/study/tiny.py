@@ -3,7 +3,7 @@
 import yaml
 from tests.tiny_runs import MODEL
 
-from vaescope.cli.runs import carry_out
+from vaescope.cli.load_and_train import carry_out
 from vaescope.errors import UserError
 from vaescope.study.engines.command import log_file
 from vaescope.study.plan import FILE

@@ -15,7 +15,7 @@ from vaescope.evidence.experiments import Experiments
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.priors.standard import Standard
 from vaescope.sweep.inference_experiments import optimise_posteriors
-from vaescope.testing.evidence import draws_of
+from vaescope.testing.example_evidence import draws_of
 
 
 class Scorer(nn.Module):

@@ -14,7 +14,7 @@ from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.model.build import tiny_model
 from vaescope.sweep.proposals import adapt_proposals
 from vaescope.sweep.sweep import sweep
-from vaescope.testing.evidence import draws_of
+from vaescope.testing.example_evidence import draws_of
 
 
 class Split:

@@ -117,7 +117,7 @@ def written(file: Path, *, split: str | None, err: bool) -> None:
 
 def _page(file: Path, split: str) -> str:
     """Write the page of one run into ``report``, or ``report-SPLIT``, next to its assessment."""
-    from vaescope.cli.runs import hide_other_bars
+    from vaescope.cli.load_and_train import hide_other_bars
     from vaescope.errors import UserError
     from vaescope.report.page import compare
 

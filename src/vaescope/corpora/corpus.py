@@ -149,7 +149,7 @@ def read_corpus(config: DataConfig) -> Corpus:
         name = str(config.path)
         splits = read_files(config.path.expanduser(), columns)
     else:
-        from vaescope.corpora.hub import read_hub
+        from vaescope.corpora.hub_dataset import read_hub
 
         name = str(config.hub)
         splits = read_hub(name, config.subset, columns)

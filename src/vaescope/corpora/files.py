@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vaescope.corpora.rows import Columns, Rows
-from vaescope.corpora.tables import decode, read_csv, read_json, read_jsonl, read_parquet, read_tsv
+from vaescope.corpora.table_files import decode, read_csv, read_json, read_jsonl, read_parquet, read_tsv
 from vaescope.errors import UserError
 
 NAMES = {

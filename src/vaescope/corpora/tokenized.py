@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from vaescope.corpora.batch import Batch
-from vaescope.corpora.encode import encode, whole_characters
+from vaescope.corpora.text_to_ids import encode, whole_characters
 from vaescope.corpora.tokenizer import SpecialIds, special_ids
 from vaescope.errors import UserError
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vaescope.estimators import jackknife
 from vaescope.estimators.importance import effective_sample_size, tail_index
-from vaescope.estimators.text_space import log_density_ends
+from vaescope.estimators.text_space_density import log_density_ends
 from vaescope.evidence.aggregate_posterior import AggregatePosterior
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.facts import Facts

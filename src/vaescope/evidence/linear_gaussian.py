@@ -276,7 +276,7 @@ class LinearGaussian:
         """Return one z ~ q(z|x) of n fresh data points, ``[n, d]``, and log weights of data drawn at it.
 
         The weights are log P(x) + log q(z|x) - log p(x|z), ``[1 + drawn, n]``: of the x that made z, then of x's drawn
-        from the decoder p(x|z) (``estimators.text_space``).
+        from the decoder p(x|z) (``estimators.text_space_density``).
         """
         x_Nn = self.sample_data(n, seed=seed)
         mean_ND, std_ND = self.encode(x_Nn)

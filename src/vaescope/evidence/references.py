@@ -22,7 +22,7 @@ class References:
         log_densities: log g(z_i) at the first z of each assessed text, ``[N]``, under densities that were fitted to
             the encodings of training texts, by name.
         text_space: log importance weights of texts drawn at the first z of each of the first P texts, ``[1 + K, P]``
-            (``estimators.text_space``).
+            (``estimators.text_space_density``).
     """
 
     training: Encodings | None = None

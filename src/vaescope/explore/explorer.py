@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import kl_divergence
 
 from vaescope.assessment.assess import assess
-from vaescope.corpora.decode import decode
+from vaescope.corpora.ids_to_text import decode
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError, unknown
 from vaescope.estimators.distributions import DiagonalGaussian

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 from transformers import PreTrainedTokenizerFast
 
-from vaescope.corpora.decode import decode, unknown_tokens
+from vaescope.corpora.ids_to_text import decode, unknown_tokens
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError, unknown
 from vaescope.estimators.distributions import DiagonalGaussian

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from vaescope.report.comparison import Comparison
 from vaescope.report.pairs import against_reference, matched
-from vaescope.report.runs import Comparison
 from vaescope.writing import whole_file
 
 NUMBERS = ("run", "objective", "seed", "split", "estimate", "value", "se", "low", "high", "unit", "kind", "n")

@@ -14,10 +14,10 @@ from vaescope.corpora.corpus import SPLITS
 from vaescope.errors import UserError, unknown
 from vaescope.plotting import PALETTE, save
 from vaescope.report import pairs, summary, tables
+from vaescope.report.comparison import Comparison, Run, read
 from vaescope.report.figures.plates import PLATES
 from vaescope.report.numbers import write_numbers, write_paired
 from vaescope.report.render import write_page
-from vaescope.report.runs import Comparison, Run, read
 from vaescope.report.splits import common_split
 from vaescope.runs.shown_texts import ShownTexts
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from vaescope.evidence.per_text import paired_difference
-from vaescope.report.runs import Comparison, Run, digest
+from vaescope.report.comparison import Comparison, Run, digest
 
 QUANTITIES = ("elbo", "log_likelihood", "distortion", "rate")
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from vaescope.report import tables
+from vaescope.report.comparison import Comparison, Run
 from vaescope.report.pairs import Difference, against_reference, matched, reference
-from vaescope.report.runs import Comparison, Run
 
 EQUAL = 0.1
 """Rates that differ by at most this share (or by 0.2 nats) count as equal."""

@@ -10,7 +10,7 @@ import numpy as np
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import SPLITS, Corpus
 from vaescope.corpora.known._known import DiscreteCause
-from vaescope.corpora.tables import decode
+from vaescope.corpora.table_files import decode
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.errors import UserError
 from vaescope.model.vae import TransformerVAE

@@ -14,9 +14,9 @@ from transformers import PreTrainedTokenizerFast
 
 from vaescope.config import AssessmentConfig, RunConfig
 from vaescope.corpora.corpus import SPLITS, Corpus
-from vaescope.corpora.encode import encode as encode_tokens
 from vaescope.corpora.known._known import KnownCorpus
 from vaescope.corpora.split import read_split
+from vaescope.corpora.text_to_ids import encode as encode_tokens
 from vaescope.corpora.tokenized import Tokenized, joined, read_tokens
 from vaescope.errors import UserError
 from vaescope.evidence.encodings import Encodings

@@ -16,7 +16,7 @@ from vaescope.assessment.assessment import Assessment
 from vaescope.assessment.findings import worst_first
 from vaescope.config import AssessmentConfig, RunConfig
 from vaescope.corpora.corpus import Corpus, read_corpus
-from vaescope.corpora.decode import recover
+from vaescope.corpora.ids_to_text import recover
 from vaescope.corpora.split import read_split
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.errors import UserError
@@ -31,12 +31,12 @@ from vaescope.runs.run_folder import RunFolder
 from vaescope.study.collect_facts import baseline_nll, in_train, labels_of
 from vaescope.study.collect_references import exact_log_prob, further_texts, numbered_encodings, training_encodings
 from vaescope.study.training_record import last_multipliers, training_findings
-from vaescope.sweep.experiments import experiment
 from vaescope.sweep.proposals import adapt_proposals
+from vaescope.sweep.run_experiments import experiment
 from vaescope.sweep.scoring import Progress
 from vaescope.sweep.simulate import control_texts, simulate
 from vaescope.sweep.sweep import sweep
-from vaescope.sweep.text_space import text_space_weights
+from vaescope.sweep.text_space_weights import text_space_weights
 
 log = logging.getLogger("vaescope")
 

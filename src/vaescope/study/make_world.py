@@ -23,7 +23,7 @@ from transformers import AutoConfig, PreTrainedTokenizerFast
 
 from vaescope.config import ModelConfig, TokenizerConfig
 from vaescope.corpora.corpus import SPLITS
-from vaescope.corpora.encode import encode
+from vaescope.corpora.text_to_ids import encode
 from vaescope.corpora.tokenizer import load_tokenizer
 from vaescope.corpora.world import CHUNK, Drawn, chunk_file, read_chunk
 from vaescope.errors import UserError

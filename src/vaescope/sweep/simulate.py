@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaescope.corpora.decode import spell
+from vaescope.corpora.ids_to_text import spell
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.simulations import Simulations

@@ -16,10 +16,10 @@ The tests of vaescope run the same contracts over every choice of the package.
 
 from vaescope.testing.choice import ChoiceContract
 from vaescope.testing.diagnostics import DiagnosticContract
+from vaescope.testing.example_passes import pass_of
 from vaescope.testing.injections import DecoderContract, InjectionContract
 from vaescope.testing.likelihood import LikelihoodContract
 from vaescope.testing.objectives import ObjectiveContract
-from vaescope.testing.passes import pass_of
 from vaescope.testing.posteriors import PosteriorContract
 from vaescope.testing.priors import PriorContract
 from vaescope.testing.terms import TermContract

@@ -15,7 +15,7 @@ from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.testing.choice import ChoiceContract
-from vaescope.testing.evidence import complete, mixed
+from vaescope.testing.example_evidence import complete, mixed
 
 TEXTS = 600
 """Texts on which a number is compared with its truth."""

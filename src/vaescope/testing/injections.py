@@ -14,8 +14,8 @@ from vaescope.model.decoder import conditioned_states
 from vaescope.model.injection import Injection
 from vaescope.model.vae import TransformerVAE
 from vaescope.testing.choice import ChoiceContract
+from vaescope.testing.example_models import model_of
 from vaescope.testing.likelihood import LikelihoodContract, z_of
-from vaescope.testing.models import model_of
 
 IDS = torch.tensor([[0, 5, 6, 7, 8], [0, 8, 9, 4, 2]])
 

@@ -13,7 +13,7 @@ from torch.testing import assert_close
 from vaescope.corpora.batch import Batch
 from vaescope.model.backbone import enable_checkpointing
 from vaescope.model.vae import TransformerVAE
-from vaescope.testing.models import DECODERS, model_of, padded, text, without_dropout
+from vaescope.testing.example_models import DECODERS, model_of, padded, text, without_dropout
 
 Injection = str | dict[str, Any]
 SIZE = 4

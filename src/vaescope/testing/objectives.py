@@ -9,7 +9,7 @@ import torch
 from vaescope.objectives.describe import describe, family, label
 from vaescope.objectives.objective import build_objective
 from vaescope.testing.choice import ChoiceContract
-from vaescope.testing.passes import random_pass
+from vaescope.testing.example_passes import random_pass
 
 
 class ObjectiveContract(ChoiceContract):

@@ -13,7 +13,7 @@ from vaescope.model.build import tiny_model
 from vaescope.model.pass_module import PassModule
 from vaescope.model.vae import TransformerVAE
 from vaescope.testing.choice import ChoiceContract
-from vaescope.testing.models import padded
+from vaescope.testing.example_models import padded
 
 
 class PosteriorContract(ChoiceContract):

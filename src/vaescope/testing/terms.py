@@ -10,7 +10,7 @@ from torch import Tensor
 from vaescope import choices
 from vaescope.model.passes import Pass
 from vaescope.testing.choice import ChoiceContract
-from vaescope.testing.passes import pass_of
+from vaescope.testing.example_passes import pass_of
 
 EXTREMES = ((0.0, 1e-6), (1e3, 1e-6), (1e3, 1e3), (0.0, 1.0))
 """Means and standard deviations of q(z|x) at the edges of what training meets."""

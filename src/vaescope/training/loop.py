@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import read_corpus
 from vaescope.errors import UserError
-from vaescope.model.kernels.memory import keep_freed_memory
+from vaescope.model.kernels.allocator import keep_freed_memory
 from vaescope.model.vae import TransformerVAE
 from vaescope.runs.lock import one_at_a_time
 from vaescope.runs.run_folder import RunFolder

@@ -13,7 +13,7 @@ from vaescope import choices
 from vaescope.config import RunConfig
 from vaescope.corpora.batch import Batch
 from vaescope.corpora.corpus import Corpus, read_corpus
-from vaescope.corpora.decode import lost_text
+from vaescope.corpora.ids_to_text import lost_text
 from vaescope.corpora.loader import StepBatches
 from vaescope.corpora.split import read_split, read_tokenizer
 from vaescope.corpora.tokenized import OVERHEAD, Tokenized

@@ -13,7 +13,7 @@ from torch import Tensor
 from vaescope.errors import UserError
 from vaescope.model.pass_module import PassModule
 from vaescope.randomness import seed_everything
-from vaescope.training.encoder_steps import EncoderStepper
+from vaescope.training.encoder_stepper import EncoderStepper
 from vaescope.training.goal import Goal
 from vaescope.training.measured import Measured
 from vaescope.training.meter import Meter

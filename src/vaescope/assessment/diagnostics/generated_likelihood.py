@@ -13,7 +13,7 @@ from torch import Tensor
 from vaescope import plotting
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding, Rule
-from vaescope.assessment.text_statistics import null_quantile
+from vaescope.assessment.string_statistics import null_quantile
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.estimators.importance import log_mean_exp

@@ -11,7 +11,7 @@ from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate, mean_of
-from vaescope.estimators.probe import FOLDS, read_labels
+from vaescope.estimators.label_prediction import FOLDS, predict_labels
 from vaescope.evidence.evidence import Evidence, need
 
 
@@ -60,7 +60,7 @@ def _read(evidence: Evidence, labels: list[str]) -> tuple[Estimate, Estimate]:
     """Return accuracy and nats known of one kind of label, from the texts that have one."""
     draws, rows = evidence.draws, [i for i, label in enumerate(labels) if label]
     own = [labels[i] for i in rows]
-    from_z, from_mean = read_labels(draws.z[0][rows], own), read_labels(draws.posterior_mean[rows], own)
+    from_z, from_mean = predict_labels(draws.z[0][rows], own), predict_labels(draws.posterior_mean[rows], own)
     detail = {
         "labels": len(from_z.shares),
         "texts": len(rows),

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from scipy import stats
 
-from vaescope.assessment import text_statistics as of
+from vaescope.assessment import string_statistics as of
 from vaescope.assessment.diagnostic import Diagnostic, Estimates, Results
 from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds

@@ -110,7 +110,7 @@ def _run_and_place(words: list[str]) -> tuple[Path | None, Path | None]:
 
 def _loaded(path: Path, checkpoint: str, control: Path | None, place: Path | None) -> tuple[Examined, Examined | None]:
     """Load the run and its control, with their texts at ``place`` if it is given."""
-    from vaescope.cli.runs import load_run
+    from vaescope.cli.load_and_train import load_run
 
     run, compared = load_run(path, checkpoint), None if control is None else load_run(control)
     if place is not None:

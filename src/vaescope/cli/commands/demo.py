@@ -36,7 +36,7 @@ def demo(
 def _run(name: str, raw: dict[str, Any]) -> None:
     """Train and assess one run; a run that is trained already is only assessed."""
     from vaescope.cli.console import progress, show_findings, show_verdict
-    from vaescope.cli.runs import load_run, train_run
+    from vaescope.cli.load_and_train import load_run, train_run
     from vaescope.config import parse_config
     from vaescope.study.save_assessment import assess_and_save
 

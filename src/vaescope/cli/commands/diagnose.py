@@ -76,7 +76,7 @@ def _content(path: Path) -> dict[str, Any]:
 
 def _assess(run: Path) -> None:
     from vaescope.cli.console import progress
-    from vaescope.cli.runs import load_run
+    from vaescope.cli.load_and_train import load_run
 
     loaded = load_run(run)
     with progress("assess valid") as meter:

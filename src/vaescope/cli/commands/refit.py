@@ -41,7 +41,7 @@ def refit(
 
 def _refit_prior(path: Path, out: Path, families: tuple[str, ...], components: int, texts: int | None) -> None:
     from vaescope.cli.console import console, progress
-    from vaescope.cli.runs import load_run
+    from vaescope.cli.load_and_train import load_run
     from vaescope.study.refit import AS_TRAINED, refit_run
 
     run = load_run(path)
@@ -70,7 +70,7 @@ def _assessed(run: Examined, texts: int | None) -> Assessment:
 
 def _refit_decoder(path: Path, out: Path) -> None:
     from vaescope.cli.console import console
-    from vaescope.cli.runs import train_run
+    from vaescope.cli.load_and_train import train_run
     from vaescope.study.refit_decoder import decoder_config
 
     train_run(decoder_config(path, out), title="train the decoder")

@@ -15,7 +15,7 @@ def sample(
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="seed of z and of the tokens")] = 0,
 ) -> None:
     """Print texts that the model makes up: z from p(z), then x from p(x|z)."""
-    from vaescope.cli.runs import load_run
+    from vaescope.cli.load_and_train import load_run
 
     for text in load_run(run).sample(count, temperature=temperature, seed=seed):
         typer.echo(" ".join(text.split()))

@@ -42,7 +42,7 @@ def study(
     status 1. Afterwards OUT/comparison/compare.html shows the runs side by side.
     """
     from vaescope.cli.console import progress
-    from vaescope.cli.runs import carry_out
+    from vaescope.cli.load_and_train import carry_out
     from vaescope.study.check_runs import check_runs
     from vaescope.study.engines.slurm import submission, write_script
     from vaescope.study.plan import read_plan
@@ -107,7 +107,7 @@ def _drive(plan: Plan, engine: Engine) -> None:
 
 def _compare(plan: Plan, jobs: list[Job], split: str) -> None:
     """Write the page that shows the assessed runs side by side."""
-    from vaescope.cli.runs import hide_other_bars
+    from vaescope.cli.load_and_train import hide_other_bars
     from vaescope.errors import UserError
     from vaescope.report.page import compare
     from vaescope.runs.assessments import assessment_name

@@ -27,7 +27,7 @@ def train(
     Give a configuration, or --data without one. An option that contradicts the configuration is refused: replace its
     value by KEY=VALUE.
     """
-    from vaescope.cli.runs import train_run
+    from vaescope.cli.load_and_train import train_run
     from vaescope.cli.settings import settings_of
 
     settings = settings_of(words or [], data=data, objective=objective, rate=rate, out=out)

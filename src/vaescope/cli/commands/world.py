@@ -26,7 +26,7 @@ def world(
     with data.world=FOLDER.
     """
     from vaescope.cli.console import console, progress
-    from vaescope.cli.runs import hide_other_bars
+    from vaescope.cli.load_and_train import hide_other_bars
     from vaescope.study.make_world import make_world
 
     hide_other_bars()

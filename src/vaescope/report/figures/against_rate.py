@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from vaescope.estimators.estimate import Estimate
 from vaescope.plotting import FAINT, INK, axes, legend
+from vaescope.report.comparison import Comparison, Run
 from vaescope.report.figures.plane import elbo_lines, entropy_line
-from vaescope.report.runs import Comparison, Run
 
 SIZE = (6.0, 4.2)
 """Of each figure, so that they stand side by side."""

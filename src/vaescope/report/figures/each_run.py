@@ -19,8 +19,8 @@ from vaescope.estimators.gaussian import kl_to_standard, standard_log_density
 from vaescope.evidence.per_text import PerText
 from vaescope.plotting import FAINT, INK, PALETTE, axes, grid
 from vaescope.report import tables
+from vaescope.report.comparison import Comparison, Run
 from vaescope.report.pairs import QUANTITIES, against_reference
-from vaescope.report.runs import Comparison, Run
 
 ROW = 0.27
 """Height of a run's row in inches."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from vaescope.report.comparison import Comparison
 from vaescope.report.figures import against_rate, each_run
 from vaescope.report.pairs import against_reference
-from vaescope.report.runs import Comparison
 
 
 @dataclass(frozen=True)

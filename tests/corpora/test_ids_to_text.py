@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 from vaescope.config import TokenizerConfig
-from vaescope.corpora.decode import decode, lost_text, recover, spell
+from vaescope.corpora.ids_to_text import decode, lost_text, recover, spell
 from vaescope.corpora.tokenized import read_tokens
 from vaescope.corpora.tokenizer import load_tokenizer, train_bpe
 

@@ -8,7 +8,7 @@ from vaescope.errors import UserError
 from vaescope.model.build import tiny_model
 from vaescope.objectives.encoder_steps import EncoderSteps
 from vaescope.runs.run_folder import RunFolder
-from vaescope.training.encoder_steps import EncoderStepper
+from vaescope.training.encoder_stepper import EncoderStepper
 from vaescope.training.loop import train
 from vaescope.training.task import prepare
 from vaescope.training.trainer import Trainer

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vaescope.estimators.text_space import log_density_ends
+from vaescope.estimators.text_space_density import log_density_ends
 from vaescope.evidence.linear_gaussian import LinearGaussian
 
 

@@ -1,4 +1,4 @@
-"""What a linear reader of some features knows of a label, held out."""
+"""How well labels can be predicted from features: cross-validated logistic regression."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ FOLDS = 5
 
 
 @dataclass(frozen=True)
-class Read:
-    """What was read of N labels, each by a reader that was not trained on it.
+class LabelPrediction:
+    """Cross-validated predictions for N labels: each by a classifier that was not trained on it.
 
     Attributes:
         right: whether the most probable label is the true one, ``[N]``, bool.
         gains: log q(label | features) - log of the label's share, in nats, ``[N]``; the mean is in expectation at most
             I(features; label).
-        shares: the share of each label, ``[L]``; the largest is the accuracy of always saying the commonest.
+        shares: the share of each label, ``[L]``; the largest is the accuracy of always saying the most common label.
     """
 
     right: Tensor
@@ -29,12 +29,14 @@ class Read:
 
     @property
     def entropy(self) -> float:
-        """H(label) in nats, of the observed shares: what the gain cannot exceed."""
+        """H(label) in nats, of the observed shares: the upper bound of the gain."""
         return -(self.shares * self.shares.log()).sum().item()
 
 
-def read_labels(features: Tensor | Any, labels: list[str], *, scale: bool = True, reader: Any = None) -> Read:
-    """Read labels by logistic regression, or another reader, cross-validated in 5 stratified folds.
+def predict_labels(
+    features: Tensor | Any, labels: list[str], *, scale: bool = True, reader: Any = None
+) -> LabelPrediction:
+    """Predict labels by logistic regression, or another classifier, cross-validated in 5 stratified folds.
 
     Args:
         features: ``[N, F]``, a tensor or a sparse matrix of scikit-learn.
@@ -43,7 +45,7 @@ def read_labels(features: Tensor | Any, labels: list[str], *, scale: bool = True
         reader: a classifier of scikit-learn instead of logistic regression.
 
     >>> z = torch.cat([torch.zeros(50, 1), torch.ones(50, 1)])
-    >>> read_labels(z, ["down"] * 50 + ["up"] * 50).right.float().mean().item()
+    >>> predict_labels(z, ["down"] * 50 + ["up"] * 50).right.float().mean().item()
     1.0
     """
     from sklearn.linear_model import LogisticRegression
@@ -60,4 +62,4 @@ def read_labels(features: Tensor | Any, labels: list[str], *, scale: bool = True
     own = torch.from_numpy(own_N)
     shares_L = own.bincount().double() / len(own)
     gains_N = chance_NL.gather(1, own[:, None]).squeeze(1).clamp(min=1e-12).log() - shares_L[own].log()
-    return Read(chance_NL.argmax(1) == own, gains_N, shares_L)
+    return LabelPrediction(chance_NL.argmax(1) == own, gains_N, shares_L)

@@ -1,4 +1,4 @@
-"""Texts drawn at the z of each text, weighted so that their mean is the density of q(z) (``estimators.text_space``)."""
+"""Texts drawn at the z of each text, with weights whose mean is q(z) (``estimators.text_space_density``)."""
 
 from __future__ import annotations
 

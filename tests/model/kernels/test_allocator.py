@@ -10,7 +10,7 @@ import pytest
 COUNT = """
 import resource
 import torch
-from vaescope.model.kernels.memory import keep_freed_memory
+from vaescope.model.kernels.allocator import keep_freed_memory
 {call}
 faults = []
 for _ in range(20):
@@ -48,10 +48,10 @@ def test_an_allocator_that_the_user_has_set_is_left_alone(setting):
 
 
 def test_where_there_is_no_such_allocator_nothing_happens(monkeypatch):
-    from vaescope.model.kernels.memory import keep_freed_memory
+    from vaescope.model.kernels.allocator import keep_freed_memory
 
     for name in list(os.environ):
         if name.startswith("MALLOC_") or name == "GLIBC_TUNABLES":
             monkeypatch.delenv(name)
-    monkeypatch.setattr("vaescope.model.kernels.memory.ctypes.CDLL", lambda name: object())
+    monkeypatch.setattr("vaescope.model.kernels.allocator.ctypes.CDLL", lambda name: object())
     assert not keep_freed_memory()
