@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import pkgutil
@@ -18,7 +19,7 @@ from pathlib import Path
 import vaescope
 
 PATIENCE = 60.0
-"""Seconds after which a command is taken to hang."""
+"""Seconds after which a command is taken to hang; those in which it waited for a free processor do not count."""
 
 MEMORY = 16 * 2**30
 """Bytes of addresses that a command may use, so that one which asks for too much harms no other process."""
@@ -26,7 +27,11 @@ MEMORY = 16 * 2**30
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended: exit status (minus the signal that killed it), what it printed, whether it was stopped."""
+    """How a command ended: exit status (minus the signal that killed it), what it printed, whether it was stopped.
+
+    Attributes:
+        seconds: its time without those in which it waited for a free processor.
+    """
 
     status: int
     out: str
@@ -51,6 +56,9 @@ def preload() -> None:
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     torch.set_num_threads(1)
+    # a fork need not copy the pages of objects that no collection looks at
+    gc.collect()
+    gc.freeze()
 
 
 def start(arguments: list[str], folder: Path, *, limits: dict[int, int] | None = None, before=None) -> int:
@@ -74,12 +82,14 @@ def start(arguments: list[str], folder: Path, *, limits: dict[int, int] | None =
 
 def wait(process: int, folder: Path, patience: float = PATIENCE) -> Outcome:
     """Wait for a command; one that takes too long is killed and counts as hung."""
-    began, hung = time.monotonic(), False
+    began, seconds, hung = time.monotonic(), 0.0, False
     while True:
+        queued = _queued(process)
         ended, code = os.waitpid(process, os.WNOHANG)
+        seconds = max(seconds, time.monotonic() - began - queued)
         if ended:
             break
-        if time.monotonic() - began > patience and not hung:
+        if seconds > patience and not hung:
             hung = True
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process, signal.SIGKILL)
@@ -88,7 +98,15 @@ def wait(process: int, folder: Path, patience: float = PATIENCE) -> Outcome:
         (folder / name).read_text(encoding="utf-8", errors="replace") if (folder / name).is_file() else ""
         for name in (".out", ".err")
     )
-    return Outcome(os.waitstatus_to_exitcode(code), out, err, hung, time.monotonic() - began)
+    return Outcome(os.waitstatus_to_exitcode(code), out, err, hung, seconds)
+
+
+def _queued(process: int) -> float:
+    """Seconds in which a process was ready and no processor was free: the load of the machine, not a hang."""
+    try:
+        return int(Path(f"/proc/{process}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def command(arguments: list[str], folder: Path, patience: float = PATIENCE, **options) -> Outcome:

@@ -116,7 +116,7 @@ def networks() -> Iterator[Case]:
                 "networks",
                 f"{side}={written}",
                 ("train", "config.yaml", "out=new", f"model.{side}={written}"),
-                (side, "model_type", written, "vit"),
+                (f"model.{side}", "vit"),
             )
 
 

@@ -5,24 +5,33 @@ from __future__ import annotations
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from vaescope.config import DataConfig, TokenizerConfig
+from vaescope.config import DataConfig, RunConfig, TokenizerConfig
 from vaescope.corpora.corpus import Corpus
 from vaescope.corpora.tokenized import Tokenized, read_tokens
 from vaescope.corpora.tokenizer import load_tokenizer, special_ids
 from vaescope.errors import UserError
 
 
-def read_tokenizer(data: DataConfig, config: TokenizerConfig, corpus: Corpus) -> PreTrainedTokenizerFast:
+def read_tokenizer(config: RunConfig, corpus: Corpus) -> PreTrainedTokenizerFast:
     """Return the tokenizer of a run: that of the world, a saved one, or a BPE trained on the training texts.
 
     Raises:
         UserError: no such tokenizer, or another one for a world.
     """
+    data = config.data
     if data.world is None:
-        return load_tokenizer(config, corpus.train, max_length=data.max_length)
-    if config.path is not None:
+        key = _key_of_tokenizer(config)
+        return load_tokenizer(config.tokenizer, corpus.train, max_length=data.max_length, key=key)
+    if config.tokenizer.path is not None:
         raise UserError("tokenizer.path: data.world comes with its own tokenizer; leave tokenizer.path out")
-    return load_tokenizer(TokenizerConfig(path=str(data.world.expanduser() / "tokenizer")), [])
+    return load_tokenizer(TokenizerConfig(path=str(data.world.expanduser() / "tokenizer")), [], key="data.world")
+
+
+def _key_of_tokenizer(config: RunConfig) -> str:
+    """The key that gives the tokenizer; by default it comes with the checkpoint of the decoder."""
+    if config.tokenizer.path == config.model.decoder:
+        return "model.decoder"
+    return "model.encoder" if config.tokenizer.path == config.model.encoder else "tokenizer.path"
 
 
 def read_split(corpus: Corpus, data: DataConfig, tokenizer: PreTrainedTokenizerFast, split: str) -> Tokenized:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from vaescope.config import TokenizerConfig
 from vaescope.corpora.cache import WORTH, cached, digest
-from vaescope.errors import UserError
+from vaescope.errors import UserError, looks_like_path
 
 SPECIAL = {
     "bos_token": "<s>",
@@ -50,7 +51,7 @@ class SpecialIds:
 
 
 def load_tokenizer(
-    config: TokenizerConfig, texts: list[str], *, max_length: int | None = None
+    config: TokenizerConfig, texts: list[str], *, max_length: int | None = None, key: str = "tokenizer.path"
 ) -> PreTrainedTokenizerFast:
     """Return the saved tokenizer that ``config`` names, or a BPE trained on ``texts``.
 
@@ -59,6 +60,12 @@ def load_tokenizer(
 
     The tokens that frame a text are completed (see ``complete``). A BPE trained on a large corpus is kept in the
     cache.
+
+    Args:
+        config: the tokenizer.
+        texts: what a BPE is trained on.
+        max_length: most tokens of a text.
+        key: what an error names, the key of the configuration that gives the path.
 
     Raises:
         UserError: the path holds no tokenizer, or one that ``tokenizers`` cannot run.
@@ -70,7 +77,7 @@ def load_tokenizer(
             return train_bpe(texts, config.vocab_size)
         key = digest(texts, config.vocab_size, PIECES, SPECIAL, tokenizers.__version__)
         return cached(f"bpe/{key}.json", lambda: train_bpe(texts, config.vocab_size), _write, _read)
-    return saved_tokenizer(config.path, "tokenizer.path")
+    return saved_tokenizer(config.path, key)
 
 
 def saved_tokenizer(path: str, key: str) -> PreTrainedTokenizerFast:
@@ -80,6 +87,8 @@ def saved_tokenizer(path: str, key: str) -> PreTrainedTokenizerFast:
         UserError: there is no tokenizer, or one that ``tokenizers`` cannot run.
     """
     place, options = located(path)
+    if looks_like_path(place) and not Path(place).exists():
+        raise UserError(f"{key}: no tokenizer at '{path}' (no such folder); check the path")
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, **options)
     except Exception as error:  # transformers raises errors of many libraries; each of them means: no tokenizer
@@ -87,7 +96,7 @@ def saved_tokenizer(path: str, key: str) -> PreTrainedTokenizerFast:
         raise UserError(f"{key}: no tokenizer at '{path}' ({reason}); check the name") from error
     if not tokenizer.is_fast:
         raise UserError(f"{key}: '{path}' has no fast version; save it as tokenizer.json")
-    folder = Path(place).expanduser()
+    folder = Path(place)
     if folder.is_dir() and not options and not any(file for name in FILES for file in folder.glob(name)):
         # of a model folder without the files of a tokenizer, transformers makes one that knows no words
         raise UserError(f"{key}: no tokenizer at '{path}' (no tokenizer.json); save the one of the model there")
@@ -95,7 +104,9 @@ def saved_tokenizer(path: str, key: str) -> PreTrainedTokenizerFast:
 
 
 def located(checkpoint: str) -> tuple[str, dict[str, str]]:
-    """Return the folder or hub name of a checkpoint, and how transformers reads it; ``FOLDER/NAME.gguf`` is one file.
+    """Return the folder or hub name of a checkpoint, and how transformers reads it.
+
+    ``FOLDER/NAME.gguf`` is one file; ``~`` is the home folder.
 
     Raises:
         UserError: a GGUF file, and the package that reads it is not installed.
@@ -103,6 +114,8 @@ def located(checkpoint: str) -> tuple[str, dict[str, str]]:
     >>> located("org/name")
     ('org/name', {})
     """
+    if checkpoint.startswith("~"):
+        checkpoint = os.path.expanduser(checkpoint)
     if not checkpoint.endswith(".gguf"):
         return checkpoint, {}
     if importlib.util.find_spec("gguf") is None:

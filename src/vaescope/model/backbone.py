@@ -101,7 +101,7 @@ def new_config(settings: dict[str, Any], **required: Any) -> PreTrainedConfig:
 def read_config(checkpoint: str) -> PreTrainedConfig:
     """Return the configuration of a checkpoint (a folder or a hub name)."""
     place, options = located(checkpoint)
-    if looks_like_path(place) and not Path(place).expanduser().is_dir():
+    if looks_like_path(place) and not Path(place).is_dir():
         raise UserError(f"'{checkpoint}' is neither a model folder nor a reachable hub name (no such folder)")
     try:
         return AutoConfig.from_pretrained(place, **options)

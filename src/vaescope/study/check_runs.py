@@ -80,7 +80,7 @@ def _check(config: RunConfig, tried: _Tried) -> None:
 
 def _tokenizer(config: RunConfig, corpus: Corpus, *, trained: bool) -> Any:
     """The tokenizer of a run; in place of one that is trained on the texts, which cannot fail, any other."""
-    return train_bpe(corpus.train[:9], 300) if trained else read_tokenizer(config.data, config.tokenizer, corpus)
+    return train_bpe(corpus.train[:9], 300) if trained else read_tokenizer(config, corpus)
 
 
 def _plan(config: RunConfig, tokenizer: Any) -> bool:

@@ -71,7 +71,7 @@ def load_language_model(path: Path, max_length: int | None) -> tuple[Transformer
     elif not (path / "config.json").is_file():
         raise UserError(f"{path}: neither a run nor a checkpoint; give the folder of a language model")
     else:
-        tokenizer = load_tokenizer(TokenizerConfig(path=str(path)), [])
+        tokenizer = load_tokenizer(TokenizerConfig(path=str(path)), [], key="source of a world")
         if AutoConfig.from_pretrained(path).model_type == TransformerVAEConfig.model_type:
             model = TransformerVAE.from_pretrained(path)
         else:

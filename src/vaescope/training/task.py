@@ -100,5 +100,5 @@ def prepare(config: RunConfig, folder: RunFolder, accelerator: Accelerator) -> T
 def _make_tokenizer(config: RunConfig, corpus: Corpus, accelerator: Accelerator) -> PreTrainedTokenizerFast:
     made: list[Any] = [None]
     if accelerator.is_main_process:
-        made = [read_tokenizer(config.data, config.tokenizer, corpus)]
+        made = [read_tokenizer(config, corpus)]
     return broadcast_object_list(made)[0]
