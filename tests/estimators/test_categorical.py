@@ -33,7 +33,7 @@ def test_a_draw_is_the_inverse_of_the_distribution_function(seed, size, rows):
     logits[:, size // 2] = 1.0
     uniform = torch.rand(rows, generator=generator, dtype=torch.float64)
     below = logits.double().softmax(-1).cumsum(-1)
-    drawn = draw_categorical(logits, uniform)
+    drawn = draw_categorical(logits.softmax(-1), uniform)
     assert (logits[torch.arange(rows), drawn] > -torch.inf).all()
     upper = below.gather(1, drawn[:, None]).squeeze(1)
     lower = upper - logits.double().softmax(-1).gather(1, drawn[:, None]).squeeze(1)
@@ -43,7 +43,7 @@ def test_a_draw_is_the_inverse_of_the_distribution_function(seed, size, rows):
 def test_draws_have_the_frequencies_of_the_distribution():
     logits, draws = torch.tensor([0.0, 1.0, -torch.inf, 2.0, -1.0, 0.5, 1.5]), 200_000
     uniform = (torch.arange(draws, dtype=torch.float64) + 0.5) / draws
-    found = draw_categorical(logits.expand(draws, -1), uniform).bincount(minlength=7) / draws
+    found = draw_categorical(logits.softmax(-1).expand(draws, -1), uniform).bincount(minlength=7) / draws
     assert torch.allclose(found.double(), logits.double().softmax(-1), atol=2 / draws)
 
 
@@ -52,4 +52,4 @@ def test_the_last_uniform_number_draws_a_category_that_exists():
     for size in range(1, 60):
         logits = torch.zeros(1, size)
         logits[:, -1] = -torch.inf if size > 1 else 0.0
-        assert draw_categorical(logits, almost_one).item() == max(0, size - 2)
+        assert draw_categorical(logits.exp(), almost_one).item() == max(0, size - 2)

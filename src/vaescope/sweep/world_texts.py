@@ -13,14 +13,17 @@ from transformers import PreTrainedTokenizerBase
 
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.corpora.world import Drawn
-from vaescope.model.backbone import head_of
+from vaescope.model.backbone import head_of, key_value_shape
 from vaescope.model.decoder import conditioned_states
 from vaescope.model.sampling import ancestral_sample
 from vaescope.model.vae import TransformerVAE
 from vaescope.sweep.scoring import device_of, evaluating
 
-AT_ONCE = 250
-"""Texts drawn together. Each text has its own random numbers, so this changes texts only by rounding."""
+AT_ONCE = 1_000
+"""Most texts drawn together. Each text has its own random numbers, so this changes texts at most by rounding."""
+
+CACHE_BYTES = 2**31
+"""Most bytes of keys and values of the texts drawn together, were all of the greatest length."""
 
 POSITIONS = 4_096
 """Tokens whose logits are held at once in scoring."""
@@ -53,10 +56,12 @@ def draw_texts(
         start: the first text.
         count: how many.
     """
+    layers, heads, size = key_value_shape(model.decoder.config)
+    at_once = max(1, min(AT_ONCE, CACHE_BYTES // (2 * 4 * layers * heads * size * max_length)))
     parts = []
     with torch.inference_mode(), evaluating(model):
-        for first in range(start, start + count, AT_ONCE):
-            indices = range(first, min(first + AT_ONCE, start + count))
+        for first in range(start, start + count, at_once):
+            indices = range(first, min(first + at_once, start + count))
             uniform_NT = torch.from_numpy(np.stack([_uniform(seed, stream, i, max_length) for i in indices]))
             parts.append(_draw(model, banned, uniform_NT.to(device_of(model))))
     return Drawn.joined(parts)
