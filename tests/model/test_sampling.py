@@ -63,7 +63,7 @@ def test_the_plain_cache_and_small_parts_of_the_logits_give_the_same_texts(case,
 
 
 def test_what_was_given_is_left_as_it_was(case):
-    model, z, uniform, _ = case
+    model, z, _, _ = case
     conditioning = model.condition(z)
     before = {place: value.clone() for place, value in conditioning.items()}
     config = model.config

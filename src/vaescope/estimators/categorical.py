@@ -25,7 +25,7 @@ def jensen_shannon(log_p: Tensor, log_q: Tensor) -> Tensor:
 
 
 def draw_categorical(p_NV: Tensor, uniform_N: Tensor) -> Tensor:
-    r"""Draw one category per row, with probabilities proportional to p, by inversion of one uniform number each: ``[N]``.
+    r"""Draw one category per row, with probabilities proportional to p, by inversion of one uniform number: ``[N]``.
 
     The category is the first j with :math:`\sum_{i \le j} p_i > u \sum_i p_i`, found first among blocks of about
     :math:`\sqrt V` categories and then inside one, to a relative 1e-6 of the probabilities (sums of float32). The cost
