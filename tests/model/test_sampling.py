@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from vaescope.corpora.batch import Batch
 from vaescope.model import sampling
 from vaescope.model.kernels.switch import plain
-from vaescope.testing.models import model_of
+from vaescope.testing.example_models import model_of
 
 
 def draw(model, z, uniform, **options):
