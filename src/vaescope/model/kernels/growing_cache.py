@@ -41,6 +41,8 @@ class GrowingLayer(DynamicLayer):
     torch.Size([2, 1, 2, 4])
     """
 
+    keys: Tensor
+    values: Tensor
     _room: list[Tensor]
 
     @override
