@@ -78,7 +78,7 @@ def test_matrix_is_a_change_of_the_weights(decoder):
 
 def test_the_gate_alone_decides_between_context_and_latent():
     """With keys of a latent far along the query the context is the latent itself; far against it, the text's."""
-    from vaescope.model.attention import latent_attention
+    from vaescope.model.attention import by_layer, latent_attention
 
     module = nn.Module()
     module.layer_idx = 0
@@ -87,10 +87,10 @@ def test_the_gate_alone_decides_between_context_and_latent():
     context, _ = latent_attention(module, query, key, value, None)
     for sign, expected in ((1, torch.full_like(context, 1e4)), (-1, context)):
         gate = torch.full((2, 1, 2, 4), sign * 1e4)
-        gated, _ = latent_attention(module, query, key, value, None, latent={"gate": gate})
+        gated, _ = latent_attention(module, query, key, value, None, latent=by_layer({"gate": gate}))
         torch.testing.assert_close(gated, expected)
     m = torch.randn(2, 1, 2, 4)
-    gated, _ = latent_attention(module, query, key, value, None, latent={"gate": m})
+    gated, _ = latent_attention(module, query, key, value, None, latent=by_layer({"gate": m}))
     g = torch.einsum("bhtd,bhd->bth", query, m[:, 0]).div(2).sigmoid().unsqueeze(-1)
     torch.testing.assert_close(gated, (1 - g) * context + g * m)
 

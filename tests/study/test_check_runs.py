@@ -60,3 +60,10 @@ def test_study_that_can_be_carried_out_is_not_refused_and_too_large_a_grid_is(tm
     assert told == [(1, 3), (2, 3), (3, 3)]
     with pytest.raises(UserError, match="make 90,000 runs; give at most 10,000"):
         read_plan(write_study(tmp_path, seeds=list(range(30_000))))
+
+
+def test_a_stage_may_start_from_one_that_has_not_been_trained_yet(tmp_path):
+    first = {"set": {"objective": "language_model", "model.tie": False}}
+    later = {"after": "first", "take": ["decoder"], "set": {"model.tie": False}}
+    study = write_study(tmp_path, grid=None, control=None, stages={"first": first, "later": later})
+    check_runs(read_plan(study).runs, "mine.yaml")

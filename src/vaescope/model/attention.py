@@ -35,10 +35,10 @@ def latent_attention(
     With memory m and gate vector g of a layer, :math:`c_t = \mathrm{softmax}(q_t [m; K]^T / \sqrt d)\,[m; V]`, and the
     gate replaces it by :math:`(1 - \gamma_t) c_t + \gamma_t g` with :math:`\gamma_t = \sigma(q_t \cdot g / \sqrt d)`.
 
-    ``latent["memory"]`` is ``[B, L, 2, H, k, d]``: for each of L layers k key and value slots per key-value head. The
-    slots stand outside the text: they have no position, are never masked and never enter the cache. ``latent["gate"]``
-    is ``[B, L, H, d]``. Of a network's own ``options``, ``scaling``, ``is_causal``, ``softcap``, ``s_aux`` (attention
-    sinks) and ``position_bias`` change the scores. Packed tokens are attended to in their rectangle.
+    ``latent["memory"]`` holds ``[B, 2, H, k, d]`` for each layer: k key and value slots per key-value head. The slots
+    stand outside the text: they have no position, are never masked and never enter the cache. ``latent["gate"]`` holds
+    ``[B, H, d]`` for each layer. Of a network's own ``options``, ``scaling``, ``is_causal``, ``softcap``, ``s_aux``
+    (attention sinks) and ``position_bias`` change the scores. Packed tokens are attended to in their rectangle.
 
     Returns:
         the context, ``[B, T, H, d]``, and with ``output_attentions`` the weights on the slots and the keys,
@@ -70,8 +70,17 @@ def latent_attention(
     return context, attention_weights(query, key, scores) if output_attentions else None
 
 
-def _of_layer(latent_BL: Tensor, module: nn.Module, dtype: torch.dtype) -> Tensor:
-    return latent_BL.select(1, cast(int, module.layer_idx)).to(dtype)
+def by_layer(conditioning: dict[str, Tensor]) -> dict[str, Any]:
+    """Return the conditioning with what the attention reads split into its layers.
+
+    The gradients of the layers are then joined once. Taken from one tensor, each would be as large as all of them.
+    """
+    read = {place: value.unbind(1) for place, value in conditioning.items() if place in ("memory", "gate")}
+    return {**conditioning, **read}
+
+
+def _of_layer(latent_L: tuple[Tensor, ...], module: nn.Module, dtype: torch.dtype) -> Tensor:
+    return latent_L[cast(int, module.layer_idx)].to(dtype)
 
 
 def _mask(

@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import Cache, PreTrainedModel
 
 from vaescope.corpora.batch import Batch
+from vaescope.model.attention import by_layer
 from vaescope.model.backbone import CACHE, accepts, position_offset
 from vaescope.model.injection import Conditioning
 from vaescope.model.kernels.packing import Packing, packed_states, packs
@@ -52,16 +53,16 @@ def conditioned_states(
         if start == 0:
             embeddings = torch.cat([prefix_Nkh, embeddings], 1)
             positions = F.pad(positions, (prefix_Nkh.shape[1], 0))
-    body = cast(PreTrainedModel, decoder.base_model)
+    body, latent = cast(PreTrainedModel, decoder.base_model), by_layer(conditioning)
     if packing is not None and packing.saves and packs(decoder):
         whole = packing.after(embeddings.shape[1] - tokens)
-        return packed_states(body, whole, whole.pack(embeddings), positions, latent=conditioning)[:, -tokens:]
+        return packed_states(body, whole, whole.pack(embeddings), positions, latent=latent)[:, -tokens:]
     if accepts(body, "position_ids"):
         options["position_ids"] = (positions + position_offset(decoder)).expand(embeddings.shape[:2])
     states_NTH = body(
         inputs_embeds=embeddings,
         use_cache=cache is not None,
-        latent=conditioning,
+        latent=latent,
         **{CACHE: cache},
         **options,
     ).last_hidden_state

@@ -44,7 +44,7 @@ def _watching(
     context, weights_BHTK = latent_attention(module, query, key, value, attention_mask, **options)
     if weights_BHTK is not None:
         # the keys are the memory, then the prefix, then the text; the prefix makes queries that predict nothing
-        memory = latent["memory"].shape[-2] if "memory" in latent else 0
+        memory = latent["memory"][0].shape[-2] if "memory" in latent else 0
         prefix = latent["prefix"].shape[1] if "prefix" in latent else 0
         share_BT = weights_BHTK[..., : memory + prefix].sum(-1).mean(1)[:, prefix:]
         _masses.get()[cast(int, module.layer_idx)] = share_BT

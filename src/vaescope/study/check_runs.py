@@ -42,7 +42,7 @@ def check_runs(runs: Sequence[PlannedRun], source: str, progress: Progress | Non
     for number, run in enumerate(runs, start=1):
         if not (run.config.out / "config.yaml").exists():
             try:
-                _check(run.config, tried)
+                _check(run.config, tried, starts_from_a_stage=run.after is not None)
             except UserError as error:
                 raise UserError(f"{source}: run {run.name}: {error}") from error
         if progress is not None:
@@ -62,7 +62,7 @@ class _Tried:
         return self._found[key]
 
 
-def _check(config: RunConfig, tried: _Tried) -> None:
+def _check(config: RunConfig, tried: _Tried, *, starts_from_a_stage: bool) -> None:
     objective = tried.once("objective", config.objective, lambda: build_objective(config.objective))
     data = config.data.model_dump(mode="json")
     corpus: Corpus = tried.once("data", data, lambda: read_corpus(config.data))
@@ -76,6 +76,8 @@ def _check(config: RunConfig, tried: _Tried) -> None:
     tokenizer = tried.once("tokenizer", named, lambda: _tokenizer(config, corpus, trained=not any(named)))
     model = config.model.model_dump(mode="json")
     tried.once("model", [model, named, config.data.max_length], lambda: _plan(config, tokenizer))
+    if config.model.init_from is not None and not starts_from_a_stage:
+        source_of(Path(config.model.init_from))
 
 
 def _tokenizer(config: RunConfig, corpus: Corpus, *, trained: bool) -> Any:
@@ -85,6 +87,4 @@ def _tokenizer(config: RunConfig, corpus: Corpus, *, trained: bool) -> Any:
 
 def _plan(config: RunConfig, tokenizer: Any) -> bool:
     plan_model(config.model, tokenizer, config.data.max_length)
-    if config.model.init_from is not None:
-        source_of(Path(config.model.init_from))
     return True

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from vaescope.model.kernels import plain
-from vaescope.model.kernels.low_rank import Converted, fast_lora_linear, low_rank_linear
+from vaescope.model.kernels.converted import Converted
+from vaescope.model.kernels.low_rank import fast_lora_linear, low_rank_linear
 
 
 def pieces(dtype=torch.float64, bias=True):
@@ -115,3 +116,37 @@ def test_merged_and_disabled_adapters_are_those_of_peft():
         model[0].merge()
         model[1].enable_adapters(False)
     torch.testing.assert_close(ours(x), plain(x))
+
+
+def test_an_update_that_is_not_trained_is_part_of_the_converted_matrix():
+    from peft import LoraConfig, inject_adapter_in_model
+
+    torch.manual_seed(0)
+    config = LoraConfig(r=2, target_modules=["0"], init_lora_weights=False)
+    config._register_custom_module({nn.Linear: fast_lora_linear()})
+    model = inject_adapter_in_model(config, nn.Sequential(nn.Linear(6, 4)))
+    x = torch.randn(5, 6, requires_grad=True)
+
+    def outputs():
+        with torch.autocast("cpu", torch.bfloat16):
+            out = model(x)
+        return out.float(), torch.autograd.grad(out.float().sum(), x)[0]
+
+    trained = outputs()
+    model.requires_grad_(False)
+    still = outputs()
+    for one, other in zip(trained, still, strict=True):
+        torch.testing.assert_close(one, other, atol=0.05, rtol=0.05)
+    layer = model[0]
+    merged = layer.base_layer.weight + layer.get_delta_weight("default")
+    assert torch.equal(layer._converted._copy, merged.to(torch.bfloat16))
+    with torch.no_grad():
+        layer.lora_B["default"].weight.mul_(2)
+    assert (outputs()[0] - still[0]).abs().max() > 0.05
+
+
+def test_a_copy_made_in_inference_can_be_trained_through():
+    matrix, kept = torch.eye(2), Converted()
+    with torch.inference_mode():
+        kept.of(matrix, torch.bfloat16)
+    assert not kept.of(matrix, torch.bfloat16).is_inference()

@@ -2,7 +2,8 @@ r"""Linear maps with a low-rank update: :math:`y = x W^T + b + s\,(x A^T) B^T`, 
 
 Written with plain operations, autocast converts W in every forward pass (it keeps no copy of what is not trained), the
 input is converted to the type of A, and two tensors of the size of y are made. Here W is converted once, the update is
-added to the product in place, and the backward pass consists of five matrix products.
+added to the product in place, and the backward pass consists of five matrix products. Where W is converted and A and B
+are not trained, as in scoring or with a frozen decoder, :math:`W + s B A` is converted in its place: one product.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vaescope.model.kernels.converted import Converted
 from vaescope.model.kernels.switch import first_only, is_plain
 
 
@@ -73,39 +75,6 @@ class _LowRank(torch.autograd.Function):
         return x_gradient, None, None, down_gradient, up_gradient, None
 
 
-class Converted:
-    """A frozen matrix in the type in which it is multiplied, converted once and again only where it was changed.
-
-    It costs the memory of the converted copy. It is not a buffer: it is not saved, and it moves with the matrix, since
-    a matrix on another device is another one.
-
-    >>> matrix, converted = torch.eye(2), Converted()
-    >>> converted.of(matrix, torch.float32) is matrix, converted.of(matrix, torch.bfloat16).dtype
-    (True, torch.bfloat16)
-    >>> converted.of(matrix, torch.bfloat16) is converted.of(matrix, torch.bfloat16)
-    True
-    """
-
-    def __init__(self) -> None:
-        self._key: tuple[Any, ...] | None = None
-        self._copy: Tensor | None = None
-
-    def of(self, matrix: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return the matrix in ``dtype``."""
-        if matrix.dtype == dtype:
-            return matrix
-        key = (matrix.data_ptr(), matrix._version, matrix.device, dtype)
-        if self._copy is None or self._key != key:
-            self._key, self._copy = key, matrix.detach().to(dtype)
-        return self._copy
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Converted:
-        return Converted()
-
-    def __reduce__(self) -> tuple[type[Converted], tuple[()]]:
-        return Converted, ()
-
-
 @cache
 def fast_lora_linear() -> type[nn.Module]:
     """Return the class of peft for a linear map with a low-rank update, computed by ``low_rank_linear``.
@@ -128,8 +97,13 @@ def fast_lora_linear() -> type[nn.Module]:
             (name,) = self.active_adapters
             base, kind = cast(nn.Linear, self.get_base_layer()), x.device.type
             dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else base.weight.dtype
-            weight = self._converted.of(base.weight, dtype)
             down, up = (cast(nn.Linear, part[name]).weight for part in (self.lora_A, self.lora_B))
+            still = not (self.training and (down.requires_grad or up.requires_grad))
+            if still and dtype != base.weight.dtype and not is_plain():
+                # the copy that is needed anyway has the update in it: one product in place of three
+                weight = self._converted.with_update(base.weight, down, up, self.scaling[name], dtype)
+                return F.linear(x.to(dtype), weight, None if base.bias is None else base.bias.to(dtype))
+            weight = self._converted.of(base.weight, dtype)
             return low_rank_linear(x, weight, base.bias, down, up, self.scaling[name])
 
     return FastLoraLinear

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vaescope.model.kernels.converted import converted
 from vaescope.model.kernels.switch import first_only, is_plain
 
 
@@ -68,10 +69,14 @@ def lookup(embedding: nn.Module, ids: Tensor) -> Tensor:
 def multiplied(matrix: Tensor) -> Tensor:
     """Return the matrix in the type in which it is multiplied, for the next use of it."""
     kind = matrix.device.type
-    if not torch.is_grad_enabled() or matrix.dtype == torch.float64:
-        # where there is no gradient, autocast converts it, once for all calls
+    if matrix.dtype == torch.float64:
         return matrix
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else matrix.dtype
+    if not matrix.requires_grad:
+        return converted(matrix, dtype)
+    if not torch.is_grad_enabled():
+        # autocast converts what is trained, once for all calls
+        return matrix
     uses = _USES.get()
     if uses is None or matrix is not uses.matrix:
         return matrix.to(dtype)
