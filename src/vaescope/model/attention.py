@@ -25,7 +25,7 @@ def latent_attention(
     value: Tensor,
     attention_mask: Tensor | None,
     dropout: float = 0.0,
-    latent: dict[str, Tensor] | None = None,
+    latent: dict[str, Any] | None = None,
     packing: Packing | None = None,
     output_attentions: bool = False,
     **options: Any,
