@@ -22,7 +22,8 @@ class Case:
         name: what is wrong with it.
         arguments: the command.
         names: strings of which the message holds one: the thing that is wrong.
-        needs: what else lies in the folder: ``run`` (a finished run), ``data``, ``draws``, ``study``.
+        needs: what else is in the folder: ``run`` (a finished run), ``lm`` (one of a language model), ``w`` (a world
+            that it has drawn), ``draws``, ``study``.
         prepare: puts the damage into the folder.
         refused: whether the command must fail; otherwise it may also do its work.
         limits: limits of the process (``resource.RLIMIT_...``).

@@ -16,6 +16,8 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 import vaescope
 
 PATIENCE = 60.0
@@ -83,10 +85,14 @@ def start(arguments: list[str], folder: Path, *, limits: dict[int, int] | None =
 def wait(process: int, folder: Path, patience: float = PATIENCE) -> Outcome:
     """Wait for a command; one that takes too long is killed and counts as hung."""
     began, seconds, hung = time.monotonic(), 0.0, False
+    tree, looked, waited = [process], began, {process: 0.0}
     while True:
-        queued = _queued(process)
+        if time.monotonic() - looked > 1:
+            tree, looked = [process, *_descendants(process)], time.monotonic()
+        for member in tree:
+            waited[member] = max(waited.get(member, 0.0), _queued(member))
         ended, code = os.waitpid(process, os.WNOHANG)
-        seconds = max(seconds, time.monotonic() - began - queued)
+        seconds = max(seconds, time.monotonic() - began - sum(waited.values()))
         if ended:
             break
         if seconds > patience and not hung:
@@ -99,6 +105,13 @@ def wait(process: int, folder: Path, patience: float = PATIENCE) -> Outcome:
         for name in (".out", ".err")
     )
     return Outcome(os.waitstatus_to_exitcode(code), out, err, hung, seconds)
+
+
+def _descendants(process: int) -> list[int]:
+    """The processes that a command has started: it may wait for them, as a study does."""
+    with contextlib.suppress(psutil.Error):
+        return [child.pid for child in psutil.Process(process).children(recursive=True)]
+    return []
 
 
 def _queued(process: int) -> float:

@@ -38,6 +38,7 @@ CONFIG = {
     },
     "assessment": {"samples": 2},
 }
+LANGUAGE_MODEL = ("objective=language_model", "training.snapshots=[]", "training.keep=null")
 STUDY = {
     "base": "config.yaml",
     "grid": {"objective": ["vae", "autoencoder"]},
@@ -82,6 +83,8 @@ class Ground:
         for arguments in (
             ["train", "config.yaml", "out=run"],
             ["assess", "run", "--split", "valid", "--split", "test"],
+            ["train", "config.yaml", "out=lm", *LANGUAGE_MODEL],
+            ["world", "lm", "--out", "w", "--texts", "30", "--valid", "8", "--test", "8", "--max-length", "12"],
         ):
             done = command(arguments, self.home)
             assert done.status == 0, done.err
@@ -111,8 +114,9 @@ class Ground:
         folder.mkdir()
         shutil.copy(self.home / "config.yaml", folder)
         shutil.copytree(self.home / "data", folder / "data")
-        if "run" in case.needs:
-            shutil.copytree(self.home / "run", folder / "run", copy_function=shutil.copy2)
+        for name in ("run", "lm", "w"):
+            if name in case.needs:
+                shutil.copytree(self.home / name, folder / name, copy_function=shutil.copy2)
         if "draws" in case.needs:
             shutil.copy(self.home / "draws.safetensors", folder)
         if "study" in case.needs:

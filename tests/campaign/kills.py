@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import hashlib
 import json
 import os
@@ -89,6 +90,22 @@ def kill_at(number: int) -> Callable[[], None]:
     return before
 
 
+def refuse_from(number: int, error: int) -> Callable[[], None]:
+    """Return what lets the system refuse every new file from the n-th file event on, as a full disk does."""
+
+    def before() -> None:
+        left = [number]
+
+        def act(event: str) -> None:
+            left[0] -= 1
+            if left[0] < 0 and event.startswith(("open ", "os.mkdir ", "os.rename ")):
+                raise OSError(error, os.strerror(error), event.partition(" ")[2])
+
+        watched(act)()
+
+    return before
+
+
 class Trial:
     """One configuration: its uninterrupted run, and runs that are killed."""
 
@@ -121,6 +138,10 @@ class Trial:
             ended = wait(process, folder)
             if ended.status not in (0, -signal.SIGKILL):
                 return [f"exit status {ended.status} before the kill: {ended.err[-300:]}"]
+        return self._finished(folder)
+
+    def _finished(self, folder: Path) -> list[str]:
+        """Finish a run, and return how it differs from the uninterrupted one."""
         last: Outcome = wait(start(["train", "config.yaml", "out=run"], folder), folder)
         if last.status != 0:
             return [f"exit status {last.status}: {last.err[-300:]}"]
@@ -129,6 +150,20 @@ class Trial:
         left = [str(p.relative_to(folder)) for p in folder.rglob(".*") if p.name.endswith((".new", ".old"))]
         shutil.rmtree(folder)
         return [f"differs: {key}" for key in different] + [f"left behind: {name}" for name in left]
+
+    def refused(self, name: str, number: int, error: int) -> list[str]:
+        """Refuse new files from an event on, see that this is one line, finish the run, and return how it differs."""
+        folder = self._folder(name)
+        ended = wait(start(["train", "config.yaml", "out=run"], folder, before=refuse_from(number, error)), folder)
+        fix = "no permission" if error == errno.EACCES else "make room"
+        if ended.status != 0 and (ended.status != 1 or len(ended.lines) != 1 or fix not in ended.err):
+            return [f"exit status {ended.status} where files are refused: {ended.err[-300:]}"]
+        return self._finished(folder)
+
+    def kinds(self, count: int, seed: int) -> list[tuple[str, int]]:
+        """Return kinds of file events, each with the number of its first."""
+        first = {event: number for number, event in reversed(list(enumerate(self.events)))}
+        return random.Random(seed).sample(sorted(first.items()), min(count, len(first)))
 
     def plan(self, count: int, seed: int) -> list[tuple[str, list[Callable[[], None] | float]]]:
         """Return kills: one at each kind of file event, then at random events and times, sometimes twice in a run."""

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from . import of_commands, of_configs, of_files
+from . import of_commands, of_configs, of_files, of_json
 from .case import Case
 from .forks import preload
 from .ground import Ground
 
-KINDS = (of_configs, of_commands, of_files)
+KINDS = (of_configs, of_commands, of_files, of_json)
 PART = float(os.environ.get("CAMPAIGN_PART", "1"))
 """The share of the inputs that is tried."""
 

@@ -1,17 +1,21 @@
 """A language model as a world: a grammar given as a network has the grammar's numbers, exactly."""
 
+import fcntl
 import json
 import math
+import os
+import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
 import vaescope.study.make_world as making
 from vaescope.cli import app
-from vaescope.config import DataConfig, TokenizerConfig, parse_config
+from vaescope.config import DataConfig, parse_config
 from vaescope.corpora.corpus import read_corpus
 from vaescope.corpora.known.template import Template
 from vaescope.corpora.split import read_split, read_tokenizer
@@ -98,7 +102,8 @@ def drawn(grammar, tmp_path_factory):
 def corpus_of(out, **options):
     config = DataConfig(world=out, max_length=12, **options)
     corpus = read_corpus(config)
-    return config, corpus, read_tokenizer(config, TokenizerConfig(), corpus)
+    run = parse_config({"data": config.model_dump(mode="json")})
+    return config, corpus, read_tokenizer(run, corpus)
 
 
 def test_the_texts_have_the_probabilities_of_the_grammar(drawn):
@@ -280,13 +285,78 @@ def test_mistakes_with_a_world_are_one_line(drawn, tmp_path):
     out, _ = drawn
     config = DataConfig(world=out, max_length=4)
     corpus = read_corpus(config)
-    tokenizer = read_tokenizer(config, TokenizerConfig(), corpus)
+    raw = {"data": config.model_dump(mode="json")}
+    tokenizer = read_tokenizer(parse_config(raw), corpus)
     with pytest.raises(UserError, match=r"set data\.max_length=6"):
         read_split(corpus, config, tokenizer, "train")
     with pytest.raises(UserError, match=r"tokenizer\.path"):
-        read_tokenizer(config, TokenizerConfig(path="elsewhere"), corpus)
+        read_tokenizer(parse_config(raw | {"tokenizer": {"path": "elsewhere"}}), corpus)
     with pytest.raises(UserError, match="no finished world"):
         read_corpus(DataConfig(world=tmp_path))
+
+
+@pytest.fixture(scope="module")
+def small(grammar, tmp_path_factory):
+    out = tmp_path_factory.mktemp("small") / "w"
+    make_world(grammar, out, sizes={"train": 5, "valid": 2, "test": 2}, max_length=12)
+    return out
+
+
+TENSORS = {
+    "no log-probability": lambda t: t["log_prob"].fill_(0.5),
+    "NaN": lambda t: t["log_prob"].fill_(float("nan")),
+    "a token below 0": lambda t: t["ids"].fill_(-1),
+    "other counts": lambda t: t["counts"].add_(1),
+    "float ids": lambda t: t.update(ids=t["ids"].float()),
+    "fewer texts": lambda t: t.update(forced=t["forced"][:2].clone()),
+    "no ids": lambda t: t.pop("ids"),
+    "another tensor": lambda t: t.update(more=torch.zeros(1)),
+}
+
+
+@pytest.mark.parametrize("damage", TENSORS.values(), ids=TENSORS)
+def test_damaged_texts_of_a_world_are_refused_with_the_file(small, tmp_path, damage):
+    out = shutil.copytree(small, tmp_path / "w")
+    file = out / "train-00000.safetensors"
+    tensors = load_file(file)
+    damage(tensors)
+    save_file(tensors, file)
+    with pytest.raises(UserError, match=r"train-00000\.safetensors: .*run vaescope world again"):
+        read_corpus(DataConfig(world=out))
+
+
+BROKEN = ["", "null", "[1]", "{}", "[" * 100_000, '{"sizes": {"train": -3}}', '{"sizes": 5}']
+
+
+@pytest.mark.parametrize("content", BROKEN)
+    "content", ["", "null", "[1]", "{}", "[" * 100_000, '{"sizes": {"train": -3}}', '{"sizes": 5}']
+)
+def test_a_damaged_record_of_a_world_is_refused_with_the_file(small, tmp_path, content):
+    out = shutil.copytree(small, tmp_path / "w")
+    (out / "world.json").write_text(content)
+    with pytest.raises(UserError, match=r"world\.json: damaged"):
+        read_corpus(DataConfig(world=out))
+    (out / "settings.json").write_text(content)
+    with pytest.raises(UserError, match=r"settings\.json: damaged"):
+        make_world(out, out, sizes={"train": 5, "valid": 2, "test": 2})
+
+
+def test_a_world_is_held_by_one_process_and_grows_after_a_move(small, grammar, tmp_path):
+    sizes = {"train": 6, "valid": 2, "test": 2}
+    moved = shutil.copytree(grammar, tmp_path / "elsewhere")
+    out = shutil.copytree(small, tmp_path / "w")
+    make_world(moved, out, sizes=sizes)
+    assert len(read_corpus(DataConfig(world=out)).train) == 6
+    descriptor = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match="another process works on this run"):
+            make_world(moved, out, sizes=sizes)
+    finally:
+        os.close(descriptor)
+    other = save_grammar(tmp_path / "other", stop=0.5)
+    with pytest.raises(UserError, match="this world has source"):
+        make_world(other, out, sizes=sizes)
 
 
 def test_the_command_draws_states_and_refuses_a_vae(grammar, drawn, tmp_path):

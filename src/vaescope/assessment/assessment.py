@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from vaescope.assessment import verdict as verdicts
 from vaescope.assessment import views
 from vaescope.assessment.findings import Finding
+from vaescope.checks import fits, kinds, shown
 from vaescope.errors import UserError, unknown
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.per_text import PerText
+from vaescope.reading import read_json
 from vaescope.writing import whole_file, write_text
 
 if TYPE_CHECKING:
@@ -106,17 +108,19 @@ class Assessment:
         path = Path(path) if Path(path).suffix == ".json" else Path(path) / f"{name}.json"
         texts = path.with_name(f"{path.stem}-texts.safetensors")
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
             return cls(
-                estimates={name: Estimate.from_json(fields) for name, fields in content["estimates"].items()},
-                findings=[Finding(**fields) for fields in content["findings"]],
-                skipped=content["skipped"],
-                metadata=content["metadata"],
+                estimates={name: _estimate(fields) for name, fields in content["estimates"].items()},
+                findings=[Finding.from_json(fields) for fields in content["findings"]],
+                skipped=_checked(content["skipped"], dict[str, str]),
+                metadata=_checked(content["metadata"], dict[str, Any]),
                 per_text=PerText.load(texts) if texts.exists() else None,
             )
+        except UserError:
+            raise
         except OSError as error:
             raise UserError(f"{path}: no such assessment; make it with vaescope assess") from error
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise UserError(f"{path}: not an assessment ({error}); make it again with vaescope assess") from error
 
     def rows(self) -> list[dict[str, Any]]:
@@ -158,6 +162,23 @@ class Assessment:
         if name not in self.figures:
             raise unknown("figure", name, self.figures)
         return self.figures[name]
+
+
+def _estimate(fields: Any) -> Estimate:
+    """Return an estimate of the fields in a file, which any program may have written."""
+    numbers = [_checked(fields.get(name), float | None) for name in ("value", "se", "low", "high", "ceiling")]
+    _checked([fields.get("unit"), fields.get("kind")], list[str])
+    _checked(fields.get("n"), int)
+    _checked(fields.get("detail", {}), dict)
+    if numbers[1] is None:
+        raise ValueError("an estimate without a standard error")
+    return Estimate.from_json(fields)
+
+
+def _checked(value: Any, annotation: Any) -> Any:
+    if not fits(value, annotation):
+        raise ValueError(f"{shown(value)} where {kinds(annotation)} is needed")
+    return value
 
 
 def _finite(content: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from vaescope.estimators.estimate import Estimate
 
@@ -51,6 +51,18 @@ class Finding:
         return replace(
             self, verdict="VACUOUS", message=f"{self.message} (without meaning: there is no z)", next_step=""
         )
+
+    @classmethod
+    def from_json(cls, fields: Any) -> Finding:
+        """Return the finding of the fields in a file, which any program may have written.
+
+        Raises:
+            ValueError: a field is not a text, or an unknown verdict.
+            TypeError: an unknown field, or one that is missing.
+        """
+        if not isinstance(fields, dict) or not all(isinstance(text, str) for text in fields.values()):
+            raise ValueError("a finding has fields that are texts")
+        return cls(**fields)
 
     def to_json(self) -> dict[str, str]:
         """Return the fields that are not empty."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from vaescope.corpora.rows import Columns, Rows, pick, require_columns
 from vaescope.errors import UserError
+from vaescope.reading import parse_json
 
 DELIMITERS = (",", ";", "\t", "|")
 """What may separate the fields of a CSV file, the usual one first."""
@@ -170,10 +170,10 @@ def read_json(raw: bytes, columns: Columns, source: str) -> Rows:
 
 def _json(text: str, where: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        deep = isinstance(error, RecursionError)
-        reason = getattr(error, "msg", "nested too deeply" if deep else "a number of thousands of digits")
+        return parse_json(text)
+    except ValueError as error:
+        long = "a number of thousands of digits" if "integer string conversion" in str(error) else str(error)
+        reason = getattr(error, "msg", long)
         raise UserError(f"{where} is not JSON ({reason}); repair or remove it") from error
 
 

@@ -92,6 +92,9 @@ def saved_tokenizer(path: str, key: str) -> PreTrainedTokenizerFast:
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, **options)
     except Exception as error:  # transformers raises errors of many libraries; each of them means: no tokenizer
+        if Path(place).exists():
+            fix = "its files are missing or damaged; save the tokenizer there again, or give another"
+            raise UserError(f"{key}: no tokenizer can be read at '{path}': {fix}") from error
         reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
         raise UserError(f"{key}: no tokenizer at '{path}' ({reason}); check the name") from error
     if not tokenizer.is_fast:

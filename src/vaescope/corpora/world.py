@@ -12,7 +12,6 @@ token ids, and no string is ever tokenized again. A folder holds
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from vaescope.checks import fits
 from vaescope.errors import UserError
+from vaescope.reading import parse_json, read_json
 
 CHUNK = 1_000
 """Texts of a file."""
+
+AGAIN = "run vaescope world again, which draws it anew"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,23 @@ class Drawn:
     counts: Tensor
     log_prob: Tensor
     forced: Tensor
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with these tensors, where another program wrote them; empty if nothing is."""
+        n = self.counts.numel()
+        types = {"ids": torch.int32, "counts": torch.int64, "log_prob": torch.float64, "forced": torch.bool}
+        for name, dtype in types.items():
+            tensor: Tensor = getattr(self, name)
+            if tensor.dtype != dtype or tensor.dim() != 1 or (name != "ids" and len(tensor) != n):
+                return f"'{name}' is {tensor.dtype} {list(tensor.shape)}"
+        if n == 0 or int(self.counts.min()) < 2 or int(self.counts.sum()) != len(self.ids):
+            return "'counts' are not the tokens of the texts in 'ids'"
+        if int(self.ids.min()) < 0:
+            return "'ids' holds a token below 0"
+        if not bool(self.log_prob.isfinite().all()) or bool((self.log_prob > 1e-6).any()):
+            return "'log_prob' holds a value that is no log-probability"
+        return ""
 
     @classmethod
     def joined(cls, parts: list[Drawn]) -> Drawn:
@@ -67,10 +87,14 @@ def read_chunk(file: Path) -> Drawn:
         UserError: no such file, or a damaged one.
     """
     try:
-        return Drawn(**load_file(file))
+        drawn = Drawn(**load_file(file))
     except Exception as error:  # safetensors raises its own error for each kind of damage
         reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
-        raise UserError(f"{file}: cannot be read ({reason}); run vaescope world again to draw it") from error
+        raise UserError(f"{file}: cannot be read ({reason}); {AGAIN}") from error
+    fault = drawn.fault
+    if fault:
+        raise UserError(f"{file}: damaged ({fault}); {AGAIN}")
+    return drawn
 
 
 @dataclass(frozen=True)
@@ -89,19 +113,25 @@ def read_world(folder: Path) -> World:
         UserError: no finished world in this folder, or a damaged one.
     """
     try:
-        record = json.loads((folder / "world.json").read_text(encoding="utf-8"))
-        sizes = {str(split): int(size) for split, size in record["sizes"].items()}
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+        record = read_json(folder / "world.json")
+        sizes = {split: record["sizes"][split] for split in ("train", "valid", "test")}
+        value, se = (float(record["entropy"][name]) for name in ("value", "se"))
+        good = all(fits(size, int) and size > 0 for size in sizes.values()) and value >= 0 and se >= 0
+    except OSError as error:
         raise UserError(f"{folder}: no finished world; draw one with vaescope world RUN --out {folder}") from error
+    except (ValueError, KeyError, TypeError, AttributeError):
+        good = False
+    if not good:
+        raise UserError(f"{folder / 'world.json'}: damaged; {AGAIN}")
     drawn, texts = {}, {}
     for split, size in sizes.items():
         parts = [read_chunk(chunk_file(folder, split, c)) for c in range(-(-size // CHUNK))]
         drawn[split] = Drawn.joined(parts).first(size)
         try:
             lines = (folder / f"{split}.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
-            texts[split] = [json.loads(line)["text"] for line in lines]
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"{folder}: {split}.jsonl is missing or damaged; run vaescope world again") from error
+            texts[split] = [str(parse_json(line)["text"]) for line in lines]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{folder}: {split}.jsonl is missing or damaged; {AGAIN}") from error
         if {len(drawn[split].counts), len(texts[split])} != {size}:
-            raise UserError(f"{folder}: {split} does not have its {size} texts; run vaescope world again")
+            raise UserError(f"{folder}: {split} does not have its {size} texts; {AGAIN}")
     return World(record, drawn, texts)

@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from vaescope.errors import UserError
+from vaescope.reading import parse_json
 from vaescope.writing import write_tensors
 
 REQUIRED = ("posterior_mean", "posterior_std", "z", "log_p_x_z", "log_p_z", "log_q_z_x", "tokens")
@@ -62,6 +63,6 @@ def _check_prior(path: Path, prior: str | None, has_samples: bool) -> None:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_json(text)
+    except ValueError:
         return text[:1000]

@@ -85,9 +85,23 @@ class PerText:
                 metadata = file.metadata() or {}
                 # files of earlier versions call it panel
                 digest = metadata.get("digest", metadata.get("panel", ""))
-                return cls(**{name: file.get_tensor(name) for name in names}, digest=digest)
+                found = cls(**{name: file.get_tensor(name) for name in names}, digest=digest)
         except (SafetensorError, OSError) as error:
             raise UserError(f"{path}: no numbers of single texts there; assess the run again") from error
+        if not found.consistent:
+            raise UserError(f"{path}: damaged (shapes, or values that are no numbers); assess the run again")
+        return found
+
+    @property
+    def consistent(self) -> bool:
+        """Whether the tensors are of the same texts, of floating point, and numbers."""
+        count, codes = self.rate.numel(), (self.posterior_mean, self.posterior_std)
+        vectors = (self.rate, self.distortion, self.log_likelihood, self.tokens)
+        shapes = all(x.shape == (count,) for x in vectors) and all(
+            x.dim() == 2 and x.shape == (count, x.shape[-1]) and x.shape == codes[0].shape for x in codes
+        )
+        floats = all(x.is_floating_point() for x in (*vectors[:3], *codes))
+        return shapes and floats and not any(bool(x.isnan().any()) for x in (*vectors, *codes))
 
 
 def paired_difference(ours_N: Tensor, theirs_N: Tensor, *, kind: str = "unbiased") -> Estimate:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import importlib.util
-import json
 import math
 import socket
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from pydantic import BaseModel, FiniteFloat, ValidationError
 from vaescope.checks import first_mistake
 from vaescope.errors import UserError
 from vaescope.explore.guard import Guard, protocol
+from vaescope.reading import parse_json
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -176,10 +176,10 @@ def _endpoint(question: type[Question], answer: Callable[..., dict[str, Any]], t
 
     def arguments(body: bytes) -> dict[str, Any]:
         try:
-            return question.model_validate(json.loads(body or b"{}")).model_dump()
+            return question.model_validate(parse_json(body or b"{}")).model_dump()
         except ValidationError as error:
             raise UserError(str(first_mistake(error, "", question)).removeprefix(": ")) from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise UserError("the question is not JSON") from error
 
     async def endpoint(request: Request) -> JSONResponse:

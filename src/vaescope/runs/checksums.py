@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 from vaescope.errors import UserError
+from vaescope.reading import read_json
 from vaescope.writing import write_json
 
 FILE = "checksums.json"
@@ -33,7 +33,7 @@ def verify_checksums(folder: Path, *, fix: str) -> None:
     if not (folder / FILE).exists():
         return
     try:
-        expected = dict(json.loads((folder / FILE).read_text(encoding="utf-8")))
+        expected = dict(read_json(folder / FILE))
     except (ValueError, TypeError) as error:
         raise UserError(f"{folder / FILE}: damaged; {fix}") from error
     for name, digest in expected.items():

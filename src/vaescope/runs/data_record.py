@@ -6,13 +6,13 @@ digests, and a run continues with the same texts at any place.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from vaescope.config import DataConfig
 from vaescope.corpora.corpus import SPLITS, Corpus
 from vaescope.errors import UserError
+from vaescope.reading import read_json
 from vaescope.writing import write_json
 
 FILE = "data.json"
@@ -63,7 +63,7 @@ def located(run: Path, config: DataConfig) -> DataConfig:
 
 def _read(run: Path) -> dict[str, Any]:
     try:
-        content = json.loads((run / FILE).read_text(encoding="utf-8"))
+        content = read_json(run / FILE)
         content = {"splits": {s: dict(v) for s, v in content["splits"].items()}, "place": content.get("place")}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{run / FILE}: damaged; remove it if the data are still those of the run") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import platform
@@ -17,6 +16,7 @@ from typing import Any
 import torch
 
 from vaescope.errors import UserError
+from vaescope.reading import read_json
 from vaescope.writing import write_json
 
 log = logging.getLogger("vaescope")
@@ -70,7 +70,7 @@ def read_environment(run: Path) -> dict[str, Any]:
     """
     file = run / FILE
     try:
-        content = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        content = read_json(file) if file.exists() else {}
     except ValueError as error:
         raise _damaged(file) from error
     if not isinstance(content, dict) or not isinstance(content.get("resumed", []), list):

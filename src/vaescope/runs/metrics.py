@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from vaescope.errors import UserError
+from vaescope.reading import parse_json
 
 TAIL = 64 * 1024
 """Bytes at the end of the file that ``last_lines`` reads: several lines of it."""
@@ -45,7 +45,7 @@ def last_lines(file: Path) -> list[dict[str, Any]]:
 
 def _parsed(text: bytes) -> dict[str, Any] | None:
     try:
-        line = json.loads(text)
+        line = parse_json(text)
     except ValueError:
         return None
     return line if isinstance(line, dict) and isinstance(line.get("step"), int) else None

@@ -16,6 +16,7 @@ from vaescope.corpora.corpus import Corpus
 from vaescope.errors import UserError, no_such_run
 from vaescope.model.checkpoints.card import write_card
 from vaescope.model.vae import TransformerVAE
+from vaescope.reading import read_json
 from vaescope.runs.checksums import verify_checksums, write_checksums
 from vaescope.runs.data_record import check_data, has_data_record, located, record_data
 from vaescope.runs.environment import read_environment, record_start
@@ -141,7 +142,7 @@ class RunFolder:
         if not file.exists():
             return {}
         try:
-            status = json.loads(file.read_text(encoding="utf-8"))
+            status = read_json(file)
         except ValueError:
             status = None
         if not isinstance(status, dict) or not isinstance(status.get("finished", False), bool):

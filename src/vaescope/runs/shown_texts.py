@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from vaescope.reading import read_json
 from vaescope.writing import write_text
 
 
@@ -37,6 +38,6 @@ class ShownTexts:
         True
         """
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
+            return cls(**read_json(path))
         except (OSError, ValueError, TypeError):
             return None

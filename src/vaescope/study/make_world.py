@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
-from safetensors.torch import save_file
 from transformers import AutoConfig, PreTrainedTokenizerFast
 
+from vaescope.checks import fits
 from vaescope.config import ModelConfig, TokenizerConfig
 from vaescope.corpora.corpus import SPLITS
 from vaescope.corpora.text_to_ids import encode
@@ -30,10 +30,12 @@ from vaescope.errors import UserError
 from vaescope.model.build import build_model
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.vae import TransformerVAE
+from vaescope.reading import read_json
+from vaescope.runs.lock import one_at_a_time
 from vaescope.runs.run_folder import RunFolder
 from vaescope.sweep.scoring import Progress
 from vaescope.sweep.world_texts import banned_tokens, draw_texts
-from vaescope.writing import whole_folder, write_json, write_text
+from vaescope.writing import whole_folder, write_json, write_tensors, write_text
 
 DEFAULT_LENGTH = 64
 """Most tokens of a text drawn from a checkpoint that states no length."""
@@ -106,30 +108,34 @@ def make_world(
         progress: called with the texts drawn and those to draw.
 
     Raises:
-        UserError: no language model, or the folder holds another world.
+        UserError: no language model, the folder holds another world, or another process works on it.
     """
-    _start(source, out, max_length, seed)
-    parts = [
-        (split, chunk, min(CHUNK, sizes[split] - chunk * CHUNK))
-        for split in SPLITS
-        for chunk in range(math.ceil(sizes[split] / CHUNK))
-    ]
-    todo = [part for part in parts if _there(out, *part[:2]) < part[2]]
-    total, done = sum(sizes.values()), sum(count for *_, count in parts) - sum(count for *_, count in todo)
-    with _executor(workers) as submit:
-        for count in submit(out, todo):
-            done += count
-            if progress is not None:
-                progress(done, total)
-    return _finish(out, sizes)
+    with one_at_a_time(out):
+        _start(source, out, max_length, seed)
+        parts = [
+            (split, chunk, min(CHUNK, sizes[split] - chunk * CHUNK))
+            for split in SPLITS
+            for chunk in range(math.ceil(sizes[split] / CHUNK))
+        ]
+        todo = [part for part in parts if _there(out, *part[:2]) < part[2]]
+        total, done = sum(sizes.values()), sum(count for *_, count in parts) - sum(count for *_, count in todo)
+        with _executor(workers) as submit:
+            for count in submit(out, todo):
+                done += count
+                if progress is not None:
+                    progress(done, total)
+        return _finish(out, sizes)
 
 
 def _start(source: Path, out: Path, max_length: int | None, seed: int) -> None:
     """Write the model, its tokenizer and the settings, or check that they are those of this world."""
     file = out / "settings.json"
     if file.is_file():
-        old = Settings(**json.loads(file.read_text(encoding="utf-8")))
-        asked = {"source": str(source.resolve()), "seed": seed, "max_length": max_length or old.max_length}
+        old = _settings(out)
+        asked = {"seed": seed, "max_length": max_length or old.max_length}
+        if str(source.resolve()) != old.source and not _same_model(source, out):
+            # a model that has moved is still the same
+            asked["source"] = str(source.resolve())
         for name, value in asked.items():
             if getattr(old, name) != value:
                 raise UserError(f"{out}: this world has {name} = {getattr(old, name)}, not {value}; give another --out")
@@ -146,6 +152,26 @@ def _start(source: Path, out: Path, max_length: int | None, seed: int) -> None:
     length = max_length or model.config.text_length
     banned = banned_tokens(model, tokenizer).tolist()
     write_json(file, vars(Settings(str(source.resolve()), seed, length, banned)))
+
+
+def _same_model(source: Path, out: Path) -> bool:
+    """Return whether the model at a place is the one that draws this world."""
+    ours, theirs = TransformerVAE.from_pretrained(out / "model"), load_language_model(source, None)[0]
+    wanted, given = ours.float().state_dict(), theirs.state_dict()
+    return wanted.keys() == given.keys() and all(torch.equal(given[name], value) for name, value in wanted.items())
+
+
+def _settings(out: Path) -> Settings:
+    """Read what decides the texts of a world."""
+    file = out / "settings.json"
+    try:
+        settings = Settings(**read_json(file))
+        good = all(fits(vars(settings)[name], kind) for name, kind in get_type_hints(Settings).items())
+    except (OSError, ValueError, TypeError):
+        good = False
+    if not good:
+        raise UserError(f"{file}: damaged; bring it back, or draw another world with another --out")
+    return settings
 
 
 @contextmanager
@@ -172,17 +198,14 @@ def draw_part(out: Path, split: str, chunk: int, count: int) -> int:
         start=chunk * CHUNK,
         count=count,
     )
-    file = chunk_file(out, split, chunk)
-    new = file.with_name(f".{file.name}.new")
-    save_file(vars(drawn), new)
-    new.replace(file)
+    write_tensors(chunk_file(out, split, chunk), vars(drawn))
     return count
 
 
 @cache
 def load_drawn_model(out: Path) -> tuple[TransformerVAE, Settings]:
     """Return the language model of a world, on the fastest device, and what decides its texts."""
-    settings = Settings(**json.loads((out / "settings.json").read_text(encoding="utf-8")))
+    settings = _settings(out)
     model = TransformerVAE.from_pretrained(out / "model").eval()
     device = torch.accelerator.current_accelerator(check_available=True)
     if device is not None:
@@ -217,10 +240,9 @@ def _finish(out: Path, sizes: Mapping[str, int]) -> dict[str, Any]:
         forced += int(drawn.forced.sum())
         entropies[split] = _entropy(drawn.log_prob)
         all_log_p.append(drawn.log_prob)
-    settings = json.loads((out / "settings.json").read_text(encoding="utf-8"))
     texts_in_all = sum(sizes.values())
     record = {
-        **settings,
+        **vars(_settings(out)),
         "sizes": dict(sizes),
         "entropy": _entropy(torch.cat(all_log_p)),
         "entropy_by_split": entropies,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from vaescope.assessment.assessment import Assessment
 from vaescope.config import AssessmentConfig, RunConfig
 from vaescope.model.checkpoints.card import refresh_card
+from vaescope.reading import read_json
 from vaescope.runs.assessments import assessment_name
 from vaescope.study.examine import Examined
 from vaescope.study.show_texts import texts_to_show
@@ -49,7 +49,7 @@ def _is_current(config: RunConfig, split: str, control: Path | None, since: floa
     if not (file.exists() and texts.exists() and file.stat().st_mtime >= since):
         return False
     try:
-        metadata: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["metadata"]
+        metadata: dict[str, Any] = read_json(file)["metadata"]
         made = AssessmentConfig.model_validate(metadata["config"]["assessment"])
     except (ValueError, KeyError, TypeError):
         # half written, or by another version

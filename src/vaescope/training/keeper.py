@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import shutil
@@ -15,6 +14,7 @@ from vaescope import choices
 from vaescope.config import KeepConfig
 from vaescope.errors import UserError, unknown
 from vaescope.objectives.objective import Objective
+from vaescope.reading import read_json
 from vaescope.runs.pareto import Criterion, Front, Point
 from vaescope.writing import write_json
 
@@ -152,7 +152,7 @@ def read_front(run: Path) -> tuple[Front, dict[str, str]]:
     if not file.exists():
         raise UserError(f"{run}: no kept checkpoints; train with training.keep, for instance training.keep={{}}")
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file)
         criteria = {name: Criterion.parse(name, text) for name, text in content["criteria"].items()}
         return Front(criteria, content["most"]).with_state(content["points"]), dict(content["dropped"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any, Protocol
 
@@ -21,6 +21,9 @@ from vaescope.training.optimiser import build_optimiser, learning_rate
 from vaescope.training.precision import autocast_dtype, step_flops
 from vaescope.training.task import Task
 from vaescope.training.validation import EarlyStopping, validate
+
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+"""What AdamW keeps of each parameter."""
 
 
 class Stateful(Protocol):
@@ -129,17 +132,24 @@ class Trainer:
                     f"the state of the {name} in the checkpoint does not fit this run ({reason})"
                 ) from error
         self._check_moments()
+        if any(value.isnan().any() for value in _tensors(state["objective"])):
+            raise UserError("the state of the objective in the checkpoint has a multiplier that is not finite")
+        if not 0 <= state["step"] <= self.settings.steps:
+            raise UserError(f"the checkpoint is of step {state['step']}, and this run has {self.settings.steps} steps")
         self.step = state["step"]
 
     def _check_moments(self) -> None:
-        """Refuse moments of the optimiser of another shape, or with a value that is not finite."""
+        """Refuse moments of the optimiser that are missing, of another shape, or have a value that is not finite."""
         names: dict[Any, str] = {parameter: name for name, parameter in self.model.named_parameters()}
         for parameter, moments in self.optimiser.state.items():
-            for moment in (value for value in moments.values() if torch.is_tensor(value) and value.dim()):
-                if moment.shape != parameter.shape or not moment.isfinite().all():
+            for name in MOMENTS:
+                moment = moments.get(name) if isinstance(moments, dict) else None
+                fits = torch.is_tensor(moment) and (name == "step" or moment.shape == parameter.shape)
+                if not fits or not moment.isfinite().all():
+                    shape = f"it has shape {list(moment.shape)}" if torch.is_tensor(moment) else "it is missing"
                     raise UserError(
-                        f"the state of the optimiser in the checkpoint does not fit {names[parameter]}: it has shape "
-                        f"{list(moment.shape)} where {list(parameter.shape)} is needed, or values that are not finite"
+                        f"the state of the optimiser in the checkpoint does not fit {names[parameter]}: of {name} "
+                        f"{shape} where {list(parameter.shape)} is needed, or values that are not finite"
                     )
 
     @property
@@ -199,6 +209,15 @@ class Trainer:
         self.optimiser.step()
         self.optimiser.zero_grad()
         return norm
+
+
+def _tensors(state: Any) -> Iterator[Tensor]:
+    """The numbers of a nested state, as tensors."""
+    if isinstance(state, Mapping):
+        for value in state.values():
+            yield from _tensors(value)
+    elif isinstance(state, float) or torch.is_tensor(state):
+        yield torch.as_tensor(state)
 
 
 def _pass_flops(task: Task) -> float:

@@ -73,6 +73,65 @@ def test_other_tensors_are_refused_by_name(folder, change, message):
     assert "\n" not in str(caught.value)
 
 
+ADAPTER = "decoder.roberta.encoder.layer.0.attention.self.query.lora_A.default.weight"
+
+
+@pytest.fixture(scope="module")
+def saved_adapter(tmp_path_factory):
+    pytest.importorskip("peft")
+    folder = tmp_path_factory.mktemp("adapter")
+    tiny_model(tie_encoder_decoder=False, lora={"rank": 2})[0].save_pretrained(folder)
+    return folder
+
+
+def surplus_adapter(tensors):
+    tensors[ADAPTER.replace(".query.", ".nothing.")] = tensors[ADAPTER].clone()
+
+
+def rank_one(tensors):
+    for name in [ADAPTER, ADAPTER.replace("lora_A", "lora_B")]:
+        tensors[name] = (tensors[name][:1] if "lora_A" in name else tensors[name][:, :1]).clone()
+
+
+def no_adapter(tensors):
+    for name in [name for name in tensors if "lora_" in name]:
+        del tensors[name]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda tensors: tensors.pop(ADAPTER), f"missing: {ADAPTER}"),
+        (no_adapter, r"missing: \S*lora_A"),
+        (surplus_adapter, r"unknown: \S*nothing\.lora_A"),
+        (rank_one, rf"of another shape: {ADAPTER} \[1, 16\] where \[2, 16\] is needed"),
+        (lambda tensors: tensors[ADAPTER].fill_(float("nan")), f"{ADAPTER} has a value that is not finite"),
+        (lambda tensors: tensors.update({ADAPTER: tensors[ADAPTER].long()}), f"{ADAPTER} holds I64"),
+    ],
+)
+def test_another_adapter_is_refused_by_name(saved_adapter, tmp_path, change, message):
+    folder = shutil.copytree(saved_adapter, tmp_path / "model")
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match=message) as caught:
+        TransformerVAE.from_pretrained(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_truncated_adapter_and_a_configuration_without_it_are_refused(saved_adapter, tmp_path):
+    folder = shutil.copytree(saved_adapter, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"lora": None}))
+    with pytest.raises(UserError, match=r"the weights are not those of the model in config\.json"):
+        TransformerVAE.from_pretrained(folder)
+    (folder / "config.json").write_text(json.dumps(config))
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-8])
+    with pytest.raises(UserError, match=r"model\.safetensors: not a whole safetensors file"):
+        TransformerVAE.from_pretrained(folder)
+
+
 @pytest.mark.parametrize("size", [0, 5, 2000])
 def test_a_truncated_file_is_refused_by_name(folder, size):
     file = folder / "model.safetensors"

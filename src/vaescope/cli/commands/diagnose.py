@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -60,6 +59,7 @@ def _content(path: Path) -> dict[str, Any]:
     """Return an assessment: that of the split which the run is assessed on, else a new one."""
     from vaescope.assessment.findings import Finding
     from vaescope.errors import UserError
+    from vaescope.reading import read_json
     from vaescope.runs.assessments import assessed_splits, assessment_name
 
     if path.is_dir():
@@ -67,8 +67,8 @@ def _content(path: Path) -> dict[str, Any]:
             _assess(path)
         path = path / f"{assessment_name(assessed_splits(path)[0])}.json"
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        [Finding(**finding) for finding in content["findings"]]
+        content: dict[str, Any] = read_json(path)
+        [Finding.from_json(finding) for finding in content["findings"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: no assessment; make one with vaescope assess") from error
     return content

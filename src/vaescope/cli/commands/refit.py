@@ -21,7 +21,9 @@ def refit(
     run: Annotated[Path, typer.Argument(help="the run folder")],
     out: Annotated[Path | None, typer.Option(help="the folder of the new run; RUN-refit, or RUN-decoder")] = None,
     family: Annotated[list[str] | None, typer.Option(help="mixture, aggregate or flow; may be given again")] = None,
-    components: Annotated[int, typer.Option(min=2, help="most training posteriors in an aggregate")] = 5_000,
+    components: Annotated[
+        int | None, typer.Option(min=2, help="most training posteriors in an aggregate (5000)")
+    ] = None,
     texts: Annotated[int | None, typer.Option(min=2, help="assess only this many test texts, the first")] = None,
     decoder: Annotated[
         bool, typer.Option("--decoder", help="train a new decoder instead, with q(z|x) as it is")
@@ -33,10 +35,14 @@ def refit(
     texts is not chosen. The new run has the same encoder and decoder; every command takes it like any run.
     """
     if decoder:
+        given = {"--family": family, "--components": components, "--texts": texts}
+        useless = [name for name, value in given.items() if value]
+        if useless:
+            raise typer.BadParameter(f"{useless[0]} is of the fit of p(z); leave it out with --decoder")
         _refit_decoder(run, out or run.with_name(f"{run.name}-decoder"))
     else:
         families = tuple(family or ("mixture", "aggregate"))
-        _refit_prior(run, out or run.with_name(f"{run.name}-refit"), families, components, texts)
+        _refit_prior(run, out or run.with_name(f"{run.name}-refit"), families, components or 5_000, texts)
 
 
 def _refit_prior(path: Path, out: Path, families: tuple[str, ...], components: int, texts: int | None) -> None:

@@ -12,6 +12,7 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from vaescope.config import read_config
 from vaescope.errors import UserError, no_such_run
+from vaescope.reading import read_json
 from vaescope.writing import write_text
 
 UNKNOWN = "unknown"
@@ -206,8 +207,8 @@ def _json(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        content = read_json(path)
+    except ValueError as error:
         raise UserError(f"{path}: damaged (not JSON); remove it, or make it again") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: damaged (no JSON object); remove it, or make it again")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalToken
 
 from vaescope.errors import UserError, one_line
 from vaescope.model.vocabularies import FOLDER
+from vaescope.reading import read_json
 
 CONFLICT = 409
 """The HTTP status of a repository that exists."""
@@ -95,4 +95,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _has_two_vocabularies(folder: Path) -> bool:
     file = folder / "config.json"
-    return file.exists() and json.loads(file.read_text(encoding="utf-8")).get("encoder_text_length") is not None
+    try:
+        content = read_json(file) if file.exists() else {}
+        return content.get("encoder_text_length") is not None
+    except (ValueError, AttributeError) as error:
+        raise UserError(f"{file}: damaged (no JSON object); bring it back, or train again") from error

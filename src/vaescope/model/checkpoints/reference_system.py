@@ -5,7 +5,6 @@ The mapping is documented in ``docs/reference-system.md``.
 
 from __future__ import annotations
 
-import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from vaescope.model.checkpoints.strict import differences
 from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.network_settings import SET_BY_VAESCOPE
 from vaescope.model.vae import TransformerVAE
+from vaescope.reading import read_json
 
 PREFIXES = {
     "encoder.model.pooler.dense.": "posterior_head.projection.",
@@ -71,7 +71,7 @@ def _settings(file: Path) -> dict[str, Any]:
             f"{file}: no such file; the settings of the RoBERTa and latent_size belong next to the state dict"
         )
     try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
+        settings = read_json(file)
     except ValueError as error:
         raise UserError(f"{file}: not a JSON file ({error})") from error
     if not isinstance(settings, dict) or "latent_size" not in settings:
