@@ -348,7 +348,7 @@ def test_a_world_is_held_by_one_process_and_grows_after_a_move(small, grammar, t
     descriptor = os.open(out, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        with pytest.raises(UserError, match="another process works on this run"):
+        with pytest.raises(UserError, match="another process works in this folder"):
             make_world(moved, out, sizes=sizes)
     finally:
         os.close(descriptor)

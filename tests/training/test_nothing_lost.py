@@ -89,7 +89,7 @@ def test_one_process_holds_a_run(tmp_path, make_config):
     )
     other = subprocess.Popen([sys.executable, "-c", code, str(run)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert other.stdout.readline() == b"held\n"
-    with pytest.raises(UserError, match="another process works on this run"):
+    with pytest.raises(UserError, match="another process works in this folder"):
         train(make_config(run))
     other.kill()
     other.communicate()

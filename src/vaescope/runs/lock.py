@@ -64,6 +64,6 @@ def _lock(descriptor: int, folder: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise UserError(f"{folder}: another process works on this run; wait for it, or end it") from error
+        raise UserError(f"{folder}: another process works in this folder; wait for it, or end it") from error
     except OSError as error:
         log.warning("%s: this file system has no locks (%s); do not start the run twice", folder, error.strerror)
