@@ -247,6 +247,7 @@ def refits() -> Iterator[Case]:
             ("data", "run"),
             needs=("run",),
             prepare=every(lambda folder, name=name: shutil.rmtree(folder / name)),
+            refused=name != "data",  # the run knows where its data were
         )
 
 
