@@ -1,6 +1,8 @@
 """``vaescope study``: what it says before, during and after, and its exit status."""
 
+import fcntl
 import io
+import os
 import re
 
 import pytest
@@ -55,6 +57,19 @@ def test_a_study_ends_with_its_numbers_and_the_names_of_what_failed(tmp_path, he
     assert f"written: {page}" in output.replace("\n", "")
     assert "sane_seed0" in page.read_text(encoding="utf-8")
     assert "sane_seed0: kept" in call(file, status=1)
+
+
+def test_a_second_driver_of_a_study_is_refused(tmp_path):
+    file = write_study(tmp_path)
+    (tmp_path / "out").mkdir()
+    descriptor = os.open(tmp_path / "out", os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with pytest.raises(UserError, match="out: another process works in this folder; wait for it, or end it"):
+            call(file)
+    finally:
+        os.close(descriptor)
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_one_run_alone_is_carried_out_without_the_others(tmp_path):

@@ -133,7 +133,7 @@ def _start(source: Path, out: Path, max_length: int | None, seed: int) -> None:
     if file.is_file():
         old = _settings(out)
         asked = {"seed": seed, "max_length": max_length or old.max_length}
-        if str(source.resolve()) != old.source and not _same_model(source, out):
+        if str(source.resolve()) != old.source and not _same_model(source, out, old.max_length):
             # a model that has moved is still the same
             asked["source"] = str(source.resolve())
         for name, value in asked.items():
@@ -154,9 +154,9 @@ def _start(source: Path, out: Path, max_length: int | None, seed: int) -> None:
     write_json(file, vars(Settings(str(source.resolve()), seed, length, banned)))
 
 
-def _same_model(source: Path, out: Path) -> bool:
+def _same_model(source: Path, out: Path, max_length: int) -> bool:
     """Return whether the model at a place is the one that draws this world."""
-    ours, theirs = TransformerVAE.from_pretrained(out / "model"), load_language_model(source, None)[0]
+    ours, theirs = TransformerVAE.from_pretrained(out / "model"), load_language_model(source, max_length)[0]
     wanted, given = ours.float().state_dict(), theirs.state_dict()
     return wanted.keys() == given.keys() and all(torch.equal(given[name], value) for name, value in wanted.items())
 

@@ -43,6 +43,7 @@ def study(
     """
     from vaescope.cli.console import progress
     from vaescope.cli.load_and_train import carry_out
+    from vaescope.runs.lock import one_at_a_time
     from vaescope.study.check_runs import check_runs
     from vaescope.study.engines.slurm import submission, write_script
     from vaescope.study.plan import read_plan
@@ -61,7 +62,8 @@ def study(
         typer.echo("\n".join(submission(plan, script, jobs=jobs)))
         typer.echo(f"\nAfterwards, to see what became of them: vaescope study {plan.save()}")
     else:
-        _drive(plan, _engine(on, plan.save(), jobs, gpus_per_run))
+        with one_at_a_time(plan.study.out):
+            _drive(plan, _engine(on, plan.save(), jobs, gpus_per_run))
 
 
 def _engine(on: Place, file: Path, jobs: int | None, gpus: int) -> Engine:
