@@ -35,7 +35,7 @@ QUEUE_SECONDS = 60.0
 """How long a question waits for the model."""
 
 
-class Question(BaseModel, extra="forbid"):
+class Question(BaseModel, extra="forbid", strict=True):
     """What the page may ask; each question is a method of ``Explorer`` with these arguments."""
 
 

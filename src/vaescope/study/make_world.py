@@ -132,7 +132,7 @@ def _start(source: Path, out: Path, max_length: int | None, seed: int) -> None:
     file = out / "settings.json"
     if file.is_file():
         old = _settings(out)
-        asked = {"seed": seed, "max_length": max_length or old.max_length}
+        asked: dict[str, Any] = {"seed": seed, "max_length": max_length or old.max_length}
         if str(source.resolve()) != old.source and not _same_model(source, out, old.max_length):
             # a model that has moved is still the same
             asked["source"] = str(source.resolve())

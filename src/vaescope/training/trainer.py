@@ -143,7 +143,7 @@ class Trainer:
         names: dict[Any, str] = {parameter: name for name, parameter in self.model.named_parameters()}
         for parameter, moments in self.optimiser.state.items():
             for name in MOMENTS:
-                moment = moments.get(name) if isinstance(moments, dict) else None
+                moment: Any = moments.get(name) if isinstance(moments, dict) else None
                 fits = torch.is_tensor(moment) and (name == "step" or moment.shape == parameter.shape)
                 if not fits or not moment.isfinite().all():
                     shape = f"it has shape {list(moment.shape)}" if torch.is_tensor(moment) else "it is missing"
