@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -84,6 +85,8 @@ def _usage(error: Any) -> str:
     """The message of a wrong usage, with the command whose help says more."""
     context = getattr(error, "ctx", None)
     message = str(error.format_message()).rstrip(".?").replace("Input should be", "it should be")
+    message = re.sub(r"valid integer, unable to parse .*", "whole number", message)
+    message = re.sub(r"valid number, unable to parse .*", "number", message)
     return f"{message}; see {context.command_path} --help" if context is not None else message
 
 
