@@ -1,5 +1,6 @@
 """The commands of the latent space: their tables, their files and their mistakes."""
 
+import json
 import sys
 
 import pytest
@@ -49,6 +50,15 @@ def test_encode_shows_units_and_writes_what_decode_reads(run, tmp_path):
     assert torch.equal(written["posterior_mean"], vae.encode(TEXTS).mean)
     texts = call("decode", run, tmp_path / "codes.safetensors").splitlines()
     assert texts == [line for text in vae.reconstruct(TEXTS) for line in text.splitlines()]
+
+
+def test_score_writes_numbers_of_each_text_and_shows_their_means(run, tmp_path):
+    output = call("score", run, run / "train.txt", "--samples", 4, "--out", tmp_path / "s.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["text"] for row in rows] == TEXTS * 7
+    mean = sum(row["rate"] for row in rows) / len(rows)
+    assert f"{mean:.3f} ±" in output
+    assert "log_likelihood  ≥" in output
 
 
 def test_sampled_decoding_follows_its_seed(run, tmp_path):

@@ -22,6 +22,7 @@ from vaescope.cli.commands.push import push
 from vaescope.cli.commands.refit import refit
 from vaescope.cli.commands.sample import sample
 from vaescope.cli.commands.schema import schema
+from vaescope.cli.commands.score import score
 from vaescope.cli.commands.snapshots import snapshots
 from vaescope.cli.commands.study import study
 from vaescope.cli.commands.train import train
@@ -45,6 +46,7 @@ app.command()(compare)
 app.command()(diagnose)
 app.command()(refit)
 app.command()(sample)
+app.command()(score)
 app.command()(snapshots)
 app.command(name="list")(list_choices)
 app.command()(push)

@@ -21,6 +21,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "diagnose": ("vaescope diagnose runs/mine", "vaescope diagnose runs/mine --all"),
     "refit": ("vaescope refit runs/mine --family mixture", "vaescope refit runs/mine --decoder"),
     "sample": ("vaescope sample runs/mine -n 5 --seed 1",),
+    "score": ("vaescope score runs/mine reviews.csv --column text --out scores.jsonl",),
     "snapshots": ("vaescope snapshots runs/vae runs/mdr --out snapshots.pdf",),
     "list": ("vaescope list", "vaescope list objectives"),
     "push": (

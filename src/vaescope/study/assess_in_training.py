@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,13 @@ from vaescope.corpora.split import read_split
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.errors import UserError
 from vaescope.model.vae import TransformerVAE
+from vaescope.objectives.describe import target_rate
 from vaescope.runs.run_folder import RunFolder
+from vaescope.study.red_flags import red_flags
 from vaescope.sweep.sweep import sweep
 from vaescope.training.validation import fixed_texts
+
+log = logging.getLogger("vaescope")
 
 VALIDATION_SAMPLES = 4
 """Posterior samples per text in the assessment at a validation: enough for all but the importance-weighted bound."""
@@ -23,7 +28,8 @@ VALIDATION_SAMPLES = 4
 def validation_assessment(config: RunConfig) -> Callable[[TransformerVAE], dict[str, Any]] | None:
     """Return the fast suite on the texts that the run is validated on, or None where it is switched off.
 
-    What it returns is one line of ``metrics.jsonl``: every estimate by name, and the findings that do not pass.
+    What it returns is one line of ``metrics.jsonl``: every estimate by name, the findings that do not pass, and the red
+    flags in words, which are also logged.
     """
     if not config.assessment.at_validation:
         return None
@@ -42,12 +48,20 @@ def validation_assessment(config: RunConfig) -> Callable[[TransformerVAE], dict[
             samples=VALIDATION_SAMPLES,
             group_tokens=config.assessment.group_tokens,
             seed=config.seed,
+            precision=config.assessment.precision,
         )
         settings = config.assessment
         found = assess(draws, suite="fast", also=settings.diagnostics, thresholds=settings.thresholds)
+        flags = []
+        if not config.is_language_model:
+            lines = RunFolder(config.out).metrics("validation")
+            flags = red_flags(found.findings, lines, target_rate(config.objective))
+        for flag in flags:
+            log.warning("red flag at step %s: %s", lines[-1]["step"], flag)
         return {
             **{name: estimate.value for name, estimate in found.estimates.items()},
             "findings": {f.name: f.verdict for f in found.findings if f.verdict in ("FAIL", "WARN")},
+            "red_flags": flags,
         }
 
     return assess_now
