@@ -34,11 +34,11 @@ def texts_of(data: str | None, split: str = "train") -> list[str]:
     return getattr(load_corpus(source), split)
 
 
-def tokenizer_of(texts: list[str]):
-    """Return a BPE of the texts, filled up to the vocabulary of the architecture with tokens that never occur."""
-    bpe = json.loads(train_bpe(texts, 10_000).backend_tokenizer.to_str())
+def tokenizer_of(texts: list[str], size: int = VOCABULARY):
+    """Return a BPE of the texts, filled up to ``size`` with tokens that never occur."""
+    bpe = json.loads(train_bpe(texts, min(size, 10_000)).backend_tokenizer.to_str())
     vocabulary = bpe["model"]["vocab"]
-    vocabulary |= {f"<unused {i}>": i for i in range(len(vocabulary), VOCABULARY)}
+    vocabulary |= {f"<unused {i}>": i for i in range(len(vocabulary), size)}
     return wrap(Tokenizer.from_str(json.dumps(bpe)))
 
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch.testing import assert_close
+from transformers.pytorch_utils import Conv1D
 
 from vaescope.corpora.batch import Batch
 from vaescope.model import sampling
@@ -95,3 +96,19 @@ def test_the_random_state_gives_its_numbers_to_the_texts_in_their_order(case):
             expected[texts, t] = torch.rand(len(texts), dtype=torch.float64)
         texts = texts[(lengths[texts] > t + 2) | ~first.finished[texts]]
     assert torch.equal(draw(model, z, expected).input_ids, first.input_ids)
+
+
+@pytest.mark.parametrize("count", [1, 20, 70])
+def test_every_product_has_rows_enough_to_round_alike(case, count, monkeypatch):
+    """Of thousands of tokens many are so rare that rounding decides between them; small products round otherwise."""
+    model, z, uniform, _ = case
+    monkeypatch.setattr(sampling, "LOGITS_AT_ONCE", 40)
+    rows = []
+    body = [module for module in model.decoder.modules() if isinstance(module, torch.nn.Linear | Conv1D)]
+    hooks = [module.register_forward_pre_hook(lambda _, given: rows.append(len(given[0]))) for module in body]
+    drawn = draw(model, z[:count], uniform[:count])
+    for hook in hooks:
+        hook.remove()
+    assert len(drawn.input_ids) == count
+    assert len(rows) > len(body)
+    assert min(rows) >= 16

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -15,8 +16,9 @@ from vaescope.model.injection import Conditioning
 from vaescope.model.kernels.growing_cache import close_up, drawing_cache, moves
 
 LEAST_ROWS = 16
-"""Fewest rows of a matrix product while drawing. Below some 16 rows libraries use other kernels, which round otherwise:
-with at least as many, a text is the same whatever texts are drawn with it."""
+"""Fewest rows of a matrix product while drawing. Below some 16 rows libraries use other kernels, which round otherwise.
+With at least as many, a text is the same whatever texts are drawn with it. Rounding matters: of 8,000 tokens many have
+probabilities of 1e-7 and less, so one number in a few thousand is within rounding of a boundary between two tokens."""
 
 LOGITS_AT_ONCE = 2**20
 """Logits of a part of the rows: as many as stay in a cache of the processor between the product and the draw."""
@@ -72,7 +74,8 @@ def ancestral_sample(
         states = conditioned_states(decoder, ids_NT[rows, t : t + 1], conditioning, start=t, cache=cache)
         texts = rows[:going]
         uniform = _uniform(texts) if uniform_NT is None else uniform_NT[texts, t]
-        token, log_p = _draw(decoder, states[:going, -1], uniform, temperature, banned)
+        uniform = F.pad(uniform, (0, len(rows) - going))
+        token, log_p = (part[:going] for part in _draw(decoder, states[:, -1], uniform, temperature, banned))
         ids_NT[texts, t + 1] = token
         log_prob_N[texts] += log_p
         kept = (token != eos).nonzero().squeeze(1)
@@ -118,7 +121,7 @@ def _draw(
 ) -> tuple[Tensor, Tensor]:
     """Return the next token of each row, and its log-probability at temperature 1."""
     head = head_of(decoder)
-    parts = max(1, len(states_Nh) * head.tokens // LOGITS_AT_ONCE)
+    parts = max(1, min(len(states_Nh) * head.tokens // LOGITS_AT_ONCE, len(states_Nh) // LEAST_ROWS))
     drawn = []
     for states, uniform in zip(states_Nh.tensor_split(parts), uniform_N.tensor_split(parts), strict=True):
         logits = head(states).float()
