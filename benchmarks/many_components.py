@@ -60,8 +60,9 @@ def main() -> None:
         dense, expected = measured(z, mean, stds, 2**62)
         again, _ = measured(z, mean, stds, 1)
         error = (found - expected).abs().max()
-        row(f"log q(z), {name}, M = {m:,}, N = {n:,}: CPU seconds; largest change in nats; new peak MiB",
-            f"{dense:.1f}", f"{ours:.1f}, {again:.1f}; {error:.0e}; {extra:.0f}", f"{2 * dense / (ours + again):.1f} x")  # fmt: skip
+        claim = f"log q(z), {name}, M = {m:,}, N = {n:,}: CPU seconds; largest change in nats; new peak MiB"
+        figures = f"{ours:.1f}, {again:.1f}; {error:.0e}; {extra:.0f}"
+        row(claim, f"{dense:.1f}", figures, f"{2 * dense / (ours + again):.1f} x")
     for share in (16, 8, 4, 2, 1):
         z, mean, stds = case(m, n // share, 10, 0.1)
         ours, _ = measured(z, mean, stds, 1)
