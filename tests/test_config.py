@@ -72,6 +72,13 @@ def test_setting_without_an_effect_is_refused(source, override):
     assert refusal(override, data=source) == f"data: {name} has no effect with data.{source}; leave it out"
 
 
+def test_a_folder_to_come_is_no_way_to_its_parent(tmp_path):
+    (tmp_path / "there").mkdir()
+    for place, meant in {"nope/../run": "run", "there/../run": "there/../run"}.items():
+        config = parse_config({"data": {"known": "template"}, "out": str(tmp_path / place)})
+        assert str(config.out) == str(tmp_path / meant)
+
+
 def test_numbers_may_have_an_exponent_and_the_home_folder_a_tilde(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     raw = {"data": {"known": "template"}, "out": "~/runs"}

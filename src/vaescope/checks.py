@@ -84,7 +84,8 @@ def kinds(annotation: Any) -> str:
         count = f"{len(arguments)} values" if origin is tuple and Ellipsis not in arguments else "values"
         return f"a list of {count}, each {kinds(arguments[0])}"
     if (origin or annotation) is dict:
-        return "a mapping of settings"
+        plain = not arguments or arguments[1] is Any
+        return "a mapping of settings" if plain else f"a mapping of names, each with {kinds(arguments[1])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"a mapping with the keys {', '.join(annotation.model_fields)}"
     words = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a name", Path: "a path"}

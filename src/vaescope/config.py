@@ -194,7 +194,7 @@ class TrainingConfig(Section):
 class AssessmentConfig(Section):
     """The assessment of a trained model."""
 
-    splits: list[Literal["train", "valid", "test"]] = Field(default=["valid"])
+    splits: list[Literal["train", "valid", "test"]] = Field(default=["valid"], min_length=1)
     samples: int = Field(64, ge=1, le=1_000_000, description="posterior samples S per text of the likelihood bound")
     texts: int | None = Field(None, ge=2, description="assess only this many texts, the first of the split")
     group_tokens: int = Field(8_192, ge=1, description="token budget of one decoder pass")

@@ -86,6 +86,17 @@ def _runs_in(folder: Path) -> list[Path]:
         return []
 
 
+def why_not_there(error: BaseException) -> str:
+    """Return in one line why a library found nothing under a name, on this machine or on the hub.
+
+    >>> why_not_there(OSError("We couldn't connect to 'https://huggingface.co' to load the files."))
+    'there is no network, and no copy of it here'
+    """
+    reason = " ".join(str(error).split()) or type(error).__name__
+    away = re.search(r"couldn't connect|cannot reach|traffic has been disabled|Name or service not known", reason)
+    return "there is no network, and no copy of it here" if away else reason[:200]
+
+
 FIXES = {
     errno.ENOSPC: "the disk is full; make room and run the command again",
     errno.EDQUOT: "the quota of the disk is used up; make room and run the command again",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,9 +34,11 @@ def _usable(path: Path) -> Path:
     if "\0" in str(path):
         raise ValueError(f"{shown(path)} holds a NUL byte; give another path")
     try:
-        return path.expanduser()
+        path = path.expanduser()
     except RuntimeError as error:
         raise ValueError(f"{path}: no such user; give another path") from error
+    # a folder that does not exist yet is no way to its parent
+    return Path(os.path.normpath(path)) if ".." in path.parts and not path.parent.exists() else path
 
 
 UsablePath = Annotated[Path, AfterValidator(_usable)]

@@ -415,6 +415,7 @@ def places() -> Iterator[Case]:
         "data": "data",
         ".": ".",
         "''": "out",
+        "nope/../config.yaml": "config.yaml",
         "~nobody-of-that-name/x": "nobody",
         "/sys/x": "/sys",
         "data/train.txt": "train.txt",

@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from vaescope.config import TokenizerConfig
 from vaescope.corpora.cache import WORTH, cached, digest
-from vaescope.errors import UserError, looks_like_path
+from vaescope.errors import UserError, looks_like_path, why_not_there
 
 SPECIAL = {
     "bos_token": "<s>",
@@ -95,8 +95,7 @@ def saved_tokenizer(path: str, key: str) -> PreTrainedTokenizerFast:
         if Path(place).exists():
             fix = "its files are missing or damaged; save the tokenizer there again, or give another"
             raise UserError(f"{key}: no tokenizer can be read at '{path}': {fix}") from error
-        reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
-        raise UserError(f"{key}: no tokenizer at '{path}' ({reason}); check the name") from error
+        raise UserError(f"{key}: no tokenizer at '{path}' ({why_not_there(error)}); check the name") from error
     if not tokenizer.is_fast:
         raise UserError(f"{key}: '{path}' has no fast version; save it as tokenizer.json")
     folder = Path(place)

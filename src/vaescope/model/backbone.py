@@ -27,7 +27,7 @@ from transformers import (
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from vaescope.corpora.tokenizer import located
-from vaescope.errors import UserError, looks_like_path, one_line, unknown
+from vaescope.errors import UserError, looks_like_path, one_line, unknown, why_not_there
 from vaescope.model.network_settings import check_settings
 
 ATTENTION = ("attention", "attn", "self_attn", "self_attention")
@@ -106,7 +106,7 @@ def read_config(checkpoint: str) -> PreTrainedConfig:
     try:
         return AutoConfig.from_pretrained(place, **options)
     except Exception as error:  # the hub, its network and damaged files raise errors of many libraries
-        reason = one_line(str(error) or type(error).__name__)[:200]
+        reason = why_not_there(error)
         raise UserError(f"'{checkpoint}' is neither a model folder nor a reachable hub name ({reason})") from error
 
 

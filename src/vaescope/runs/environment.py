@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from vaescope.checks import fits
 from vaescope.errors import UserError
 from vaescope.reading import read_json
 from vaescope.writing import write_json
@@ -73,7 +74,8 @@ def read_environment(run: Path) -> dict[str, Any]:
         content = read_json(file) if file.exists() else {}
     except ValueError as error:
         raise _damaged(file) from error
-    if not isinstance(content, dict) or not isinstance(content.get("resumed", []), list):
+    packages = content.get("packages", {}) if isinstance(content, dict) else None
+    if not isinstance(packages, dict) or not fits(content.get("resumed", []), list[dict]):
         raise _damaged(file)
     return content
 

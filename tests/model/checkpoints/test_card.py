@@ -1,6 +1,7 @@
 """The model card says what the run's files say, publishes no path, and goes to the hub with weights and tokenizer."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -123,6 +124,21 @@ def test_the_card_of_a_run_follows_its_files(run):
     assert "Not assessed yet" in refresh_card(run).read_text(encoding="utf-8")
     (run / "assessment.json").write_text(json.dumps(ASSESSMENT), encoding="utf-8")
     assert "| rate | 8.031" in refresh_card(run, licence="mit").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", ["assessment.json", "environment.json"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "null", "[1]", '{"estimates": [1], "packages": [1]}', '{"metadata": [1], "packages": 5}', "[" * 100_000],
+)
+def test_a_card_of_damaged_files_names_the_file(run, tmp_path, file, content):
+    run = shutil.copytree(run, tmp_path / "run")
+    before = (run / "model" / "README.md").exists()
+    (run / file).write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=file.replace(".", r"\.")) as caught:
+        refresh_card(run)
+    assert "\n" not in str(caught.value)
+    assert (run / "model" / "README.md").exists() == before
 
 
 def test_what_is_no_run_has_no_card(tmp_path):

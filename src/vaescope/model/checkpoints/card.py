@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from huggingface_hub import ModelCard, ModelCardData
@@ -14,6 +14,8 @@ from vaescope.config import read_config
 from vaescope.errors import UserError, no_such_run
 from vaescope.reading import read_json
 from vaescope.writing import write_text
+
+T = TypeVar("T")
 
 UNKNOWN = "unknown"
 """The licence of a model whose maker has named none (an identifier of the hub)."""
@@ -52,12 +54,20 @@ def write_card(
         "## Architecture\n\n" + _table(("part", "choice"), _architecture(config["model"])),
         "## Data\n\n" + _data(config["data"]),
         "## Objective\n\n" + _block(config["objective"]),
-        "## Training\n\n" + _table(("setting", "value"), _training(config, environment)),
-        "## Assessment\n\n" + _assessment(assessment),
+        "## Training\n\n" + _table(("setting", "value"), _read("environment.json", _training, config, environment)),
+        "## Assessment\n\n" + _read("assessment.json", _assessment, assessment),
         "## Licence\n\n" + _licence_words(str(data.license)),
     ]
     write_text(path, f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n")
     return path
+
+
+def _read(file: str, describe: Callable[..., T], *content: Any) -> T:
+    """Describe the content of a file, which any program may have written."""
+    try:
+        return describe(*content)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{file} of this run is damaged (another form than vaescope writes); make it again") from error
 
 
 def refresh_card(run: Path | str, *, licence: str | None = None, folder: Path | None = None) -> Path:
