@@ -55,6 +55,23 @@ def test_the_exit_status_is_that_of_the_worst(tmp_path, verdicts, status):
 
 
 @pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("holes", "How much of the prior"),
+        ("latent_use", "Does the decoder read z?"),
+        ("latent_use", "What does a code cost?"),
+        ("identity_rate", "consistent with each other"),
+        ("probe_information_topic", "label"),
+    ],
+)
+def test_explain_shows_the_page_of_a_finding_or_a_number(name, says):
+    done = call("explain", name)
+    assert done.exit_code == 0
+    assert says in done.output
+    assert "**Verdict.**" in done.output
+
+
+@pytest.mark.parametrize(
     ("fail_on", "verdict", "status"), [("fail", "WARN", 0), ("fail", "FAIL", 2), ("never", "FAIL", 0)]
 )
 def test_fail_on_chooses_the_exit_status(tmp_path, fail_on, verdict, status):

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib import metadata as packages
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vaescope import __version__, choices
 from vaescope.assessment import thresholds as conventions
@@ -16,6 +16,7 @@ from vaescope.assessment.diagnostic import Diagnostic
 from vaescope.assessment.findings import Finding, worst_first
 from vaescope.assessment.identities import estimate_identities, evidence_identities
 from vaescope.assessment.lost_text import lost_text
+from vaescope.assessment.remedies import advised
 from vaescope.assessment.repeated_texts import repeated_texts, training_texts
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing, UserError, unknown
@@ -23,9 +24,6 @@ from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.per_text import PerText
-
-if TYPE_CHECKING:
-    pass
 
 SUITES = ("fast", "full")
 
@@ -69,11 +67,13 @@ def assess(
     failed = [finding.name for finding in checked if finding.verdict == "FAIL"]
     ran, estimates, skipped = _run({name: d.under(table) for name, d in chosen.items()}, evidence, failed)
     checked += estimate_identities(evidence, estimates, table)
+    metadata = {**_metadata(evidence.draws, table), "suite": suite}
+    findings = worst_first(_judge(ran, estimates, evidence, table) + checked)
     return Assessment(
         estimates=estimates,
-        findings=worst_first(_judge(ran, estimates, evidence, table) + checked),
+        findings=advised(findings, estimates, metadata),
         skipped=skipped,
-        metadata={**_metadata(evidence.draws, table), "suite": suite},
+        metadata=metadata,
         figures={n: f for n, d in ran.items() if (f := d.figure(evidence, estimates)) is not None},
         per_text=PerText.of(evidence),
     )

@@ -22,6 +22,7 @@ class Finding:
         message: what was found, as a sentence with its numbers.
         rule: when it would have been PASS, WARN or FAIL.
         next_step: what to try, or an empty string.
+        command: a command to copy that does so for this run, or shows the page; ``remedies.advised`` writes it.
 
     Raises:
         ValueError: an unknown verdict.
@@ -35,6 +36,7 @@ class Finding:
     message: str
     rule: str = ""
     next_step: str = ""
+    command: str = ""
 
     def __post_init__(self) -> None:
         if self.verdict not in VERDICTS:

@@ -44,6 +44,8 @@ _FINDINGS = {
         "log_likelihood",
         "annealed_likelihood",
         "repeated_texts",
+        "training_texts",
+        "lost_text",
         "unfinished_texts",
     ),
     "model": (

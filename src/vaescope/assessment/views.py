@@ -9,10 +9,22 @@ from vaescope.assessment.findings import worst_first
 
 if TYPE_CHECKING:
     from vaescope.assessment.assessment import Assessment
+    from vaescope.assessment.findings import Finding
     from vaescope.estimators.estimate import Estimate
 
 QUIET = ("PASS", "VACUOUS")
 """Verdicts that are counted rather than shown."""
+
+
+def sentence(finding: Finding) -> str:
+    """Return a finding as one line: verdict, code, what was found, what to try.
+
+    >>> from vaescope.assessment.findings import Finding
+    >>> sentence(Finding("rate", "FAIL", "rate 0", next_step="try mdr"))
+    'FAIL rate: rate 0. Next: try mdr.'
+    """
+    text = f"{finding.verdict} {finding.name}: {finding.message.rstrip('.')}."
+    return f"{text} Next: {finding.next_step.rstrip('.')}." if finding.next_step else text
 
 
 def as_text(assessment: Assessment) -> str:

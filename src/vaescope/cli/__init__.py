@@ -14,6 +14,7 @@ from vaescope.cli.commands.compare import compare
 from vaescope.cli.commands.convert_reference import convert_reference
 from vaescope.cli.commands.demo import demo
 from vaescope.cli.commands.diagnose import diagnose
+from vaescope.cli.commands.explain import explain
 from vaescope.cli.commands.explore import explore
 from vaescope.cli.commands.init import init
 from vaescope.cli.commands.latent import COMMANDS as LATENT_COMMANDS
@@ -44,6 +45,7 @@ app.command()(study)
 app.command()(with_format(assess))
 app.command()(compare)
 app.command()(diagnose)
+app.command()(explain)
 app.command()(refit)
 app.command()(sample)
 app.command()(score)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from vaescope.assessment.findings import worst_first
@@ -42,17 +41,21 @@ def show_verdict(assessment: Assessment) -> None:
 
 
 def show_findings(assessment: Assessment) -> None:
-    """Print what is not PASS, the worst first by question, and count the rest."""
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    """Print what is not PASS, the worst first by question, each with its command, and count the rest."""
     shown = [finding for finding in worst_first(assessment.findings) if finding.verdict not in ("PASS", "VACUOUS")]
     for finding in shown:
         message = f"{finding.message}. Next: {finding.next_step}" if finding.next_step else finding.message
-        table.add_row(Text(finding.verdict, COLOURS[finding.verdict]), finding.name, Text(message))
-    console.print(table)
+        label = Text.assemble((f"{finding.verdict:<10} ", COLOURS[finding.verdict]), f"{finding.name}: {message}")
+        for line, text in enumerate(label.wrap(console, console.width - 11)):
+            console.print(Text.assemble(" " * 11 if line else "", text))
+        if finding.command:
+            # a command is copied whole, so it is not wrapped
+            console.print(Text(f"{'':11}{finding.command}", "bold"), soft_wrap=True)
     verdicts = [finding.verdict for finding in assessment.findings]
     console.print(f"{verdicts.count('PASS')} of {len(verdicts)} findings pass; vaescope diagnose --all shows them.")
     if count := verdicts.count("VACUOUS"):
         console.print(f"{count} findings say nothing (VACUOUS): z carries nothing that they could be about.")
+    console.print("vaescope explain NAME says what a finding or a number means.")
 
 
 class Meter:

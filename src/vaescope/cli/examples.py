@@ -19,6 +19,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "compare": ("vaescope compare runs/vae runs/mdr --split valid --out comparison",),
     "diagnose": ("vaescope diagnose runs/mine", "vaescope diagnose runs/mine --all"),
+    "explain": ("vaescope explain holes", "vaescope explain mutual_information"),
     "refit": ("vaescope refit runs/mine --family mixture", "vaescope refit runs/mine --decoder"),
     "sample": ("vaescope sample runs/mine -n 5 --seed 1",),
     "score": ("vaescope score runs/mine reviews.csv --column text --out scores.jsonl",),

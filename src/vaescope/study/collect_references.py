@@ -54,16 +54,19 @@ def further_texts(
 ) -> Tokenized:
     """Return held-out texts that are not assessed: the lines of a file, or a number of texts of the same corpus.
 
-    A built-in corpus draws new texts. Other corpora have the rest of the assessed split and the other held-out split.
+    A built-in corpus draws new texts. Other corpora have the rest of the assessed split and the other held-out split;
+    ``all`` takes all of these.
 
     Raises:
         UserError: neither a file nor a number, fewer texts than that, or a file of training texts.
     """
     data = config.data
-    if not given.isdigit():
+    if not given.isdigit() and given != "all":
         return _of_file(Path(given), corpus, config, tokenizer, split)
-    count = int(given)
     if corpus.known is not None:
+        if given == "all":
+            raise UserError("components: a built-in corpus has no end of texts; give a number")
+        count = int(given)
         seed = int(np.random.SeedSequence(data.seed).generate_state(COMPONENTS_STREAM + 1)[-1])
         texts = corpus.known.sample(count, seed=seed)
         return read_tokens(texts, tokenizer, max_length=data.max_length, too_long=data.too_long, name="components")
@@ -71,6 +74,7 @@ def further_texts(
     rest = own.select(torch.arange(min(assessed, len(own)), len(own)))
     parts = [rest, *(read_split(corpus, data, tokenizer, name) for name in SPLITS[1:] if name != split)]
     found = joined(parts)
+    count = len(found) if given == "all" else int(given)
     if len(found) < count:
         raise UserError(f"components: {count} held-out texts are wanted and {len(found)} are not assessed; give a file")
     return found.select(torch.arange(count))

@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from vaescope.assessment.assess import assess
 from vaescope.assessment.assessment import Assessment
 from vaescope.assessment.findings import worst_first
+from vaescope.assessment.remedies import advised
 from vaescope.config import AssessmentConfig, RunConfig
 from vaescope.corpora.corpus import Corpus, read_corpus
 from vaescope.corpora.ids_to_text import recover
@@ -153,8 +154,8 @@ class Examined:
         if settings.suite == "full":
             evidence = self._with_experiments(evidence, tokenized, control, progress)
         found = assess(evidence, suite=settings.suite, also=settings.diagnostics, thresholds=settings.thresholds)
-        findings = worst_first([*found.findings, *training_findings(self.folder, self.checkpoint)])
-        return replace(found, findings=findings)
+        trained = advised(training_findings(self.folder, self.checkpoint), found.estimates, found.metadata)
+        return replace(found, findings=worst_first([*found.findings, *trained]))
 
     def _described(
         self, draws: Draws, tokenized: Tokenized, split: str, labels: dict[str, list[str]], ceiling: float | None

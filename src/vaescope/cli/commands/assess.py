@@ -39,7 +39,9 @@ def assess(
     ] = None,
     components: Annotated[
         str | None,
-        typer.Option(help="further held-out texts as components of q(z), only encoded: a number of them, or a file"),
+        typer.Option(
+            help="further held-out texts as components of q(z), only encoded: a number of them, all, or a file"
+        ),
     ] = None,
     checkpoint: Annotated[
         list[str] | None,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from vaescope.assessment.findings import Finding
 
 STATUS = {"PASS": 0, "BASELINE": 0, "VACUOUS": 1, "UNRESOLVED": 1, "WARN": 1, "FAIL": 2}
 """Exit status by the verdict."""
@@ -33,26 +36,43 @@ def diagnose(
     BASELINE (a language model); 1: something to look at (WARN, UNRESOLVED); 2: FAIL. A run that was not assessed is
     assessed by the suite of its configuration.
     """
-    from vaescope.assessment.findings import Finding
     from vaescope.assessment.verdict import verdict
+    from vaescope.assessment.views import sentence
 
     content = _content(run)
-    findings = content["findings"]
-    overall = verdict([Finding(**finding) for finding in findings])
+    findings = _advised(content, run)
+    overall = verdict(findings)
     typer.echo(f"{overall}  {content.get('headline', '')}".rstrip())
-    vacuous = [finding for finding in findings if finding["verdict"] == "VACUOUS"]
+    vacuous = [finding for finding in findings if finding.verdict == "VACUOUS"]
     folded = len(vacuous) > 1 and not everything
     for finding in findings:
-        if everything or (finding["verdict"] != "PASS" and not (folded and finding in vacuous)):
-            typer.echo(_sentence(finding, with_rule=everything))
+        if everything or (finding.verdict != "PASS" and not (folded and finding in vacuous)):
+            rule = f" ({finding.rule})" if everything and finding.rule else ""
+            typer.echo(f"{sentence(finding)}{rule}")
+            if finding.command:
+                typer.echo(f"    {finding.command}")
     if folded:
-        names = ", ".join(finding["name"] for finding in vacuous)
+        names = ", ".join(finding.name for finding in vacuous)
         typer.echo(f"VACUOUS: {len(vacuous)} findings say nothing, since z carries nothing ({names}).")
-    passed = sum(finding["verdict"] == "PASS" for finding in findings)
-    typer.echo(f"{passed} of {len(findings)} findings pass.")
+    passed = sum(finding.verdict == "PASS" for finding in findings)
+    typer.echo(f"{passed} of {len(findings)} findings pass. vaescope explain NAME says what a finding means.")
     status = STATUS[overall]
     counts = {FailOn.any: status, FailOn.fail: status if overall == "FAIL" else 0, FailOn.never: 0}
     raise typer.Exit(counts[fail_on])
+
+
+def _advised(content: dict[str, Any], path: Path) -> list[Finding]:
+    """Return the findings with the commands of the run where it is now."""
+    from vaescope.assessment.findings import Finding
+    from vaescope.assessment.remedies import advised
+    from vaescope.estimators.estimate import Estimate
+
+    findings = [Finding(**finding) for finding in content["findings"]]
+    metadata = content.get("metadata", {})
+    if "run" not in metadata:
+        return findings
+    estimates = {name: Estimate.from_json(fields) for name, fields in content["estimates"].items()}
+    return advised(findings, estimates, {**metadata, "run": str(path if path.is_dir() else path.parent)})
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -82,15 +102,3 @@ def _assess(run: Path) -> None:
     with progress("assess valid") as meter:
         assessment = loaded.assess("valid", progress=meter)
     assessment.save(run)
-
-
-def _sentence(finding: dict[str, str], *, with_rule: bool) -> str:
-    """One finding: verdict and question, what was found, what to try.
-
-    >>> _sentence({"name": "rate", "verdict": "FAIL", "message": "rate 0", "next_step": "try mdr"}, with_rule=False)
-    'FAIL rate: rate 0. Next: try mdr.'
-    """
-    text = f"{finding['verdict']} {finding['name']}: {finding['message'].rstrip('.')}."
-    if finding.get("next_step"):
-        text += f" Next: {finding['next_step'].rstrip('.')}."
-    return f"{text} ({finding['rule']})" if with_rule and finding.get("rule") else text
