@@ -59,6 +59,7 @@ test-data: venv ## The tests that need corpora: VAESCOPE_DATA=FOLDER make test-d
 
 test-browser: venv ## The tests that drive a real Chromium (installed with its chromedriver, for instance by apt)
 	$(BIN)/python -m pip install --quiet --editable '.[browser]'
+	test -f node_modules/axe-core/axe.min.js || npm install --silent --no-save axe-core@4
 	$(PYTEST) -m browser
 
 docs: venv ## Build the site into site/ (open site/index.html); fails on a broken link

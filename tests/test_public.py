@@ -49,13 +49,16 @@ def run(installed, *words, cwd):
 def test_a_wheel_holds_every_file_of_the_package(installed):
     files = {p.relative_to(SOURCE) for p in SOURCE.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
     packed = {p.relative_to(installed / "vaescope") for p in (installed / "vaescope").rglob("*") if p.is_file()}
-    assert packed == files
+    pages = {Path("explanations") / page.name for page in (SOURCE.parents[1] / "docs" / "diagnostics").glob("*.md")}
+    assert len(pages) > 30
+    assert packed == files | pages
 
 
 def test_an_installed_wheel_answers(installed, tmp_path):
     done = run(installed, "list", "terms", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "distortion" in done.stdout
+    assert "How much of the prior" in run(installed, "explain", "holes", cwd=tmp_path).stdout
 
 
 @pytest.mark.slow

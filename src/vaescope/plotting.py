@@ -21,6 +21,9 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 """Shapes of runs, so that colour is never the only difference."""
 
+HOVER = "hover: "
+"""Before the text that an artist shows under the pointer, in its ``gid``."""
+
 INK, FAINT = "#1b2021", "#9aa3a7"
 _PAGE_COLOURS = {INK: "var(--ink)", FAINT: "var(--faint)"} | {c: f"var(--c{i})" for i, c in enumerate(PALETTE)}
 _SETTINGS: dict[Any, Any] = {
@@ -119,7 +122,7 @@ def _drawn(figure: Figure, name: str) -> str:
     with matplotlib.rc_context(_SETTINGS | {"svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     figure.set_layout_engine("none")
-    return buffer.getvalue()
+    return re.sub(rf'<g id="{HOVER}([^"]*)">', r"<g><title>\1</title>", buffer.getvalue())
 
 
 def _inline(text: str, name: str) -> str:

@@ -19,6 +19,11 @@ def test_the_summary_fits_80_columns_and_names_every_estimate(assessment):
     assert all(name in assessment.summary() for name in assessment.estimates)
     table = lines[lines.index("") : len(lines) - lines[::-1].index("")]
     assert max(map(len, table)) <= 80
+    assert [line for line in table if line.endswith("?")] == ["Is z used?", "Does q(z) fit the prior?"]
+    assert table.index("Is z used?") < next(i for i, line in enumerate(table) if line.startswith("  rate "))
+    commands = [f"    {finding.command}" for finding in assessment.findings if finding.command]
+    assert commands
+    assert set(commands) <= set(lines)
 
 
 def test_the_html_is_escaped_and_whole(assessment):

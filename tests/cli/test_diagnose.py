@@ -79,6 +79,14 @@ def test_fail_on_chooses_the_exit_status(tmp_path, fail_on, verdict, status):
     assert call("diagnose", tmp_path, "--fail-on", fail_on).exit_code == status
 
 
+def test_split_chooses_the_assessment(tmp_path):
+    for name, message in (("assessment", "of valid"), ("assessment-test", "of test")):
+        finding = {"name": "q", "verdict": "WARN", "message": message}
+        (tmp_path / f"{name}.json").write_text(json.dumps({"findings": [finding]}), encoding="utf-8")
+    assert "of valid" in call("diagnose", tmp_path).output
+    assert "of test" in call("diagnose", tmp_path, "--split", "test").output
+
+
 def test_what_is_no_assessment_is_refused(tmp_path, monkeypatch, capsys):
     (tmp_path / "assessment.json").write_text("[1]", encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["vaescope", "diagnose", str(tmp_path)])

@@ -69,10 +69,38 @@ def test_init_writes_a_configuration_that_is_read(tmp_path):
     assert done.exit_code == 0
     config = read_config(out)
     assert (config.data.path, config.data.column) == (data, "review")
-    assert config.objective == {"preset": "mdr", "rate": 8}
+    assert config.objective["preset"] == "mdr"
+    assert 0 < config.objective["rate"] < 4
     assert "32 train, 4 valid, 4 test" in out.read_text(encoding="utf-8")
     with pytest.raises(UserError, match="exists"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+def test_init_finds_columns_and_proposes_sizes_that_fit(tmp_path):
+    rows = [f"{i};{['good', 'bad'][i % 2]};this is review number {i} of a long and dull series" for i in range(400)]
+    data, out = tmp_path / "reviews.csv", tmp_path / "run.yaml"
+    data.write_text("id;stars;body\n" + "\n".join(rows), encoding="utf-8-sig")
+    done = CliRunner().invoke(app, ["init", str(data), "--out", str(out)], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "column 'body', its labels from 'stars'" in done.stdout
+    config = read_config(out)
+    assert (config.data.column, config.data.label) == ("body", "stars")
+    assert 16 <= config.data.max_length <= 32
+    assert config.tokenizer.vocab_size == 500
+    assert config.model.latent_size >= 2 * config.objective["rate"]
+    text = out.read_text(encoding="utf-8")
+    assert "compress to" in text
+    assert "columns too: id" in text
+
+
+def test_init_on_a_folder_of_text_files(tmp_path):
+    (tmp_path / "train.txt").write_text("\n".join(f"text {i} of many" for i in range(60)), encoding="utf-8")
+    (tmp_path / "train.labels").write_text("\n".join("ab"[i % 2] for i in range(60)), encoding="utf-8")
+    out = tmp_path / "run.yaml"
+    done = CliRunner().invoke(app, ["init", str(tmp_path), "--out", str(out)], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "read from the .labels file" in out.read_text(encoding="utf-8")
+    assert read_config(out).data.path == tmp_path
 
 
 def test_list_fits_a_screen():

@@ -3,23 +3,17 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 from urllib.parse import urlsplit
 
 import pytest
+from tests.browsers import CHROMIUM, DRIVER, look, start, violations
 
 from .training import train_tiny
 
 pytestmark = pytest.mark.browser
-selenium = pytest.importorskip("selenium", reason="needs selenium: make test-browser")
-CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --window-size=1280,900"
-)
 MARKUP = '<img src=x onerror="window.hit=1"> <b>bold</b>'
 
 
@@ -46,15 +40,7 @@ def url(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser(url, tmp_path_factory):
-    from selenium.webdriver import Chrome, ChromeOptions
-    from selenium.webdriver.chrome.service import Service
-
-    options = ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = Chrome(options=options, service=Service(DRIVER))
+    driver = start(tmp_path_factory.mktemp("profile"))
     yield driver
     driver.quit()
 
@@ -157,6 +143,29 @@ def test_map_changes_its_view_and_its_colours(page):
     all_of(page, "#colour option")[1].click()
     until(page, lambda: any("–" in text for text in texts(page, ".legend span")))
     assert len({dot.get_attribute("class") for dot in all_of(page, "#map .dot")}) == 5
+
+
+def test_the_map_is_reached_by_keyboard(page):
+    from selenium.webdriver import Keys
+
+    figure = one(page, "#map svg")
+    assert figure.get_attribute("tabindex") == "0"
+    figure.send_keys(Keys.ARROW_RIGHT)
+    first = until(page, lambda: re.match(r"(.+)  ?\(\d+ tokens", one(page, "#hover").text))
+    figure.send_keys(Keys.ARROW_RIGHT)
+    until(page, lambda: not one(page, "#hover").text.startswith(first.group(1) + " ("))
+    second = re.match(r"(.+?)  ?\(\d+ tokens", one(page, "#hover").text).group(1).strip()
+    figure.send_keys(Keys.ENTER)
+    until(page, lambda: one(page, "#box0").get_attribute("value") == second)
+    assert one(page, ".map .ring").get_attribute("visibility") == "visible"
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1400, False), (1400, True), (420, False), (420, True)])
+def test_axe_finds_nothing_and_nothing_overflows(page, url, width, dark):
+    look(page, url, width=width, dark=dark)
+    until(page, lambda: len(all_of(page, "#map .dot")) == 200)
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    assert violations(page) == []
 
 
 def test_markup_stays_text(page):

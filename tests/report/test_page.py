@@ -291,14 +291,15 @@ def test_families_share_a_look_and_seeds_too(comparison):
 
 
 def points(figure):
-    return {line.get_gid(): line.get_xydata()[0] for line in figure.axes[0].lines if line.get_gid()}
+    found = {line.get_gid(): line.get_xydata()[0] for line in figure.axes[0].lines if line.get_gid()}
+    return {gid.removeprefix("hover: ").split(":")[0]: place for gid, place in found.items()}
 
 
 def test_points_stand_where_the_numbers_are(comparison):
     drawn = points(against_rate.rate_distortion(comparison))
     for run in comparison.latent:
         expected = [run.estimate(name).value for name in ("rate", "distortion")]
-        assert drawn[f"run-{run.name}"] == pytest.approx(expected)
+        assert drawn[run.name] == pytest.approx(expected)
     assert len(drawn) == len(comparison.latent)
 
 
@@ -345,7 +346,7 @@ def test_a_rate_far_from_all_others_is_named_not_drawn(study, tmp_path):
     assert [run.name for run in found.beyond] == ["far"]
     assert "far (1" in found.notes[-1]
     figure = against_rate.rate_distortion(found)
-    assert "run-far" not in points(figure)
+    assert "far" not in points(figure)
     assert "far (R = 1" in figure.axes[0].get_title(loc="right")
 
 
@@ -364,7 +365,7 @@ def test_each_run_has_its_row_or_panel(comparison):
 
 def test_targets_are_on_the_axis_of_the_trajectories(comparison):
     mdr = each_run.trajectories(comparison).axes[1]
-    assert list(mdr.get_yticks()) == [1, 2, 3]
+    assert list(mdr.get_yticks()) == [0, 1, 2, 3]
     assert len(mdr.lines) == 6 + 3
 
 
@@ -387,6 +388,33 @@ def test_sentences_say_what_the_numbers_say(comparison):
     assert summary.about(comparison).startswith(
         "9 runs · 3 families of objectives · 2 seeds · gaussian (test split, 150"
     )
+
+
+def test_a_family_has_the_same_colour_on_every_page(tmp_path):
+    runs = [made(tmp_path, name, name) for name in ("vae", "free_bits", "lagging", "mdr")]
+    together = read(runs, "test").looks
+    for run in runs:
+        if run.name != "lagging":
+            assert read([run], "test").looks[run.name] == together[run.name]
+    assert len(set(together.values())) == 4
+
+
+def test_a_caption_is_about_what_is_drawn(tmp_path):
+    single = read([made(tmp_path, "vae", "vae", entropy=None)], "test")
+    captions = {plate.name: plate.caption(single) for plate in PLATES}
+    assert "dashed" not in captions["rate-distortion"]
+    assert "joins" not in captions["rate-distortion"]
+    assert " H" not in captions["bounds"]
+    assert "paired" not in captions["log-likelihood"]
+    model = read([tmp_path / "vae", made(tmp_path, "lm", LANGUAGE_MODEL, entropy=None)], "test")
+    assert "dashed" in PLATES[0].caption(model)
+
+
+def test_the_page_defines_what_it_shows_and_gives_commands(page):
+    for name in ("rate", "marginal_kl", "log_likelihood"):
+        assert f'href="#define-{name}"' in page
+        assert f'id="define-{name}"' in page
+    assert '<pre class="command"' in page
 
 
 def test_more_families_than_colours_still_differ(tmp_path):

@@ -150,6 +150,35 @@ def test_a_folder_of_another_run_is_refused_with_the_key(tmp_path, make_config, 
     assert "\n" not in str(caught.value)
 
 
+def test_a_finished_run_is_continued_as_if_it_had_never_ended(tmp_path, make_config):
+    options = {"schedule": "constant", "warmup": 0.0, "objective": MDR}
+    whole = train(make_config(tmp_path / "whole", steps=12, **options))
+    train(make_config(tmp_path / "parts", **options))
+    longer = make_config(tmp_path / "parts", steps=12, **options)
+    same(interrupted(longer, 8), whole)
+    assert RunFolder(tmp_path / "parts").status == whole.status
+
+
+def test_a_warm_up_that_is_over_does_not_hinder(tmp_path, make_config):
+    train(make_config(tmp_path / "run", schedule="constant", warmup=0.2))
+    longer = train(make_config(tmp_path / "run", schedule="constant", warmup=0.2, steps=12))
+    assert longer.status["step"] == 12
+    with pytest.raises(UserError, match=r"training\.warmup"):
+        train(make_config(tmp_path / "run", schedule="constant", warmup=0.9, steps=30))
+    with pytest.raises(UserError, match="at least 12"):
+        train(make_config(tmp_path / "run", schedule="constant", warmup=0.2, steps=7))
+
+
+def test_what_is_written_may_change_on_resume(tmp_path, make_config):
+    whole = train(make_config(tmp_path / "whole", steps=12))
+    with pytest.raises(KilledError):
+        train(make_config(tmp_path / "run", steps=12), progress=kill_at(5))
+    changed = train(make_config(tmp_path / "run", steps=12, log_every=1, save_every=5, tracker="tensorboard"))
+    for name, tensor in weights(changed).items():
+        assert torch.equal(tensor, weights(whole)[name]), name
+    assert changed.config.training.log_every == 1
+
+
 def test_a_damaged_checkpoint_is_refused(tmp_path, make_config):
     config = make_config(tmp_path / "run")
     with pytest.raises(KilledError):

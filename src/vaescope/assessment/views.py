@@ -6,6 +6,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from vaescope.assessment.findings import worst_first
+from vaescope.assessment.groups import grouped
+from vaescope.assessment.verdict import QUESTIONS
 
 if TYPE_CHECKING:
     from vaescope.assessment.assessment import Assessment
@@ -28,13 +30,16 @@ def sentence(finding: Finding) -> str:
 
 
 def as_text(assessment: Assessment) -> str:
-    """Return the headline, the badges, the estimates and what is not PASS."""
+    """Return the headline, the three answers, the estimates by question, and what is not PASS with its command."""
     lines = [f"{assessment.verdict}  {assessment.headline}"]
-    lines += [f"  {name}: {badge.answer}" for name, badge in assessment.badges.items()]
+    lines += [f"  {QUESTIONS[name]} {badge.answer}" for name, badge in assessment.badges.items()]
     lines += ["", f"{'estimate':<30}{'value':>9}{'SE':>8}  95% interval        kind"]
-    lines += [_row(name, estimate) for name, estimate in assessment.estimates.items()]
+    for group, names in grouped(assessment.estimates).items():
+        lines += [group, *(_row(f"  {name}", assessment.estimates[name]) for name in names)]
+    lines.append("")
     shown = [finding for finding in worst_first(assessment.findings) if finding.verdict not in QUIET]
-    lines += ["", *(f"{finding.verdict} {finding.name}: {finding.message}" for finding in shown)]
+    for finding in shown:
+        lines += [sentence(finding), *([f"    {finding.command}"] if finding.command else [])]
     lines.append(f"{len(assessment.findings) - len(shown)} findings say PASS or nothing (VACUOUS).")
     return "\n".join(lines)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "demo": ("vaescope demo --out demo",),
-    "init": ("vaescope init --data reviews.csv --out run.yaml",),
+    "init": ("vaescope init reviews.csv", "vaescope init reviews.csv --column text --label topic --out run.yaml"),
     "train": (
         "vaescope train --data reviews.csv --objective mdr --rate 8 --out runs/mdr",
         "vaescope train examples/ptb/mdr.yaml out=runs/mine",

@@ -52,7 +52,7 @@ def carry_out(plan: Plan, run: PlannedRun) -> None:
     with one_at_a_time(run.config.out, wanted=first):
         folder = RunFolder(run.config.out)
         folder.check(run.config)
-        if not folder.status.get("finished") or not (folder.model / "config.json").exists():
+        if not folder.is_done(run.config) or not (folder.model / "config.json").exists():
             train_run(run.config, title="train")
         splits = splits_to_assess(run.config, control) if first else []
         if not splits:

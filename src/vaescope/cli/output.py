@@ -63,8 +63,9 @@ def show(assessment: Assessment, *, title: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from vaescope.assessment.groups import grouped
     from vaescope.cli.console import console, show_findings, show_verdict
-    from vaescope.report.estimates import COLUMNS, cells, grouped
+    from vaescope.report.estimates import COLUMNS, cells
 
     console.print(Text(title, "bold"))
     show_verdict(assessment)
@@ -74,7 +75,7 @@ def show(assessment: Assessment, *, title: str) -> None:
     for column in columns:
         right = column in ("value", "SE", "95% interval")
         table.add_column(column, justify="right" if right else "left", no_wrap=column != "unit")
-    for group, names in grouped(assessment).items():
+    for group, names in grouped(assessment.estimates).items():
         table.add_row()
         table.add_row(Text(group, "bold"))
         for name in names:

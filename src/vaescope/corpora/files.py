@@ -51,10 +51,9 @@ def read_file(file: Path, columns: Columns) -> Rows:
     Raises:
         UserError: an unknown ending, not UTF-8, damaged, or without the column.
     """
-    stem, ending, packed = _parts(file)
-    if ending not in READERS:
-        raise UserError(f"{file}: unknown kind of file; give one of {', '.join(READERS)} (or these with .gz)")
-    rows = READERS[ending](_bytes(file, packed), columns, str(file))
+    stem, _, _ = _parts(file)
+    ending, raw = contents(file)
+    rows = READERS[ending](raw, columns, str(file))
     labels_file = file.with_name(f"{stem}.labels")
     if ending != ".txt" or not labels_file.is_file():
         return rows
@@ -62,6 +61,32 @@ def read_file(file: Path, columns: Columns) -> Rows:
     return Rows(
         rows.texts, {"label": _aligned([label.strip() for label in labels], rows.texts, labels_file)}, rows.notes
     )
+
+
+def training_file(path: Path) -> Path:
+    """Return the file of the training texts: the path itself, or that of a folder (of shards the first).
+
+    Raises:
+        UserError: no such file, or a folder without one.
+    """
+    if path.is_file():
+        return path
+    found = _find(path, NAMES["train"]) if path.is_dir() else []
+    if not found:
+        raise UserError(f"{path}: no training file in it; give a text file, or a folder with train.txt")
+    return found[0]
+
+
+def contents(file: Path) -> tuple[str, bytes]:
+    """Return the ending of a file, without that of its compression, and what it holds, unpacked.
+
+    Raises:
+        UserError: an unknown ending, or a file that cannot be read.
+    """
+    _, ending, packed = _parts(file)
+    if ending not in READERS:
+        raise UserError(f"{file}: unknown kind of file; give one of {', '.join(READERS)} (or these with .gz)")
+    return ending, _bytes(file, packed)
 
 
 def _read_lines(raw: bytes, columns: Columns, source: str) -> Rows:

@@ -25,6 +25,9 @@ from vaescope.runs.run_folder import RunFolder
 from vaescope.runs.shown_texts import ShownTexts
 
 LANGUAGE_MODEL = "language_model"
+COMMON = ("vae", "mdr", "free_bits", "beta_vae", "information_floor", "marginal_cap", "geco", "cyclical")
+"""Families whose colour and marker are the same on every page, whatever else is there."""
+
 FAR = 3.0
 """A rate above this many times the upper quartile of the rates is named at the edge of a figure instead of drawn."""
 
@@ -127,9 +130,11 @@ class Comparison:
 
     @cached_property
     def looks(self) -> dict[str, tuple[str, str]]:
-        """Colour and marker of each family with a z."""
+        """Colour and marker of each family with a z: a common family has its own on every page."""
         families = sorted({run.family for run in self.latent})
-        return {name: look(place) for place, name in enumerate(families)}
+        places = {name: COMMON.index(name) for name in families if name in COMMON}
+        free = (place for place in range(len(families) + len(COMMON)) if place not in places.values())
+        return {name: look(places[name] if name in places else next(free)) for name in families}
 
     @property
     def latent(self) -> list[Run]:

@@ -9,70 +9,15 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from vaescope.assessment.groups import grouped
 from vaescope.report.tables import RELATION, number
 
 if TYPE_CHECKING:
     from vaescope.assessment.assessment import Assessment
     from vaescope.estimators.estimate import Estimate
 
-GROUPS: dict[str, tuple[str, ...]] = {
-    "Is z used?": (
-        "rate",
-        "mutual_information",
-        "active_units",
-        "dimension_kl",
-        "latent_use",
-        "resolution",
-        "token_divergence",
-        "token_accuracy_drop",
-        "latent_attention",
-        "interpolation",
-        "probe",
-    ),
-    "Does q(z) fit the prior?": (
-        "marginal_kl",
-        "moment_kl",
-        "total_correlation",
-        "moments",
-        "radius",
-        "holes",
-        "kolmogorov_smirnov",
-        "sliced_wasserstein",
-        "mmd",
-        "classifier_two_sample",
-    ),
-    "Likelihood and trust": (
-        "elbo",
-        "distortion",
-        "log_likelihood",
-        "annealed_likelihood",
-        "joint_inconsistency",
-        "inference_gap",
-        "joint_classifier",
-        "posterior_calibration",
-        "bits_per_byte",
-        "perplexity",
-        "multiplier",
-    ),
-    "Texts": ("reconstruction", "token_accuracy", "generated_likelihood", "text_statistics"),
-}
-"""Names of estimates, or how they begin, by the question that they answer and in the order of reading."""
-
-OTHER = "Other"
 COLUMNS = ("estimate", "value", "SE", "95% interval", "unit", "kind")
 FORMATS = ("markdown", "latex", "json", "csv")
-
-
-def grouped(assessment: Assessment) -> dict[str, list[str]]:
-    """Return the names of the estimates by question, in the order of reading; groups that are empty are left out."""
-    places = {start: (group, i) for group, starts in GROUPS.items() for i, start in enumerate(starts)}
-    found: dict[str, list[tuple[int, str]]] = {group: [] for group in (*GROUPS, OTHER)}
-    for name in assessment.estimates:
-        start = max((s for s in places if name == s or name.startswith(f"{s}_")), key=len, default="")
-        group, place = places.get(start, (OTHER, 0))
-        found[group].append((place, name))
-    # sorted is stable: estimates of one diagnostic keep their order
-    return {group: [name for _, name in sorted(names, key=lambda n: n[0])] for group, names in found.items() if names}
 
 
 def cells(name: str, estimate: Estimate) -> tuple[str, ...]:
@@ -119,7 +64,7 @@ def _csv(assessments: Mapping[str, Assessment]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("split", "question", "estimate", "value", "se", "low", "high", "unit", "kind", "n"))
     for split, assessment in assessments.items():
-        for group, names in grouped(assessment).items():
+        for group, names in grouped(assessment.estimates).items():
             for name in names:
                 e = assessment.estimates[name]
                 digits = ("" if math.isnan(x) else repr(float(x)) for x in (e.value, e.se, e.low, e.high))
@@ -130,7 +75,7 @@ def _csv(assessments: Mapping[str, Assessment]) -> str:
 def _markdown(split: str, assessment: Assessment) -> str:
     lines = [f"**{assessment.verdict}** ({split}): {assessment.headline}", ""]
     lines += [f"| {' | '.join(COLUMNS)} |", "| --- | ---: | ---: | ---: | --- | --- |"]
-    for group, names in grouped(assessment).items():
+    for group, names in grouped(assessment.estimates).items():
         lines.append(f"| **{group}** | | | | | |")
         for name in names:
             row = [cell.replace("|", "\\|") for cell in cells(f"`{name}`", assessment.estimates[name])]
@@ -141,7 +86,7 @@ def _markdown(split: str, assessment: Assessment) -> str:
 def _latex(split: str, assessment: Assessment) -> str:
     lines = [f"% {split}: {assessment.verdict}", r"% needs \usepackage{booktabs}", r"\begin{tabular}{lrrrll}"]
     lines += [r"\toprule", " & ".join(map(_tex, COLUMNS)) + r" \\"]
-    for group, names in grouped(assessment).items():
+    for group, names in grouped(assessment.estimates).items():
         lines += [r"\midrule", rf"\multicolumn{{6}}{{l}}{{\emph{{{_tex(group)}}}}} \\"]
         lines += [" & ".join(map(_tex, cells(name, assessment.estimates[name]))) + r" \\" for name in names]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])

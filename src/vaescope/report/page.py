@@ -9,6 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from vaescope.assessment.findings import worst_first
+from vaescope.assessment.pages import in_short, page_of, page_of_estimate
+from vaescope.assessment.remedies import advised
 from vaescope.assessment.verdict import QUESTIONS
 from vaescope.corpora.corpus import SPLITS
 from vaescope.errors import UserError, unknown
@@ -69,19 +71,30 @@ def compare(runs: list[Path], out: Path, *, split: str | None, title: str, page:
         runs=[_row(comparison, run, columns, run.name in front) for run in comparison.runs],
         folded=len(comparison.runs) > MANY,
         plates=shown,
+        definitions=_definitions(comparison, columns),
         paired=_paired(comparison),
         texts=_texts(comparison),
     )
 
 
-def _figures(comparison: Comparison, folder: Path) -> tuple[list[tuple[Any, Markup]], list[str]]:
+def _definitions(comparison: Comparison, columns: Sequence[tables.Column]) -> dict[str, dict[str, str]]:
+    """Return the parts of the page of each number and finding that is shown, by the name of the page."""
+    names = [page_of_estimate(column.estimate) for column in columns]
+    for run in comparison.runs:
+        names += [page_of(finding.name) for finding in run.assessment.findings if finding.verdict != "PASS"]
+        names += [page_of_estimate(name) for name in run.assessment.estimates]
+    return {name: in_short(name) for name in dict.fromkeys(names) if name}
+
+
+def _figures(comparison: Comparison, folder: Path) -> tuple[list[tuple[Any, str, Markup]], list[str]]:
     """Draw what can be drawn, into files and for the page; and say why the others are missing."""
     shown, missing = [], []
     for plate in PLATES:
         if reason := plate.missing(comparison):
             missing.append(f"No figure “{plate.title}”: {reason}.")
             continue
-        shown.append((plate, Markup(save(plate.draw(comparison), folder, plate.name))))
+        picture = Markup(save(plate.draw(comparison), folder, plate.name))
+        shown.append((plate, plate.caption(comparison), picture))
     return shown, missing
 
 
@@ -94,7 +107,9 @@ def _tone(comparison: Comparison, family: str) -> str:
 
 def _row(comparison: Comparison, run: Run, columns: Sequence[tables.Column], front: bool) -> dict[str, Any]:
     """Return what the template needs of a run."""
-    findings = worst_first(run.assessment.findings)
+    metadata = run.assessment.metadata
+    here = {**metadata, "run": str(run.path)} if "run" in metadata else metadata
+    findings = worst_first(advised(run.assessment.findings, run.assessment.estimates, here))
     estimates = [run.estimate(column.estimate) for column in columns]
     return {
         "name": run.name,
@@ -109,10 +124,11 @@ def _row(comparison: Comparison, run: Run, columns: Sequence[tables.Column], fro
         "headline": run.assessment.headline,
         "badges": [(QUESTIONS[name], badge) for name, badge in run.assessment.badges.items()],
         "worst": _worst(run),
-        "findings": [f for f in findings if f.verdict != "PASS"],
+        "findings": [(f, page_of(f.name)) for f in findings if f.verdict not in ("PASS", "VACUOUS")],
+        "vacuous": [f.name for f in findings if f.verdict == "VACUOUS"],
         "passed": sum(f.verdict == "PASS" for f in findings),
         "cells": [(tables.cell(e), "" if e is None else e.value) for e in estimates],
-        "estimates": tables.estimate_rows(run.assessment),
+        "estimates": [(row, page_of_estimate(row[0])) for row in tables.estimate_rows(run.assessment)],
     }
 
 

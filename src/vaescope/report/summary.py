@@ -99,7 +99,9 @@ def _exceeds(theirs: str, found: list[Difference]) -> str:
     """Say by how much one family differs from another, over the pairs."""
     values = sorted((d.value for d in found), key=abs)
     sure = sum(d.low > 0 or d.high < 0 for d in found)
-    pairs = f"{_counted(len(found), 'pair')}, the intervals of {sure} exclude 0"
+    pairs = f"{len(found)} pairs, the intervals of {sure} exclude 0"
+    if len(found) == 1:
+        pairs = f"1 pair, its interval {'excludes' if sure else 'includes'} 0"
     if min(values) < 0 < max(values):
         return f"differs from that of {theirs} by {signed(min(values))} to {signed(max(values))} nats ({pairs})"
     span = " to ".join(dict.fromkeys(tables.number(abs(value)) for value in (values[0], values[-1])))

@@ -28,6 +28,12 @@ log = logging.getLogger("vaescope")
 IGNORED = ("out", "assessment")
 """Sections that may differ when a run is resumed: they do not affect training."""
 
+FREE = ("training.tracker", "training.log_every", "training.save_every")
+"""Keys that may differ too: they say what is written, not what is learnt."""
+
+ALL_STEPS = "all steps done"
+"""Why a training ended that more steps can continue."""
+
 PLACES = ("data.path", "data.hub")
 """Keys that say where the texts are; which texts they are is decided by their digests."""
 
@@ -68,12 +74,14 @@ class RunFolder:
         A run that has not made a step yet may be replaced by one with another configuration.
 
         Raises:
-            UserError: the folder holds something else, or a run with another configuration (training.steps included:
-                the learning rate is a function of it, so a longer run is another run).
+            UserError: the folder holds something else, or a run with another configuration. Of the training, the keys
+                of ``FREE`` may differ, and ``training.steps`` where the learning rate of the remaining steps is no
+                function of it: with ``schedule: constant`` after the warm-up.
         """
         if self.exists:
             if self.started:
-                _refuse_difference(self.config_file, self.config, config, moved=has_data_record(self.path))
+                moved = has_data_record(self.path)
+                _refuse_difference(self.config_file, self.config, config, moved=moved, step=self.step)
         elif self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self.path}: a file is in the way; give another out=FOLDER")
         elif self.path.exists() and {file.name for file in self.path.iterdir()} - {"environment.json"}:
@@ -149,6 +157,17 @@ class RunFolder:
             raise UserError(f"{file}: damaged; remove it and run vaescope train again, which writes a new one")
         return status
 
+    @property
+    def step(self) -> int:
+        """The last step that was logged, 0 before."""
+        return max((line["step"] for line in self.metrics()), default=0)
+
+    def is_done(self, config: RunConfig) -> bool:
+        """Whether training by ``config`` has nothing left to do: it ended, and not for want of the steps now asked."""
+        status = self.status
+        longer = status.get("reason") == ALL_STEPS and int(status.get("step", 0)) < config.training.steps
+        return bool(status.get("finished", False)) and not longer
+
     def metrics(self, kind: str | None = None) -> list[dict[str, Any]]:
         """Return the lines of ``metrics.jsonl``, of one kind (``train``, ``validation``, ``assessment``) or of all.
 
@@ -219,11 +238,15 @@ class RunFolder:
         return cast(PreTrainedTokenizerFast, tokenizer)
 
 
-def _refuse_difference(file: Path, old: RunConfig, new: RunConfig, *, moved: bool) -> None:
+def _refuse_difference(file: Path, old: RunConfig, new: RunConfig, *, moved: bool, step: int) -> None:
     """Refuse another configuration; the place of the data may differ if their digests are known (``moved``)."""
     before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
+    free = FREE
+    if old.training.steps != new.training.steps:
+        _refuse_steps(file, old, new, step)
+        free = (*FREE, "training.steps", "training.warmup")
     for key in sorted(before.keys() | after.keys()):
-        if key.split(".")[0] in IGNORED or before.get(key) == after.get(key):
+        if key.split(".")[0] in IGNORED or key in free or before.get(key) == after.get(key):
             continue
         if moved and key in PLACES and None not in (before.get(key), after.get(key)):
             continue
@@ -231,6 +254,31 @@ def _refuse_difference(file: Path, old: RunConfig, new: RunConfig, *, moved: boo
             f"{file}: this run has {key} = {before.get(key)!r}, not {after.get(key)!r}; "
             "give another out=FOLDER, or the old value to resume"
         )
+
+
+def _refuse_steps(file: Path, old: RunConfig, new: RunConfig, step: int) -> None:
+    """Refuse another number of steps, unless the learning rate of the steps to come is the same with it.
+
+    It is where it is constant and both warm-ups are over.
+    """
+    was, wanted = old.training, new.training
+    warm = max(round(settings.warmup * settings.steps) for settings in (was, wanted))
+    if was.schedule == wanted.schedule == "constant" and step >= warm and wanted.steps >= step:
+        return
+    if was.schedule == wanted.schedule == "constant":
+        need = (
+            f"at least {step}"
+            if wanted.steps < step
+            else f"fewer, or training.warmup={step / wanted.steps:.2g} at most"
+        )
+        raise UserError(
+            f"{file}: this run has made {step} steps, so training.steps={wanted.steps} is refused; give {need}"
+        )
+    raise UserError(
+        f"{file}: this run has training.steps = {was.steps}, not {wanted.steps}; the learning rate is a function of it "
+        f"(training.schedule={was.schedule}). Give another out=FOLDER, with model.init_from={file.parent} to start "
+        "from these weights; a run with training.schedule=constant can be continued"
+    )
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

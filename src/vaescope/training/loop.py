@@ -41,6 +41,7 @@ def train(
 
     A run that was killed resumes from its last checkpoint and gives, bit for bit on a CPU, the numbers that it would
     have given. A finished run is returned as it is; if its ``model/`` is gone, it is written again from the checkpoint.
+    With more ``training.steps`` and a constant learning rate a finished run is continued.
     Under ``torchrun`` the processes share each step's texts. Ctrl-C and SIGTERM write a checkpoint first.
 
     Args:
@@ -61,7 +62,7 @@ def train(
     folder.check(config)
     first = accelerator.is_main_process
     with Interruption(folder.path) as interruption, one_at_a_time(folder.path, wanted=first):
-        finished = folder.exists and folder.status.get("finished", False)
+        finished = folder.exists and folder.is_done(config)
         if finished and (folder.model / "config.json").exists():
             _leave_as_it_is(folder, config)
             return folder

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vaescope.runs.checkpoint import load_checkpoint, save_checkpoint
-from vaescope.runs.run_folder import RunFolder
+from vaescope.runs.run_folder import ALL_STEPS, RunFolder
 from vaescope.runs.snapshots import take_snapshot
 from vaescope.training.keeper import build_keeper
 from vaescope.training.trackers import NoTracker, Tracker, build_tracker
@@ -135,7 +135,7 @@ class Record:
         """Return why the training ended."""
         if self.trainer.goal.reached:
             return "goal reached: " + ", ".join(f"{k} {v}" for k, v in self.trainer.goal.conditions.items())
-        return "no improvement" if self.trainer.stopping.over else "all steps done"
+        return "no improvement" if self.trainer.stopping.over else ALL_STEPS
 
     def _warnings(self, step: int) -> list[str]:
         """Return what the validation at the step of the saved weights says against them."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vaescope.cli.commands.assess import Split
+
 if TYPE_CHECKING:
     from vaescope.assessment.findings import Finding
 
@@ -25,6 +27,7 @@ class FailOn(StrEnum):
 
 def diagnose(
     run: Annotated[Path, typer.Argument(help="the run folder, or an assessment.json")],
+    split: Annotated[Split | None, typer.Option(help="the split; by default one that the run is assessed on")] = None,
     everything: Annotated[bool, typer.Option("--all", help="also what passes, and the rules")] = False,
     fail_on: Annotated[
         FailOn, typer.Option(help="what has an exit status above 0: any verdict but PASS, only fail, or never")
@@ -39,7 +42,7 @@ def diagnose(
     from vaescope.assessment.verdict import verdict
     from vaescope.assessment.views import sentence
 
-    content = _content(run)
+    content = _content(run, None if split is None else str(split))
     findings = _advised(content, run)
     overall = verdict(findings)
     typer.echo(f"{overall}  {content.get('headline', '')}".rstrip())
@@ -75,17 +78,20 @@ def _advised(content: dict[str, Any], path: Path) -> list[Finding]:
     return advised(findings, estimates, {**metadata, "run": str(path if path.is_dir() else path.parent)})
 
 
-def _content(path: Path) -> dict[str, Any]:
-    """Return an assessment: that of the split which the run is assessed on, else a new one."""
+def _content(path: Path, split: str | None) -> dict[str, Any]:
+    """Return an assessment: of the split, or of one that the run is assessed on; where there is none, a new one."""
     from vaescope.assessment.findings import Finding
     from vaescope.errors import UserError
     from vaescope.reading import read_json
     from vaescope.runs.assessments import assessed_splits, assessment_name
 
     if path.is_dir():
-        if not assessed_splits(path):
-            _assess(path)
-        path = path / f"{assessment_name(assessed_splits(path)[0])}.json"
+        found = assessed_splits(path)
+        if not found or (split is not None and split not in found):
+            split = _assess(path, split)
+        path = path / f"{assessment_name(split or found[0])}.json"
+    elif split is not None:
+        raise UserError(f"{path}: a file is about one split; leave --split out, or give the run folder")
     try:
         content: dict[str, Any] = read_json(path)
         [Finding.from_json(finding) for finding in content["findings"]]
@@ -94,11 +100,14 @@ def _content(path: Path) -> dict[str, Any]:
     return content
 
 
-def _assess(run: Path) -> None:
+def _assess(run: Path, split: str | None) -> str:
+    """Assess a run as ``vaescope assess`` does, on the first split of its configuration if none is given."""
     from vaescope.cli.console import progress
     from vaescope.cli.load_and_train import load_run
+    from vaescope.study.save_assessment import assess_and_save
 
     loaded = load_run(run)
-    with progress("assess valid") as meter:
-        assessment = loaded.assess("valid", progress=meter)
-    assessment.save(run)
+    chosen = split or str(loaded.config.assessment.splits[0])
+    with progress(f"assess {chosen}") as meter:
+        assess_and_save(loaded, chosen, progress=meter)
+    return chosen

@@ -78,6 +78,7 @@ export class LatentMap {
 
   draw(seen, colour) {
     this.seen = seen;
+    this.near = -1;
     const width = 520, height = 410, edge = 26;
     const all = [...seen.points, ...(seen.prior ?? [[-2.1, -2.1], [2.1, 2.1]])];
     const reach = Math.max(...all.flat().map(Math.abs)) * 1.05, scale = (height - 2 * edge) / 2 / reach;
@@ -86,8 +87,9 @@ export class LatentMap {
     const { classes, legend } = groups(seen[colour]);
     this.marks = svg("g");
     this.ring = svg("circle", { r: 6, class: "ring", visibility: "hidden" });
-    const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" },
-      svg("title", {}, "Posterior means of the validation texts; dashed: one and two standard deviations of the prior"));
+    const about = "Posterior means of the validation texts; dashed: one and two standard deviations of the prior. "
+      + "Arrow keys go to the next text in their direction, Enter makes it text A.";
+    const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "application", tabindex: 0, "aria-label": about });
     picture.append(
       svg("line", { x1: edge, x2: width - edge, y1: this.y(0), y2: this.y(0), class: "axis" }),
       svg("line", { x1: this.x(0), x2: this.x(0), y1: edge / 2, y2: height - edge, class: "axis" }),
@@ -102,6 +104,7 @@ export class LatentMap {
     picture.append(this.marks, this.ring);
     picture.addEventListener("pointermove", (event) => this.#point(event));
     picture.addEventListener("pointerleave", () => this.#hover(-1));
+    picture.addEventListener("keydown", (event) => this.#key(event));
     picture.addEventListener("click", (event) => { if (this.#point(event) >= 0) this.chosen(this.near); });
     const names = document.createElement("div");
     names.className = "legend";
@@ -140,6 +143,23 @@ export class LatentMap {
     });
     this.#hover(near);
     return near;
+  }
+
+  // An arrow goes to the nearest text that lies more in its direction than aside; the first one starts in the middle.
+  #key(event) {
+    const way = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    if (event.key === "Enter" && this.near >= 0) this.chosen(this.near);
+    if (!way) return;
+    event.preventDefault();
+    const from = this.near >= 0 ? this.seen.points[this.near] : [0, 0];
+    let next = this.near, least = Infinity;
+    this.seen.points.forEach(([x, y], i) => {
+      const [dx, dy] = [x - from[0], y - from[1]];
+      const ahead = dx * way[0] + dy * way[1], aside = Math.abs(dx * way[1]) + Math.abs(dy * way[0]);
+      const distance = Math.hypot(dx, dy);
+      if ((this.near < 0 || (ahead > 0 && aside <= ahead)) && distance < least) [next, least] = [i, distance];
+    });
+    this.#hover(next);
   }
 
   #hover(near) {

@@ -5,7 +5,7 @@ import { LatentMap, posteriorChart } from "./charts.js";
 const WAIT = 120;     // ms after the last movement of a slider until it is decoded
 const SLIDERS = 8;    // units with a slider
 const CHARTED = 32;   // units in the chart of a posterior
-const HINT = "Hover over a point to read its text; click to make it text A. The ring is z.";
+const HINT = "Hover over a point to read its text; click to make it text A (arrow keys and Enter do so too). The ring is z.";
 const byId = (id) => document.getElementById(id);
 const state = { start: null, compared: null, z: null, map: null };
 const latest = {};
@@ -76,7 +76,9 @@ function showPath() {
     row.append(make("td", point.t.toFixed(2)), make("td", ending(point)),
       make("td", nats(point.log_p_x_z)), make("td", nats(point.log_p_z)));
     row.title = "move z here";
+    row.tabIndex = 0;
     row.addEventListener("click", () => moveTo(point.z));
+    row.addEventListener("keydown", (event) => { if (event.key === "Enter") moveTo(point.z); });
     return row;
   });
   byId("steps-table").tBodies[0].replaceChildren(...rows);

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vaescope.estimators.estimate import Estimate
-from vaescope.plotting import FAINT, INK, axes, legend
+from vaescope.plotting import FAINT, HOVER, INK, axes, legend
+from vaescope.report import tables
 from vaescope.report.comparison import Comparison, Run
 from vaescope.report.figures.plane import elbo_lines, entropy_line
 
@@ -85,7 +86,8 @@ def target(comparison: Comparison) -> Figure:
         # families stand side by side, or those that meet their targets would hide each other
         aside = (families.index(run.family) - (len(families) - 1) / 2) * 0.015 * right
         ends = [[estimate.value - estimate.low], [estimate.high - estimate.value]]
-        ax.errorbar(aim + aside, estimate.value, ends, color=colour, marker=marker, ms=5, ls="")
+        ax.errorbar(aim + aside, estimate.value, ends, color=colour, ls="")
+        ax.plot(aim + aside, estimate.value, color=colour, marker=marker, ms=5, ls="", gid=_hover(run, estimate))
     _name_families(ax, comparison, runs)
     ax.axline((0, 0), slope=1, color=FAINT, ls=":", lw=1)
     ax.set(xlim=(0, right), ylim=(0, 1.1 * max([right / 1.1, *(run.rate for run in runs)])))
@@ -131,7 +133,7 @@ def _points(ax: Axes, comparison: Comparison, y: Reader, *, x: Reader = lambda r
             ax.plot([across.low, across.high], [up.value] * 2, color=colour, lw=5, alpha=0.4, solid_capstyle="butt")
         else:
             ax.plot([across.low, across.high], [up.value] * 2, color=colour, lw=1, alpha=0.6)
-        ax.plot(across.value, up.value, color=colour, marker=marker, ms=5, ls="", gid=f"run-{run.name}")
+        ax.plot(across.value, up.value, color=colour, marker=marker, ms=5, ls="", gid=_hover(run, across, up))
     for name, members in groupby(found, key=lambda item: item[0].family):
         means = []
         for _, same in groupby(members, key=lambda item: item[0].label):
@@ -140,6 +142,11 @@ def _points(ax: Axes, comparison: Comparison, y: Reader, *, x: Reader = lambda r
         if len(means) > 1:
             ax.plot(*zip(*sorted(means), strict=True), color=comparison.looks[name][0], lw=0.8, alpha=0.7, zorder=1)
     _name_families(ax, comparison, [run for run, _, _ in found])
+
+
+def _hover(run: Run, *shown: Estimate) -> str:
+    """Return what the marker of a run says under the pointer: its name and both numbers."""
+    return f"{HOVER}{run.name}: {', '.join(tables.cell(estimate) for estimate in shown)}"
 
 
 def _name_families(ax: Axes, comparison: Comparison, runs: list[Run]) -> None:

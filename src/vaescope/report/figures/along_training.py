@@ -6,10 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 import torch
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle, Patch
 from torch import Tensor
 
 from vaescope.assessment.assess import assess
@@ -49,7 +51,32 @@ def figure(runs: Mapping[str, Sequence[Snapshot]]) -> Figure:
     for i, (name, snapshots) in enumerate(runs.items()):
         chosen = [next(s for s in snapshots if s.step == step) for step in steps]
         _run_rows(axes[2 * i], axes[2 * i + 1], name, chosen, PALETTE[i % len(PALETTE)])
+    standard = all(s.prior_z is None for snapshots in runs.values() for s in snapshots)
+    keys = _keys(PALETTE[0] if len(runs) == 1 else FAINT, standard=standard)
+    columns = 3 if picture.get_figwidth() >= 7 else 2 if picture.get_figwidth() >= 4.5 else 1
+    picture.legend(handles=keys, loc="outside lower center", ncols=columns, frameon=False, labelcolor=INK, fontsize=8)
     return picture
+
+
+def _keys(colour: str, *, standard: bool) -> list[Artist]:
+    """Return the legend; with several runs the colour stands for that of each run."""
+    prior: dict[str, Artist] = {
+        "50% and 95% of the prior": Line2D([], [], color=INK, ls="--", lw=0.9),
+        "p(z_d) of a unit": Line2D([], [], color=INK, ls=":", lw=1.2),
+    }
+    if not standard:
+        prior["samples of the prior"] = Line2D([], [], color=FAINT, marker="+", ls="", ms=5)
+    keys: dict[str, Artist] = {
+        "50% of q(z)": Patch(color=to_rgba(colour, 0.65)),
+        "95% of q(z)": Patch(color=to_rgba(colour, 0.3)),
+        "posterior mean of a text": Line2D([], [], color=INK, marker=".", ls="", ms=3),
+        **prior,
+        "q(z_d) of the two units above (solid, dashed)": Line2D([], [], color=colour, lw=1.5),
+        "q(z_d) of another unit": Line2D([], [], color=FAINT, lw=0.6),
+    }
+    for label, artist in keys.items():
+        artist.set_label(label)
+    return list(keys.values())
 
 
 def common_steps(runs: Mapping[str, Sequence[Snapshot]]) -> list[int]:

@@ -54,7 +54,8 @@ def bounds(comparison: Comparison) -> Figure:
     floors = [h - run.assessment.estimates["distortion"].value for run in comparison.drawn if h is not None]
     cost.margins(x=0.16)
     says.set_xlim(1.08 * max(min([0.0, *floors]), -right) - 0.02 * right, 1.06 * right)
-    titles = {cost: "what a text costs: −ELBO = D + R", says: "what z says about it: H − D ≤ I(X;Z) ≤ R"}
+    least = "" if h is None else "H − D ≤ "
+    titles = {cost: "what a text costs: −ELBO = D + R", says: f"what z says about it: {least}I(X;Z) ≤ R"}
     for ax, title in titles.items():
         _rows(ax, [run.name for run in runs], title)
         ax.set_xlabel("nats per text")
@@ -74,7 +75,7 @@ def densities(comparison: Comparison) -> Figure:
             colour = comparison.looks[run.family][0] if d < 2 else FAINT
             ax.plot(line_G, margin_G, color=colour, lw=1.4 if d < 2 else 0.6)
         ax.plot(line_G, standard_log_density(line_G).exp(), color=INK, ls=":", lw=1.2)
-        ax.set(xlim=(-4, 4), xticks=(-3, 0, 3), ylim=(0, min(1.6, 1.1 * margin_DG.max().item())), yticks=[])
+        ax.set(xlabel="z", xlim=(-4, 4), xticks=(-3, 0, 3), ylim=(0, min(1.6, 1.1 * margin_DG.max().item())), yticks=[])
         ax.set_title(run.name, fontsize=8.5, color=INK)
     return figure
 
@@ -94,8 +95,9 @@ def trajectories(comparison: Comparison) -> Figure:
         for target in targets:
             ax.axhline(target, color=INK, ls="--", lw=0.8)
         ax.set_title(name, color=INK)
-        ax.set(yticks=targets, yticklabels=[f"{t:g}" for t in targets], xlabel="optimiser step")
+        ax.set(xlabel="optimiser step")
         ax.set_ylim(0, 1.25 * max(targets))
+        ax.set_yticks([0, *targets], ["0", *(f"{t:g}" for t in targets)])
     for ax in panels[::columns]:
         ax.set_ylabel("rate R")
     return figure

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from vaescope.report.comparison import Comparison
-from vaescope.report.figures import against_rate, each_run
+from vaescope.report.figures import against_rate, captions, each_run
 from vaescope.report.pairs import against_reference
 
 
@@ -19,7 +19,7 @@ class Plate:
     Attributes:
         name: of its files.
         title: what it shows.
-        caption: what to see in it.
+        caption: what to see in it, given what is drawn.
         draw: the figure of a comparison.
         missing: why there is no figure, or an empty string.
         wide: whether it takes the width of the page.
@@ -28,7 +28,7 @@ class Plate:
 
     name: str
     title: str
-    caption: str
+    caption: Callable[[Comparison], str]
     draw: Callable[[Comparison], Figure]
     missing: Callable[[Comparison], str]
     wide: bool = False
@@ -78,55 +78,60 @@ PLATES = (
     Plate(
         "rate-distortion",
         "Rate and distortion",
-        "Each run is a point with its 95% intervals over texts; a thin line joins a family of objectives at several "
-        "settings through the means of its seeds. On a dotted line all models have the same ELBO = −(R + D). Below the "
-        "dashed line a text costs less, given z, than the language model says it does.",
+        captions.rate_distortion,
         against_rate.rate_distortion,
         _needs("rate"),
     ),
     Plate(
         "log-likelihood",
         "Log-likelihood against rate",
-        "The importance-weighted lower bound on log p(x). All runs read the same texts, so their intervals over texts "
-        "move together: the paired differences below say whether two runs differ.",
+        captions.log_likelihood,
         against_rate.log_likelihood,
         _needs("log_likelihood"),
     ),
     Plate(
         "marginal-kl",
         "Marginal KL against rate",
-        "Bars enclose KL(q(z) ‖ p(z)) with 95% confidence; the marker is R − I of just these texts, which is not "
-        "below the truth in expectation. On the diagonal all of the rate is spent on a q(z) unlike the prior.",
+        captions.always(
+            "Bars enclose KL(q(z) ‖ p(z)) with 95% confidence; the marker is R − I of just these texts, which is not "
+            "below the truth in expectation. On the diagonal all of the rate is spent on a q(z) unlike the prior."
+        ),
         against_rate.marginal_kl,
         _needs("marginal_kl"),
     ),
     Plate(
         "information",
         "Information against rate",
-        "Bars enclose I(X;Z) with 95% confidence; the marker is the information about which of these texts it is, "
-        "which cannot exceed log N (dashed). On the diagonal all of the rate is information.",
+        captions.always(
+            "Bars enclose I(X;Z) with 95% confidence; the marker is the information about which of these texts it is, "
+            "which cannot exceed log N (dashed). On the diagonal all of the rate is information."
+        ),
         against_rate.information,
         _needs("mutual_information"),
     ),
     Plate(
         "pareto",
         "Likelihood against marginal KL",
-        "Up and left is better. Ringed: the runs that no other beats in both, judged by the bound on log p(x) and by "
-        "the marker of the marginal KL; runs whose z carries nothing take no part.",
+        captions.always(
+            "Up and left is better. Ringed: the runs that no other beats in both, judged by the bound on log p(x) and "
+            "by the marker of the marginal KL; runs whose z carries nothing take no part."
+        ),
         against_rate.pareto,
         _needs_two_likelihoods,
     ),
     Plate(
         "target-rate",
         "Target and realised rate",
-        "On the diagonal the rate of these texts is what the objective aims at.",
+        captions.always("On the diagonal the rate of these texts is what the objective aims at."),
         against_rate.target,
         _needs_targets,
     ),
     Plate(
         "rate-trajectories",
         "The rate during training",
-        "The rate of the training batches for each family with a target; dashed, and on the axis: the targets.",
+        captions.always(
+            "The rate of the training batches for each family with a target; dashed, and on the axis: the targets."
+        ),
         each_run.trajectories,
         _needs_trajectories,
         wide=True,
@@ -134,8 +139,10 @@ PLATES = (
     Plate(
         "paired-differences",
         "Paired differences",
-        "Mean difference from the reference over the same texts, with its 95% interval. ELBO and log p(x): right is "
-        "better; distortion: left is better.",
+        captions.always(
+            "Mean difference from the reference over the same texts, with its 95% interval. ELBO and log p(x): right "
+            "is better; distortion: left is better."
+        ),
         each_run.paired,
         _needs_pairs,
         wide=True,
@@ -144,9 +151,7 @@ PLATES = (
     Plate(
         "bounds",
         "Bounds diagram",
-        "Left: distortion and rate add up to −ELBO, which cannot be below H. Right: the information in z lies between "
-        "H − D (where H is known) and R. Its gap to R is the marginal KL; its gap to H − D is how far the decoder "
-        "p(x|z) is from q(x|z). Colours are those of the families.",
+        captions.bounds,
         each_run.bounds,
         _needs("rate"),
         wide=True,
@@ -155,8 +160,10 @@ PLATES = (
     Plate(
         "posterior-densities",
         "Aggregate posterior of each unit",
-        f"The density of q(z_d) against the prior (dotted) for at most {each_run.UNITS} units of the highest rate, in "
-        "colour the two highest. A unit that says nothing lies on the prior.",
+        captions.always(
+            f"The density of q(z_d) against the prior (dotted) for at most {each_run.UNITS} units of the highest rate, "
+            "in colour the two highest. A unit that says nothing lies on the prior."
+        ),
         each_run.densities,
         _needs_posteriors,
         wide=True,
@@ -165,9 +172,12 @@ PLATES = (
     Plate(
         "mixed-membership",
         "Mixed-membership map",
-        "Encodings of all runs and two samples of the prior share Gaussian components; a row shows how much of its "
-        "mass is in each. Rows like the two nulls are where the prior is; the number at the right is the expected KL "
-        "of the weights, whose noise is that of null 2. A map, not an estimate: it depends on which runs are in it.",
+        captions.always(
+            "Encodings of all runs and two samples of the prior share Gaussian components; a row shows how much of its "
+            "mass is in each. Rows like the two nulls are where the prior is; the number at the right is the expected "
+            "KL of the weights, whose noise is that of null 2. A map, not an estimate: it depends on which runs are in "
+            "it."
+        ),
         each_run.membership,
         _needs_one_latent_size,
         wide=True,
