@@ -18,7 +18,7 @@ TORCH := torch
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv truth verdicts demo test test-slow campaign test-gpu test-data test-browser docs lint types bench clean
+.PHONY: help venv truth verdicts pictures notebooks demo test test-slow campaign test-gpu test-data test-browser docs lint types bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,16 @@ test-browser: venv ## The tests that drive a real Chromium (installed with its c
 	$(BIN)/python -m pip install --quiet --editable '.[browser]'
 	test -f node_modules/axe-core/axe.min.js || npm install --silent --no-save axe-core@4
 	$(PYTEST) -m browser
+
+pictures: venv ## Remake every picture of the docs (needs Chromium; trains the demo if there is none)
+	$(BIN)/python -m pip install --quiet --editable '.[browser]'
+	test -f demo/report.html || $(MAKE) demo
+	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/make_diagnostics.py
+	$(BIN)/python docs/make_screens.py demo
+
+notebooks: venv ## Write and run the notebooks of examples/notebooks
+	$(BIN)/python examples/notebooks/make_notebooks.py
 
 docs: venv ## Build the site into site/ (open site/index.html); fails on a broken link
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'

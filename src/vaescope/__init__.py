@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vaescope.estimators.estimate import Estimate
     from vaescope.evidence.draws import Draws
     from vaescope.evidence.evidence import Evidence
+    from vaescope.evidence.facts import Facts
     from vaescope.model.checkpoints.load import load
     from vaescope.model.config import TransformerVAEConfig
     from vaescope.model.latent_space import LatentSpace
@@ -30,6 +31,7 @@ _HOMES = {
     "Draws": "vaescope.evidence.draws",
     "Estimate": "vaescope.estimators.estimate",
     "Evidence": "vaescope.evidence.evidence",
+    "Facts": "vaescope.evidence.facts",
     "LatentSpace": "vaescope.model.latent_space",
     "RunConfig": "vaescope.config",
     "TransformerVAE": "vaescope.model.vae",
@@ -47,6 +49,7 @@ __all__ = [
     "Draws",
     "Estimate",
     "Evidence",
+    "Facts",
     "LatentSpace",
     "RunConfig",
     "TransformerVAE",

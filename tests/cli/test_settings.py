@@ -70,7 +70,7 @@ def test_init_writes_a_configuration_that_is_read(tmp_path):
     config = read_config(out)
     assert (config.data.path, config.data.column) == (data, "review")
     assert config.objective["preset"] == "mdr"
-    assert 0 < config.objective["rate"] < 4
+    assert 0 < config.objective["rate"] <= 4
     assert "32 train, 4 valid, 4 test" in out.read_text(encoding="utf-8")
     with pytest.raises(UserError, match="exists"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
