@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+from vaescope.testing.evidence import complete
 
 from vaescope import choices, plotting
 from vaescope.assessment.assess import assess
@@ -25,7 +26,6 @@ from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.experiments import Annealed, Experiments, Inference, Interpolation, Tokens
 from vaescope.evidence.linear_gaussian import LinearGaussian
-from vaescope.testing.evidence import complete
 
 DOCS = Path(__file__).parent
 IMAGES = DOCS / "images" / "diagnostics"
