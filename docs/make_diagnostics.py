@@ -16,16 +16,16 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from vaescope.testing.evidence import complete
 
 from vaescope import choices, plotting
 from vaescope.assessment.assess import assess
 from vaescope.assessment.assessment import Assessment
-from vaescope.assessment.pages import page_of
+from vaescope.assessment.explanations import page_of
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.experiments import Annealed, Experiments, Inference, Interpolation, Tokens
 from vaescope.evidence.linear_gaussian import LinearGaussian
+from vaescope.testing.example_evidence import complete
 
 DOCS = Path(__file__).parent
 IMAGES = DOCS / "images" / "diagnostics"

@@ -11,9 +11,9 @@ import typer
 import yaml
 
 import vaescope
+from vaescope.assessment.explanations import in_short, page_of, text_of
 from vaescope.assessment.findings import Finding
-from vaescope.assessment.pages import in_short, page_of, text_of
-from vaescope.assessment.rates import first_rate
+from vaescope.assessment.first_rate import first_rate
 from vaescope.assessment.remedies import advised
 from vaescope.assessment.verdict import QUESTIONS, question_of
 from vaescope.cli import app

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from vaescope.assessment.explanations import page_of
 from vaescope.assessment.findings import Finding
-from vaescope.assessment.pages import page_of
-from vaescope.assessment.rates import first_rate
+from vaescope.assessment.first_rate import first_rate
 from vaescope.estimators.estimate import Estimate
 
 SILENT = ("PASS", "VACUOUS")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from vaescope.assessment.estimates_by_question import grouped
 from vaescope.assessment.findings import worst_first
-from vaescope.assessment.groups import grouped
 from vaescope.assessment.verdict import QUESTIONS
 
 if TYPE_CHECKING:

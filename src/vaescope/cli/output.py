@@ -63,7 +63,7 @@ def show(assessment: Assessment, *, title: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from vaescope.assessment.groups import grouped
+    from vaescope.assessment.estimates_by_question import grouped
     from vaescope.cli.console import console, show_findings, show_verdict
     from vaescope.report.estimates import COLUMNS, cells
 

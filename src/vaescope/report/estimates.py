@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from vaescope.assessment.groups import grouped
+from vaescope.assessment.estimates_by_question import grouped
 from vaescope.report.tables import RELATION, number
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from vaescope.assessment.explanations import in_short, page_of, page_of_estimate
 from vaescope.assessment.findings import worst_first
-from vaescope.assessment.pages import in_short, page_of, page_of_estimate
 from vaescope.assessment.remedies import advised
 from vaescope.assessment.verdict import QUESTIONS
 from vaescope.corpora.corpus import SPLITS

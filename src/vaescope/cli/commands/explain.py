@@ -13,7 +13,7 @@ def explain(
     """Say what a finding or a number means: the question, the number, when not to trust it, the verdict, the source."""
     from rich.markdown import Markdown
 
-    from vaescope.assessment.pages import pages_about, text_of
+    from vaescope.assessment.explanations import pages_about, text_of
     from vaescope.cli.console import console
 
     for place, page in enumerate(pages_about(name)):

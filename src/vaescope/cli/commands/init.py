@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from vaescope.corpora.guess import Guess
+    from vaescope.corpora.guess_columns import Guess
 
 TEMPLATE = """\
 # vaescope train {file}
@@ -54,7 +54,7 @@ def init(
     """
     import json
 
-    from vaescope.cli.proposal import propose
+    from vaescope.cli.propose_sizes import propose
     from vaescope.config import parse_config
     from vaescope.corpora.corpus import load_corpus
     from vaescope.errors import UserError
@@ -90,7 +90,7 @@ def init(
 
 def _guess(path: Path, column: str | None) -> Guess:
     """Find the columns; where the user names that of the texts, it does not matter that none looks like one."""
-    from vaescope.corpora.guess import Guess, guess_columns
+    from vaescope.corpora.guess_columns import Guess, guess_columns
     from vaescope.errors import UserError
 
     try:

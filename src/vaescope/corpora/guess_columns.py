@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vaescope.corpora.files import contents, training_file
-from vaescope.corpora.tables import DELIMITERS, LONGEST_FIELD, decode
+from vaescope.corpora.table_files import DELIMITERS, LONGEST_FIELD, decode
 from vaescope.errors import UserError
 
 ROWS = 2_000

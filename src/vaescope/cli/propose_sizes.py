@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vaescope.assessment.rates import first_rate
+from vaescope.assessment.first_rate import first_rate
 
 if TYPE_CHECKING:
     from vaescope.corpora.corpus import Corpus

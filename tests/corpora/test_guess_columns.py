@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from vaescope.corpora.guess import guess_columns
+from vaescope.corpora.guess_columns import guess_columns
 from vaescope.errors import UserError
 
 ROWS = [
