@@ -62,6 +62,12 @@ def test_runs_are_the_product_of_axes_and_seeds(study):
     assert again.runs == plan.runs
 
 
+def test_a_control_takes_no_snapshots_and_the_others_do(tmp_path):
+    plan = read_plan(write_study(tmp_path), ["run.training.snapshots=[0, 1]"])
+    for run in plan.runs:
+        assert run.config.training.snapshots == ([] if run.config.is_language_model else [0, 1])
+
+
 def test_the_control_is_the_language_model_of_the_same_seed_and_comes_first(tmp_path):
     plan = read_plan(write_study(tmp_path, seeds=[0, 3]))
     names = [run.name for run in plan.runs]

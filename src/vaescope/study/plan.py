@@ -213,6 +213,9 @@ def _expand(study: StudyConfig, base: dict[str, Any], source: str) -> list[Plann
 
 
 def _checked(raw: dict[str, Any], source: str) -> RunConfig:
+    training, language_model = raw.get("training"), ("language_model", {"preset": "language_model"})
+    if raw.get("objective") in language_model and isinstance(training, dict):  # snapshots are of runs with a z
+        raw = raw | {"training": training | {"snapshots": []}}
     config = parse_config(raw, source=source)
     try:
         build_objective(config.objective)
