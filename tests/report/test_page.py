@@ -57,11 +57,9 @@ def made(folder: Path, name: str, objective, *, rate=2.0, seed=0, split="test", 
         log_p = torch.distributions.Normal(0, 1).log_prob(draws.z.double()).sum(-1)
         draws = replace(draws, log_p_z=log_p, log_q_z_x=log_p)
     config = {"objective": objective, "seed": seed, "data": {"known": "gaussian", "options": {}, "max_length": 32}}
-    draws = replace(
-        draws,
-        log_p_x_z=draws.log_p_x_z - drop,
-        metadata={"corpus": "gaussian", "split": split, "entropy": 3.0, "config": config} | metadata,
-    )
+    about = {"corpus": "gaussian", "split": split, "entropy": 3.0, "config": config} | metadata
+    known = {name: value for name, value in about.items() if value is not None}
+    draws = replace(draws, log_p_x_z=draws.log_p_x_z - drop, metadata=known)
     facts = replace(Facts.of(draws.metadata), strings=[f"text {n}" for n in range(TEXTS)])
     found = assess(
         Evidence(draws, facts=facts),

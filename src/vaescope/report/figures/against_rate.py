@@ -46,6 +46,8 @@ def log_likelihood(comparison: Comparison) -> Figure:
         ax.axhline(estimate.value, color=INK, ls="--", lw=1, label="language model")
     if comparison.entropy is not None:
         ax.axhline(-comparison.entropy, color=INK, lw=1.5, label="−H, no model is above")
+    right = 1.12 * max([run.rate for run in comparison.drawn], default=0.0) + 0.5
+    ax.set_xlim(-0.03 * right, right)
     ax.set(xlabel=RATE, ylabel="log p(x) ≥ (nats per text)")
     return _finished(figure, ax, comparison)
 
