@@ -241,7 +241,7 @@ class RunFolder:
 def _refuse_difference(file: Path, old: RunConfig, new: RunConfig, *, moved: bool, step: int) -> None:
     """Refuse another configuration; the place of the data may differ if their digests are known (``moved``)."""
     before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
-    free = FREE
+    free: tuple[str, ...] = FREE
     if old.training.steps != new.training.steps:
         _refuse_steps(file, old, new, step)
         free = (*FREE, "training.steps", "training.warmup")
