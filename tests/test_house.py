@@ -133,6 +133,30 @@ def test_no_device_is_demanded(file):
     assert not [n.lineno for n in constants if re.fullmatch(r"cuda(:\d+)?", n.value) and id(n) not in asked]
 
 
+RAW_SEEDS = {"randomness", "corpora", "testing"}
+"""Where a generator may be seeded by a number: a corpus *is* its seed, and examples are fixed."""
+
+
+@each_file
+def test_no_seed_is_computed_by_hand(file):
+    """``seed + 1`` is the seed of another run: a stream is named by its purpose (``randomness.stream``)."""
+    sums = (node for node in ast.walk(tree_of(file)) if isinstance(node, ast.BinOp))
+    assert not [node.lineno for node in sums if any("seed" in name_of(side) for side in (node.left, node.right))]
+
+
+@each_file
+def test_every_random_stream_has_a_purpose(file):
+    if stage(file) in RAW_SEEDS:
+        return
+    calls = (node for node in ast.walk(tree_of(file)) if isinstance(node, ast.Call) and node.args)
+    raw = [call for call in calls if name_of(call.func) in ("manual_seed", "default_rng")]
+    assert not [call.lineno for call in raw if not isinstance(call.args[0], ast.Constant)]
+
+
+def name_of(node: ast.AST) -> str:
+    return getattr(node, "id", getattr(node, "attr", ""))
+
+
 @each_file
 def test_no_path_of_a_machine(file):
     assert not [text for text in strings(file) if re.match(r"(/(home|root|work|tmp|usr|mnt|data)(/|$)|[A-Z]:\\)", text)]

@@ -6,6 +6,8 @@ seeds, and nobody has to choose an offset by hand.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +47,36 @@ def stream(seed: int, *purpose: str | int, device: torch.device | str = "cpu") -
     import torch
 
     return torch.Generator(device=device).manual_seed(seed_of(seed, *purpose))
+
+
+def numpy_stream(seed: int, *purpose: str | int) -> np.random.Generator:
+    """Return a new generator of numpy for one purpose; see ``seed_of``.
+
+    >>> bool(numpy_stream(0, "folds").random() == numpy_stream(0, "folds").random())
+    True
+    """
+    return np.random.default_rng(seed_of(seed, *purpose))
+
+
+@contextmanager
+def seeded(seed: int, *purpose: str | int, device: torch.device | None = None) -> Iterator[None]:
+    """Inside, the global generators of torch are those of one purpose; afterwards they are as they were.
+
+    For code that takes no generator: distributions, and the decoding of texts.
+
+    >>> import torch
+    >>> before = torch.get_rng_state()
+    >>> with seeded(0, "prior z"):
+    ...     _ = torch.rand(2)
+    >>> bool((torch.get_rng_state() == before).all())
+    True
+    """
+    import torch
+
+    places = {} if device is None or device.type == "cpu" else {"device_type": device.type}
+    with torch.random.fork_rng([device] if places else [], **places):
+        torch.manual_seed(seed_of(seed, *purpose))
+        yield
 
 
 def seed_everything(*counters: int) -> None:

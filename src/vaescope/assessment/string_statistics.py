@@ -13,6 +13,7 @@ from scipy import stats
 from vaescope.assessment.bleu import ngrams
 from vaescope.assessment.units import Split, words
 from vaescope.errors import Missing
+from vaescope.randomness import numpy_stream
 
 Statistic = Callable[[Sequence[str]], np.ndarray]
 """One number for each text."""
@@ -109,7 +110,7 @@ def null_quantile(values: np.ndarray, drawn: int) -> float:
     From two disjoint random parts of the values, for ``SPLITS`` cuts, each of as many values as can be had; that of n
     and m values is theirs times the ratio of sqrt(1/n + 1/m), as the distance falls where the distributions are equal.
     """
-    generator = np.random.default_rng(0)
+    generator = numpy_stream(0, "null of string statistics")
     count, size = len(values), min(len(values) // 2, drawn)
     cuts = [generator.permutation(count)[: 2 * size] for _ in range(SPLITS)]
     distances = [stats.wasserstein_distance(values[cut[:size]], values[cut[size:]]) for cut in cuts]

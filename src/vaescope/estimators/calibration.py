@@ -11,6 +11,8 @@ from functools import cache
 import numpy as np
 from scipy import stats
 
+from vaescope.randomness import numpy_stream
+
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 """Nominal coverages that are reported."""
 _POINTS = 100
@@ -60,7 +62,7 @@ def central_coverage(values: np.ndarray, level: float) -> np.ndarray:
 @cache
 def _null(count: int) -> np.ndarray:
     """Gamma of ``_SIMULATIONS`` samples of ``count`` uniform values."""
-    return gamma(np.random.default_rng(0).uniform(size=(count, _SIMULATIONS)))
+    return gamma(numpy_stream(0, "null of calibration").uniform(size=(count, _SIMULATIONS)))
 
 
 def _grid() -> np.ndarray:

@@ -14,6 +14,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, StandardScaler
 from torch import Tensor
 
+from vaescope.randomness import numpy_stream
+
 CLASSIFIERS = ("boosting", "logistic")
 MOST_PRODUCTS = 40
 """Dimensions up to which the logistic classifier sees products of pairs; beyond, squares alone."""
@@ -41,7 +43,7 @@ def two_sample(x_ND: Tensor, y_ND: Tensor, classifier: str, *, seed: int = 0) ->
     ``boosting`` (trees, shallow and with early stopping) sees any shape of single units and pairs; ``logistic`` with
     squares and products sees mean and covariance best. Lopez-Paz and Oquab 2017.
     """
-    generator = np.random.default_rng(seed)
+    generator = numpy_stream(seed, "halves of the samples")
     halves = [_halves(sample.double().numpy(), generator) for sample in (x_ND, y_ND)]
     train, test = (np.concatenate([halves[0][part], halves[1][part]]) for part in (0, 1))
     train_labels, test_labels = (

@@ -10,6 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
+from vaescope.randomness import numpy_stream
+
 SIZES = (1, 5, 10, 20)
 FORMS = ("full", "diag")
 FITTED, SELECTED = 2000, 1000
@@ -31,7 +33,7 @@ def fit(z_ND: Tensor, text_N: Tensor | None = None, *, seed: int = 0) -> Gaussia
     z_NF = z_ND.double().numpy()
     numbers_N = np.arange(len(z_NF)) if text_N is None else text_N.numpy()
     names, index_N = np.unique(numbers_N, return_inverse=True)
-    place_N = np.random.default_rng(seed).permutation(len(names))[index_N]
+    place_N = numpy_stream(seed, "held-out samples").permutation(len(names))[index_N]
     order_N = np.argsort(place_N, kind="stable")
     held_out = int((place_N < len(names) // 3).sum())
     held_out_NF, fitted_NF = z_NF[order_N[:held_out][:SELECTED]], z_NF[order_N[held_out:][:FITTED]]

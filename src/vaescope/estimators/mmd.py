@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vaescope.randomness import stream
+
 OCTAVES = tuple(range(-4, 6))
 """Kernels of the test: l is that of the median heuristic times 2^k."""
 
@@ -102,7 +104,7 @@ def permutation_p_value(x_ND: Tensor, y_ND: Tensor, *, permutations: int = 199, 
 
 def _labels(n: int, permutations: int, seed: int) -> Tensor:
     """+1 for the first sample and -1 for the second: as observed, then permuted, ``[2 n, 1 + permutations]``."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = stream(seed, "permuted labels")
     observed_P = torch.cat([torch.ones(n), -torch.ones(n)])
     shuffled = [observed_P[torch.randperm(2 * n, generator=generator)] for _ in range(permutations)]
     return torch.stack([observed_P, *shuffled], 1)

@@ -17,6 +17,7 @@ from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.encodings import Encodings
 from vaescope.evidence.fitted_marginals import FittedMarginals
+from vaescope.randomness import stream
 
 MARGINAL_EVALUATIONS = 400_000_000
 """Densities of one dimension that ``Marginals`` may evaluate; it takes fewer texts as queries to stay below."""
@@ -140,7 +141,7 @@ class Marginals:
     def __init__(self, draws: Draws, joint: AggregatePosterior) -> None:
         copies, first_U = joint.copies, joint.copies.first
         queries = max(1, min(draws.texts, MARGINAL_EVALUATIONS // (copies.distinct * draws.latent_size)))
-        order = torch.randperm(draws.texts, generator=torch.Generator().manual_seed(0))
+        order = torch.randperm(draws.texts, generator=stream(0, "texts of the marginals"))
         self.index = order[: max(queries, joint.blocks * 2)].sort().values
         sums_MGD = aggregate_density.log_marginal_block_sums(
             draws.z[0][self.index],

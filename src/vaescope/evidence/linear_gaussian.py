@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from vaescope.estimators.gaussian import LOG_2PI, log_density, standard_log_density
+from vaescope.randomness import stream
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class LinearGaussian:
 
         The columns of W are orthogonal, so the posterior is diagonal. ``dataclasses.replace`` breaks it as wanted.
         """
-        generator = torch.Generator().manual_seed(seed)
+        generator = stream(seed, "linear-Gaussian model")
         basis, _ = torch.linalg.qr(torch.randn(data_size, latent_size, generator=generator, dtype=torch.float64))
         share = 0.5 + torch.rand(latent_size, generator=generator, dtype=torch.float64)
         signal = (2 * rate * share / share.sum()).exp() - 1
@@ -234,7 +235,7 @@ class LinearGaussian:
 
     def sample_data(self, n: int, *, seed: int = 0) -> Tensor:
         """Return n data points, ``[n, data_size]``."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = stream(seed, "linear-Gaussian data")
         noise = torch.randn(n, self.data_size, generator=generator, dtype=torch.float64)
         return self.data_mean + noise @ torch.linalg.cholesky(self.data_covariance).mT
 
@@ -256,7 +257,7 @@ class LinearGaussian:
         """
         x_Nn = self.sample_data(n, seed=seed)
         mean_ND, std_ND = self.encode(x_Nn)
-        generator = torch.Generator().manual_seed(seed + 2**31)
+        generator = stream(seed, "linear-Gaussian posterior")
         noise_SND = torch.randn(samples, *mean_ND.shape, generator=generator, dtype=torch.float64)
         z_SND = mean_ND + std_ND * noise_SND
         return {
@@ -280,7 +281,7 @@ class LinearGaussian:
         """
         x_Nn = self.sample_data(n, seed=seed)
         mean_ND, std_ND = self.encode(x_Nn)
-        generator = torch.Generator().manual_seed(seed + 2**31)
+        generator = stream(seed, "linear-Gaussian text space")
         z_ND = mean_ND + std_ND * torch.randn(mean_ND.shape, generator=generator, dtype=torch.float64)
         noise = torch.randn(drawn, n, self.data_size, generator=generator, dtype=torch.float64)
         x_KNn = torch.cat([x_Nn[None], z_ND @ self.weight.mT + self.bias + math.sqrt(self.noise) * noise])

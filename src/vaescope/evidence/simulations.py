@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vaescope.evidence.draws import Draws
+from vaescope.randomness import stream
 
 
 @dataclass(frozen=True)
@@ -67,5 +68,5 @@ class Simulations:
         """
         drawn_SM, true_M = self.draws.log_p_x_z.double(), self.log_p_x_z.double()
         below_M, ties_M = (drawn_SM < true_M).sum(0), (drawn_SM == true_M).sum(0)
-        place_M = torch.rand(len(below_M), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        place_M = torch.rand(len(below_M), dtype=torch.float64, generator=stream(0, "tied ranks"))
         return ((below_M + place_M * (1 + ties_M)) / (len(drawn_SM) + 1))[self.finished]

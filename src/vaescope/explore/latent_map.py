@@ -14,6 +14,7 @@ from vaescope.corpora.tokenized import tokenize
 from vaescope.errors import unknown
 from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.latent_space import LatentSpace
+from vaescope.randomness import seed_of
 from vaescope.sweep.scoring import noise
 from vaescope.sweep.sweep import sample_prior
 
@@ -66,7 +67,9 @@ class LatentMap:
             length=(tokenized.lengths - 1).tolist(),
             rate=rate_N.tolist(),
             activity=(posterior.mean.var(0) if units_ND is None else units_ND.mean(0)).tolist(),
-            prior_points=None if vae.model.prior.is_standard else sample_prior(vae.model.prior, PRIOR_POINTS, 0),
+            prior_points=None
+            if vae.model.prior.is_standard
+            else sample_prior(vae.model.prior, PRIOR_POINTS, 0, "latent map"),
             labels=None if labels is None else list(labels),
         )
 
@@ -122,7 +125,7 @@ class LatentMap:
 def samples_of(posterior: DiagonalGaussian, samples: int) -> Tensor:
     """Return the same samples of q(z|x) each time, ``[S, N, D]``."""
     mean_ND, std_ND = posterior.mean, posterior.stddev
-    return mean_ND + std_ND * noise(0, torch.arange(len(mean_ND)), samples, mean_ND.shape[1])
+    return mean_ND + std_ND * noise(seed_of(0, "latent map"), torch.arange(len(mean_ND)), samples, mean_ND.shape[1])
 
 
 def rates(vae: LatentSpace, posterior: DiagonalGaussian, samples: int) -> tuple[Tensor, Tensor | None]:

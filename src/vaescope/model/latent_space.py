@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -19,7 +18,7 @@ from vaescope.errors import UserError, unknown
 from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.paths import PATHS
 from vaescope.model.vae import TransformerVAE
-from vaescope.randomness import seed_of
+from vaescope.randomness import seeded
 
 log = logging.getLogger("vaescope")
 
@@ -92,7 +91,7 @@ class LatentSpace:
         z_ND = self._points(z.mean if isinstance(z, Distribution) else z)
         texts: list[str] = []
         unfinished = 0
-        with _seeded(self.model.device, seed_of(seed, "texts")):
+        with seeded(seed, "texts", device=self.model.device):
             for part in z_ND.split(max(1, TOKENS_AT_ONCE // self.model.config.text_length)):
                 drawn = self.model.sample(part.to(self.model.device, self.model.dtype), temperature=temperature)
                 texts += decode(drawn.input_ids, self.tokenizer)
@@ -106,7 +105,7 @@ class LatentSpace:
         """Return n texts sampled from the model: z ~ p(z), x ~ p(x|z)."""
         if n < 1:
             raise UserError(f"the number of samples must be at least 1, not {n}")
-        with _seeded(self.model.device, seed_of(seed, "z")), torch.inference_mode():
+        with seeded(seed, "z", device=self.model.device), torch.inference_mode():
             z_ND = self.model.prior.sample(n)
         return self.decode(z_ND, temperature=temperature, seed=seed)
 
@@ -212,12 +211,3 @@ class LatentSpace:
         if not z_ND.isfinite().all():
             raise UserError("z: expected finite numbers, found NaN or infinity")
         return z_ND
-
-
-@contextmanager
-def _seeded(device: torch.device, seed: int) -> Iterator[None]:
-    """Seed the random numbers inside, and restore the global random state afterwards."""
-    places = {} if device.type == "cpu" else {"device_type": device.type}
-    with torch.random.fork_rng([device] if places else [], **places):
-        torch.manual_seed(seed)
-        yield

@@ -14,7 +14,7 @@ from torch import Tensor
 from vaescope.corpora.batch import Batch
 from vaescope.errors import UserError
 from vaescope.model.vae import TransformerVAE
-from vaescope.randomness import seed_everything
+from vaescope.randomness import seeded
 from vaescope.writing import write_tensors
 
 FOLDER = "snapshots"
@@ -54,8 +54,8 @@ def take_snapshot(model: TransformerVAE, batches: Sequence[Batch], *, step: int,
     std_ND = torch.cat([posterior.stddev for posterior in posteriors])
     if model.prior.is_standard:
         return Snapshot(step, mean_ND, std_ND)
-    seed_everything(seed)
-    return Snapshot(step, mean_ND, std_ND, model.prior.sample(len(mean_ND)))
+    with seeded(seed, "snapshot", device=model.device):
+        return Snapshot(step, mean_ND, std_ND, model.prior.sample(len(mean_ND)))
 
 
 def load_snapshots(run: Path) -> list[Snapshot]:

@@ -21,6 +21,7 @@ from vaescope.corpora.tokenized import Tokenized, joined, read_tokens
 from vaescope.errors import UserError
 from vaescope.evidence.encodings import Encodings
 from vaescope.model.vae import TransformerVAE
+from vaescope.randomness import stream
 from vaescope.study.make_world import load_drawn_model
 from vaescope.sweep.encode import encode
 from vaescope.sweep.world_texts import log_prob as log_prob_in_world
@@ -36,7 +37,7 @@ def training_encodings(
     if settings.training_texts == 0:
         return None
     if len(train) > settings.training_texts:
-        order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
+        order = torch.randperm(len(train), generator=stream(seed, "training encodings"))
         train = train.select(order[: settings.training_texts])
     return numbered_encodings(model, assessed, train, settings)
 

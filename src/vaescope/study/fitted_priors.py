@@ -18,7 +18,7 @@ from vaescope.model.prior import Prior
 from vaescope.model.priors.aggregate import AggregatePrior
 from vaescope.model.priors.flow import Flow
 from vaescope.model.priors.mixture import Mixture
-from vaescope.randomness import seed_of, stream
+from vaescope.randomness import seed_of, seeded, stream
 
 SIZES = (1, 5, 10, 20, 50)
 """Numbers of Gaussians of the mixtures that are tried."""
@@ -86,8 +86,7 @@ def flow(encodings: Encodings, score: Callable[[Prior], float], *, seed: int) ->
     Raises:
         UserError: zuko is not installed.
     """
-    with torch.random.fork_rng():
-        torch.manual_seed(seed_of(seed, "refit", "flow start"))
+    with seeded(seed, "refit", "flow start"):
         prior = Flow(encodings.mean.shape[1])
     noise = stream(seed, "refit", "flow")
     optimiser = torch.optim.Adam(prior.parameters(), lr=2e-3)

@@ -12,7 +12,7 @@ from vaescope.corpora.tokenized import Tokenized
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.simulations import Simulations
 from vaescope.model.vae import TransformerVAE
-from vaescope.randomness import seed_of
+from vaescope.randomness import seed_of, seeded
 from vaescope.sweep.scoring import Progress, device_of, evaluating, score
 from vaescope.sweep.sweep import sample_prior, sweep
 
@@ -45,7 +45,7 @@ def simulate(
         seed: of z and of the tokens.
         progress: called with the texts drawn and those to draw.
     """
-    z_MD = sample_prior(model.prior, count, seed_of(seed, "simulated z"))
+    z_MD = sample_prior(model.prior, count, seed, "simulated z")
     drawn = draw(model, z_MD, seed_of(seed, "simulated texts"), progress)
     texts = as_split(drawn, tokenizer, model.config.pad_token_id)
     precision = draws.metadata.get("precision", "fp32")
@@ -76,7 +76,7 @@ def simulate(
 
 def control_texts(model: TransformerVAE, tokenizer: Any, *, count: int, seed: int = 0) -> list[str]:
     """Return texts of another model (a language model) as a control."""
-    z_MD = sample_prior(model.prior, count, seed_of(seed, "z of the control"))
+    z_MD = sample_prior(model.prior, count, seed, "z of the control")
     return _strings(draw(model, z_MD, seed_of(seed, "texts of the control"), None), tokenizer)
 
 
@@ -91,10 +91,10 @@ def draw(
 ) -> list[dict[str, Tensor]]:
     """Draw a text for each z, in chunks whose randomness depends on the seed, their size and their place alone."""
     parts, device = [], device_of(model)
-    with torch.random.fork_rng(), evaluating(model):
+    with evaluating(model):
         for chunk, z_CD in enumerate(z_MD.split(at_once)):
-            torch.manual_seed(seed_of(seed, "chunk", chunk))
-            generated = model.sample(z_CD.to(device), temperature=temperature)
+            with seeded(seed, "chunk", chunk, device=device):
+                generated = model.sample(z_CD.to(device), temperature=temperature)
             parts.append({name: value.cpu() for name, value in vars(generated).items()})
             if progress is not None:
                 progress(min((chunk + 1) * at_once, len(z_MD)), len(z_MD))

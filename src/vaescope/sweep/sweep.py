@@ -15,7 +15,7 @@ from vaescope.corpora.batch import Batch
 from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.estimators.gaussian import log_density
 from vaescope.evidence.draws import Draws
-from vaescope.randomness import seed_of, stream
+from vaescope.randomness import seed_of, seeded, stream
 from vaescope.sweep.scoring import Model, Prior, Progress, Texts, as_read, autocast, device_of, evaluating, noise, score
 
 PRIOR_SAMPLES = 10_000
@@ -57,7 +57,7 @@ def sweep(
             if progress is not None:
                 progress(done, count)
         standard = getattr(model.prior, "is_standard", False)
-        prior_z = None if standard else sample_prior(model.prior, PRIOR_SAMPLES, seed_of(seed, "prior samples"))
+        prior_z = None if standard else sample_prior(model.prior, PRIOR_SAMPLES, seed, "prior samples")
     order_N = torch.cat([batch.index for batch in batches]).argsort()
     tensors: dict[str, Any] = {
         name: torch.cat([part[name] for part in parts], dim).index_select(dim, order_N)
@@ -117,7 +117,7 @@ def _controls(
 ) -> dict[str, Any]:
     """log p(x|z) of each text with the z of another one and with z of the prior."""
     others_N = _others(len(z_ND), seed)
-    wrong_2ND = torch.stack([z_ND[others_N], sample_prior(model.prior, len(z_ND), seed_of(seed, "prior z"))])
+    wrong_2ND = torch.stack([z_ND[others_N], sample_prior(model.prior, len(z_ND), seed, "prior z")])
     shuffled_N, prior_N = score(model, tokenized, wrong_2ND, group_tokens=group_tokens, precision=precision)
     return {"log_p_x_z_shuffled": shuffled_N, "shuffled_from": others_N, "log_p_x_z_prior": prior_N}
 
@@ -130,8 +130,8 @@ def _others(count: int, seed: int) -> Tensor:
     return others_N
 
 
-def sample_prior(prior: Prior, n: int, seed: int) -> Tensor:
-    """Return n samples of p(z) on the CPU, ``[n, D]``; the global random state stays as it is."""
-    with torch.random.fork_rng(), torch.inference_mode():
-        torch.manual_seed(seed)
+def sample_prior(prior: Prior, n: int, seed: int, *purpose: str) -> Tensor:
+    """Return n samples of p(z) for one purpose, on the CPU, ``[n, D]``; the global random state stays as it is."""
+    # a prior of another program may not say where it is
+    with seeded(seed, *purpose, device=getattr(prior, "device", None)), torch.inference_mode():
         return prior.sample(n).float().cpu()

@@ -27,9 +27,7 @@ def tokens_and_attention(
     fresh = noise(seed_of(seed, "a second z"), index_P, 1, draws.latent_size)[0]
     first = draws.z[0][index_P]
     second = draws.posterior_mean[index_P] + draws.posterior_std[index_P] * fresh
-    z_3PD = torch.stack(
-        [first, second, sample_prior(model.prior, len(index_P), seed_of(seed, "prior z of tokens"))]
-    ).float()
+    z_3PD = torch.stack([first, second, sample_prior(model.prior, len(index_P), seed, "prior z of tokens")]).float()
     rows, attention = [], []
     with torch.inference_mode(), evaluating(model):
         for part in index_P.split(TEXTS_AT_ONCE):

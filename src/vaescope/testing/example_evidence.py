@@ -15,6 +15,7 @@ from vaescope.evidence.experiments import Annealed, Experiments, Inference, Inte
 from vaescope.evidence.facts import Baseline, Facts
 from vaescope.evidence.linear_gaussian import LinearGaussian
 from vaescope.evidence.simulations import Simulations
+from vaescope.randomness import stream
 
 
 def mixed(vae: LinearGaussian) -> LinearGaussian:
@@ -29,7 +30,7 @@ def draws_at(mean_ND: Tensor, std: float, *, z_ND: Tensor | None = None, seed: i
     """Return draws of an encoder of given means and one width, or of given z; the decoder ignores z."""
     std_ND = torch.full_like(mean_ND, std)
     if z_ND is None:
-        generator = torch.Generator().manual_seed(seed)
+        generator = stream(seed, "draws at given means")
         z_ND = mean_ND + std_ND * torch.randn(mean_ND.shape, generator=generator, dtype=torch.float64)
     n = len(mean_ND)
     return Draws(
@@ -48,10 +49,10 @@ def words_of(x_Nn: Tensor) -> list[str]:
     return [" ".join(f"w{j}_{int(value)}" for j, value in enumerate(x)) for x in x_Nn.round().tolist()]
 
 
-def draws_of(vae: LinearGaussian, x_Nn: Tensor, *, samples: int, seed: int) -> Draws:
-    """Return a sweep over given data."""
+def draws_of(vae: LinearGaussian, x_Nn: Tensor, *, samples: int, seed: int, purpose: str = "data") -> Draws:
+    """Return a sweep over given data; sweeps of different purposes have different samples."""
     mean_ND, std_ND = vae.encode(x_Nn)
-    generator = torch.Generator().manual_seed(seed)
+    generator = stream(seed, "posterior", purpose)
     noise_SND = torch.randn(samples, *mean_ND.shape, generator=generator, dtype=torch.float64)
     z_SND = mean_ND + std_ND * noise_SND
     return Draws(
@@ -68,7 +69,7 @@ def draws_of(vae: LinearGaussian, x_Nn: Tensor, *, samples: int, seed: int) -> D
 
 def evidence(vae: LinearGaussian, n: int = 600, *, samples: int = 16, seed: int = 0) -> Evidence:
     """Return draws of the data and simulations of the model, n texts each."""
-    generator = torch.Generator().manual_seed(seed + 99)
+    generator = stream(seed, "simulations")
     z_ND = torch.randn(n, vae.latent_size, generator=generator, dtype=torch.float64)
     noise = torch.randn(n, vae.data_size, generator=generator, dtype=torch.float64)
     x_Nn = z_ND @ vae.weight.mT + vae.bias + vae.noise**0.5 * noise
@@ -82,7 +83,7 @@ def evidence(vae: LinearGaussian, n: int = 600, *, samples: int = 16, seed: int 
         sampler_log_p=log_p_N,
         log_p_x_z=log_p_N,
         finished=torch.ones(n, dtype=torch.bool),
-        draws=draws_of(vae, x_Nn, samples=samples, seed=seed + 1),
+        draws=draws_of(vae, x_Nn, samples=samples, seed=seed, purpose="simulations"),
         strings=words_of(x_Nn),
         seeds=torch.arange(n),
         resampled=words_of(decoded + vae.noise**0.5 * noise),

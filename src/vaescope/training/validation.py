@@ -13,13 +13,13 @@ from vaescope.corpora.tokenized import Tokenized
 from vaescope.model.pass_module import PassModule
 from vaescope.model.passes import Pass
 from vaescope.objectives.objective import Objective
-from vaescope.randomness import seed_everything
+from vaescope.randomness import seeded, stream
 
 
 def fixed_texts(valid: Tokenized, config: RunConfig) -> Tokenized:
     """Return the same random ``training.validation_texts`` texts of a split at every call."""
-    generator = torch.Generator().manual_seed(config.seed)
-    return valid.select(torch.randperm(len(valid), generator=generator)[: config.training.validation_texts])
+    order = torch.randperm(len(valid), generator=stream(config.seed, "validation texts"))
+    return valid.select(order[: config.training.validation_texts])
 
 
 def fixed_subset(valid: Tokenized, config: RunConfig) -> list[Batch]:
@@ -39,9 +39,9 @@ def validate(
     is always the same.
     """
     device = next(network.parameters()).device
-    seed_everything(seed)
     network.eval()
-    pass_ = Pass.concatenate([network([batch.to(device)]) for batch in batches])
+    with seeded(seed, "validation", device=device):
+        pass_ = Pass.concatenate([network([batch.to(device)]) for batch in batches])
     network.train()
     terms = {name: value.item() for name, value in objective(pass_, last_step).terms.items()}
     elbo = -(pass_.distortion + pass_.rate).mean().item()

@@ -22,7 +22,7 @@ from vaescope.errors import Missing
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.evidence import Evidence
-from vaescope.randomness import stream
+from vaescope.randomness import numpy_stream, stream
 
 NULLS = 99
 
@@ -107,7 +107,7 @@ def null_moments(texts: int, size: int) -> Tensor:
 
     The scatter of n samples is B B' with B lower triangular (Bartlett 1933), so no n by D sample is drawn.
     """
-    generator = np.random.default_rng(0)
+    generator = numpy_stream(0, "null of moments", texts, size)
     rows = np.empty((NULLS, 3))
     for row in rows:
         factor_DD = np.tril(generator.standard_normal((size, size)), -1)

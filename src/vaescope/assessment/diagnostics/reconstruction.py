@@ -14,6 +14,7 @@ from vaescope.assessment.units import unit_of
 from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.evidence import Evidence, need
+from vaescope.randomness import numpy_stream
 
 RESAMPLES = 200
 
@@ -41,7 +42,7 @@ class Reconstruction(Diagnostic):
         rows = np.stack([counts(new, old, split) for new, old in zip(again, texts, strict=True)])
         shuffled = np.stack([counts(new, old, split) for new, old in zip(again, texts[1:] + texts[:1], strict=True)])
         order = order_of(rows)
-        generator = np.random.default_rng(0)
+        generator = numpy_stream(0, "bootstrap of BLEU")
         resampled = [bleu(rows[generator.integers(len(rows), size=len(rows))], order) for _ in range(RESAMPLES)]
         same = torch.tensor([a.split() == b.split() for a, b in zip(again, texts, strict=True)])
         exact = mean_of(same, unit="share")

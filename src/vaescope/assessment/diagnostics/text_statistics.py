@@ -20,6 +20,7 @@ from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.evidence import Evidence, need
 from vaescope.evidence.simulations import Simulations
+from vaescope.randomness import numpy_stream
 
 UNITS = {"length": "{}s", "repetition": "share", "surprisal": "nats/{}", "topic": "nats/{}"}
 RESAMPLES = 50
@@ -94,7 +95,7 @@ def _compared(statistic: of.Statistic, unit: str, strings: Sequence[str], simula
     if simulations.control is not None:
         detail["control"] = stats.wasserstein_distance(observed, statistic(simulations.control))
     detail |= _steering(statistic, strings, simulations)
-    generator = np.random.default_rng(0)
+    generator = numpy_stream(0, "bootstrap of text statistics")
     resampled = [
         stats.wasserstein_distance(generator.choice(observed, len(observed)), generator.choice(drawn, len(drawn)))
         for _ in range(RESAMPLES)
@@ -137,7 +138,7 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float | None:
 def _distinct(data: Sequence[str], drawn: Sequence[str], split: Split) -> Estimate | Missing:
     """Distinct pairs of units of drawn texts over those of as many texts of the data; the error by half samples."""
     size = min(len(data), len(drawn))
-    generator = np.random.default_rng(0)
+    generator = numpy_stream(0, "halves of drawn texts")
 
     def ratio(index: np.ndarray) -> float | None:
         shares = [of.distinct([texts[i] for i in index], 2, split) for texts in (drawn, data)]

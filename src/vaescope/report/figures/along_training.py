@@ -21,6 +21,7 @@ from vaescope.estimators.estimate import Estimate
 from vaescope.estimators.gaussian import log_density, standard_log_density
 from vaescope.evidence.draws import Draws
 from vaescope.plotting import FAINT, INK, PALETTE, grid
+from vaescope.randomness import stream
 from vaescope.runs.snapshots import Snapshot
 
 MOST = 8
@@ -102,7 +103,7 @@ def active_pair(snapshot: Snapshot) -> list[int]:
 def numbers(snapshot: Snapshot, *, seed: int = 0) -> dict[str, Estimate]:
     """Return ``rate``, ``mutual_information`` and ``marginal_kl`` of the texts of a snapshot, with their intervals."""
     mean_ND, std_ND = snapshot.posterior_mean.double(), snapshot.posterior_std.double()
-    noise_ND = torch.randn(mean_ND.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    noise_ND = torch.randn(mean_ND.shape, generator=stream(seed, "snapshot z"), dtype=torch.float64)
     z_ND = mean_ND + std_ND * noise_ND
     log_q_N = log_density(z_ND, mean_ND, std_ND).sum(1)
     # a snapshot, like these three numbers, has nothing about x
