@@ -111,8 +111,6 @@ def test_functions_take_at_most_10_parameters(file):
         a = function.args
         return len([p for p in [*a.posonlyargs, *a.args, *a.kwonlyargs] if p.arg not in ("self", "cls")])
 
-    if file == SOURCE / "model" / "config.py":
-        return  # a configuration of transformers is a flat record by the contract of that library
     many = {function.name: parameters(function) for function in functions(file) if parameters(function) > 10}
     assert not many
 
@@ -155,6 +153,15 @@ def test_every_random_stream_has_a_purpose(file):
 
 def name_of(node: ast.AST) -> str:
     return getattr(node, "id", getattr(node, "attr", ""))
+
+
+@each_file
+def test_a_verdict_and_its_rule_are_one(file):
+    """A finding is made by a ``Rule`` or a ``Check``, whose sentence and comparison cannot disagree."""
+    if file == SOURCE / "assessment" / "findings.py":
+        return
+    calls = (node for node in ast.walk(tree_of(file)) if isinstance(node, ast.Call) and node.args)
+    assert not [call.lineno for call in calls if name_of(call.func) == "Finding"]
 
 
 @each_file

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from vaescope.evidence.evidence import Evidence
     from vaescope.evidence.facts import Facts
     from vaescope.model.checkpoints.load import load
-    from vaescope.model.config import TransformerVAEConfig
     from vaescope.model.latent_space import LatentSpace
     from vaescope.model.vae import TransformerVAE
+    from vaescope.model.vae_config import TransformerVAEConfig
 
 __version__ = "0.1.0"
 
@@ -35,7 +35,7 @@ _HOMES = {
     "LatentSpace": "vaescope.model.latent_space",
     "RunConfig": "vaescope.config",
     "TransformerVAE": "vaescope.model.vae",
-    "TransformerVAEConfig": "vaescope.model.config",
+    "TransformerVAEConfig": "vaescope.model.vae_config",
     "UserError": "vaescope.errors",
     "assess": "vaescope.api",
     "compare": "vaescope.api",

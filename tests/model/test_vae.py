@@ -8,7 +8,7 @@ from torch.distributions import Independent
 
 from vaescope.errors import UserError
 from vaescope.model.build import tiny_model
-from vaescope.model.config import POOLINGS
+from vaescope.model.vae_config import POOLINGS
 from vaescope.testing.example_models import padded, text
 from vaescope.testing.injections import DecoderContract
 

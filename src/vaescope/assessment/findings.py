@@ -1,4 +1,4 @@
-"""Finding: a sentence for a person with a verdict, its rule, and what to try next; Rule: how a number is judged."""
+"""Finding: a verdict with its message and its rule. Rule judges a number, Check a condition."""
 
 from __future__ import annotations
 
@@ -87,6 +87,32 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Check:
+    """A condition of a PASS that holds or does not, with the sentence that states it.
+
+    Attributes:
+        passes: completes "PASS if ...".
+        otherwise: the verdict where it does not hold.
+
+    >>> check = Check("every text comes back")
+    >>> check.judge("lost_text", False, "3 texts are lost").verdict, str(check)
+    ('WARN', 'PASS if every text comes back, else WARN')
+    """
+
+    passes: str
+    otherwise: str = "WARN"
+
+    def __str__(self) -> str:
+        return f"PASS if {self.passes}, else {self.otherwise}"
+
+    def judge(self, name: str, holds: bool, message: str, *, next_step: str = "") -> Finding:
+        """Return the finding on a question; ``next_step`` is what to try where the condition does not hold."""
+        if holds:
+            return Finding(name, "PASS", message, str(self))
+        return Finding(name, self.otherwise, message, str(self), next_step)
+
+
+@dataclass(frozen=True)
 class Rule:
     """Two limits of a number, with the sentence that states them and the comparison that applies them.
 
@@ -151,6 +177,14 @@ class Rule:
         verdict = self.verdict(estimate)
         step = {"PASS": "", "UNRESOLVED": more}.get(verdict, next_step)
         return Finding(name, verdict, message, str(self), step)
+
+    def vacuous(self, name: str, message: str) -> Finding:
+        """Return the finding of a model in which the number has no meaning, and the message says why."""
+        return Finding(name, "VACUOUS", message, str(self))
+
+    def unresolved(self, name: str, message: str, *, next_step: str) -> Finding:
+        """Return the finding of evidence on which the number cannot be computed well enough to be compared."""
+        return Finding(name, "UNRESOLVED", message, str(self), next_step)
 
     @property
     def _by_zero(self) -> bool:

@@ -9,7 +9,7 @@ import torch
 from scipy import stats
 
 from vaescope.assessment.diagnostic import Estimates
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Check, Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate, deviations, mean_of
@@ -19,7 +19,7 @@ from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.randomness import stream
 
-IDENTITY_RULE = "an identity: FAIL means that the draws or the program are wrong"
+IDENTITY = Check("an identity holds within its errors (where it does not, the draws or the program are wrong)", "FAIL")
 SAMPLER_TEXTS = 64
 """Fewest drawn texts on which sampler and scorer are said to agree."""
 NULL_TEXTS = 500
@@ -61,10 +61,10 @@ def _sampler(evidence: Evidence, thresholds: Thresholds) -> Finding | None:
     message = f"log p(x|z) by the sampler and by the scorer differ by at most {error:.2g} nats/token"
     message += f" on {simulations.texts} drawn texts"
     if error <= thresholds.sampler_error and simulations.texts < SAMPLER_TEXTS:
-        step = f"draw at least {SAMPLER_TEXTS} texts"
-        return Finding("identity_sampler", "UNRESOLVED", message, IDENTITY_RULE, step)
+        enough = Check(f"they agree on at least {SAMPLER_TEXTS} texts", "UNRESOLVED")
+        return enough.judge("identity_sampler", False, message, next_step=f"draw at least {SAMPLER_TEXTS} texts")
     step = "the decoder is conditioned in another way when it samples: no number on drawn texts means anything"
-    return _finding("identity_sampler", error <= thresholds.sampler_error, message, step)
+    return IDENTITY.judge("identity_sampler", error <= thresholds.sampler_error, message, next_step=step)
 
 
 def _repeated(evidence: Evidence, thresholds: Thresholds) -> Finding | None:
@@ -74,7 +74,7 @@ def _repeated(evidence: Evidence, thresholds: Thresholds) -> Finding | None:
     error = repeated_P.max().item()
     message = f"log p(x|z) scored again, one text at a time, differs by at most {error:.2g} nats/token"
     step = "the model is not in evaluation mode, or reads its padding"
-    return _finding("identity_repeated", error <= thresholds.sampler_error, message, step)
+    return IDENTITY.judge("identity_repeated", error <= thresholds.sampler_error, message, next_step=step)
 
 
 def _null_collapse(draws: Draws) -> Finding | None:
@@ -95,7 +95,7 @@ def _null_collapse(draws: Draws) -> Finding | None:
     worst = max(map(abs, values))
     message = "with the prior in place of q(z|x), information, marginal KL and total correlation are "
     message += f"{values[0]:.2g}, {values[1]:.2g} and {values[2]:.2g} nats"
-    return _finding("identity_null", worst <= 1e-3, message, "the estimators are wrong: report it")
+    return IDENTITY.judge("identity_null", worst <= 1e-3, message, next_step="the estimators are wrong: report it")
 
 
 def _rate_by_samples(draws: Draws, thresholds: Thresholds) -> Finding | None:
@@ -106,7 +106,7 @@ def _rate_by_samples(draws: Draws, thresholds: Thresholds) -> Finding | None:
     slack = _slack_of_samples(draws, thresholds)
     message = f"rate by samples - closed form = {difference:.2g} nats, by chance at most {slack:.2g}"
     holds = abs(difference) <= slack
-    return _finding("identity_rate", holds, message, "z is not drawn from the stated posterior")
+    return IDENTITY.judge("identity_rate", holds, message, next_step="z is not drawn from the stated posterior")
 
 
 def _bound_order(draws: Draws, thresholds: Thresholds) -> Finding:
@@ -118,7 +118,12 @@ def _bound_order(draws: Draws, thresholds: Thresholds) -> Finding:
     gap = mean_of(log_mean_exp(draws.log_weights) + draws.distortions + draws.rates, unit="nats/text")
     message = f"log-likelihood - ELBO, paired on texts, is {gap.value:.2g} ± {gap.se:.2g} nats"
     holds = gap.value >= -_slack_of_samples(draws, thresholds)
-    return _finding("identity_bounds", holds, message, "the densities of the samples are not those of q(z|x) and p(z)")
+    return IDENTITY.judge(
+        "identity_bounds",
+        holds,
+        message,
+        next_step="the densities of the samples are not those of q(z|x) and p(z)",
+    )
 
 
 def _entropy(evidence: Evidence, thresholds: Thresholds) -> Finding | None:
@@ -129,7 +134,12 @@ def _entropy(evidence: Evidence, thresholds: Thresholds) -> Finding | None:
     found = mean_of(-log_q_x, unit="nats/text")
     message = f"mean -log q(x) = {found.value:.3f} ± {found.se:.2g} nats, H(X) = {entropy:.3f}"
     holds = abs(found.value - entropy) <= _slack(found, thresholds) + 1e-6 * abs(entropy)
-    return _finding("identity_entropy", holds, message, "the texts are not drawn from the distribution of this entropy")
+    return IDENTITY.judge(
+        "identity_entropy",
+        holds,
+        message,
+        next_step="the texts are not drawn from the distribution of this entropy",
+    )
 
 
 def _ceiling(draws: Draws, estimates: Estimates, thresholds: Thresholds) -> Finding:
@@ -139,7 +149,7 @@ def _ceiling(draws: Draws, estimates: Estimates, thresholds: Thresholds) -> Find
     index_code = float(information.detail["index_code"])
     holds = index_code <= min(ceiling + 1e-6, rate + _slack(information, thresholds))
     message = f"information {index_code:.2f} <= log N = {ceiling:.2f} and <= rate {rate:.2f} nats"
-    return _finding("identity_information", holds, message, "z is not drawn from the stated posterior")
+    return IDENTITY.judge("identity_information", holds, message, next_step="z is not drawn from the stated posterior")
 
 
 def _decomposition(estimates: Estimates) -> Finding:
@@ -149,7 +159,12 @@ def _decomposition(estimates: Estimates) -> Finding:
     error = abs(rate - information - marginal.value)
     message = f"rate {rate:.2f} = information {information:.2f} + marginal KL {marginal.value:.2f} nats"
     holds = error <= 1e-6 + 1e-9 * abs(rate) and marginal.high >= 0
-    return _finding("identity_rate_split", holds, message, "the marginal KL is negative: z and densities disagree")
+    return IDENTITY.judge(
+        "identity_rate_split",
+        holds,
+        message,
+        next_step="the marginal KL is negative: z and densities disagree",
+    )
 
 
 def _slack(estimate: Estimate, thresholds: Thresholds) -> float:
@@ -172,7 +187,3 @@ def _slack_of_samples(draws: Draws, thresholds: Thresholds) -> float:
     variance = (2 * factor_ND.square() + mean_ND.square() * variance_ND).sum().item() * draws.samples / count**2
     exponent = -math.log(float(stats.norm.sf(thresholds.identity_sigmas)))
     return math.sqrt(2 * variance * exponent) + 2 * factor_ND.abs().max().item() / count * exponent + ROUNDING
-
-
-def _finding(name: str, holds: bool, message: str, step: str) -> Finding:
-    return Finding(name, "PASS" if holds else "FAIL", message, IDENTITY_RULE, "" if holds else step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Check, Finding
 from vaescope.errors import Missing
 from vaescope.evidence.facts import Facts
 
@@ -39,8 +39,7 @@ def lost_text(facts: Facts) -> list[Finding]:
     share = 1 - facts.recovered.double().mean().item()
     message = f"{share:.1%} of the texts do not come back from their tokens. All numbers are of what the tokens spell: "
     message += "exact match, BLEU and text statistics compare with that"
-    rule = f"PASS if at least {LEAST_SHARE:.0%} of the texts come back"
-    if 1 - share >= LEAST_SHARE:
-        return [Finding("lost_text", "PASS", f"{message}; numbers per byte leave these texts out", rule)]
+    check, holds = Check(f"at least {LEAST_SHARE:.0%} of the texts come back"), 1 - share >= LEAST_SHARE
+    message += "; numbers per byte leave these texts out" if holds else "; there are no numbers per byte"
     step = "give a tokenizer that loses nothing (without tokenizer.path one is trained)"
-    return [Finding("lost_text", "WARN", f"{message}; there are no numbers per byte", rule, step)]
+    return [check.judge("lost_text", holds, message, next_step=step)]

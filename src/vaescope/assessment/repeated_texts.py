@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Check, Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
@@ -24,11 +24,9 @@ def repeated_texts(draws: Draws, thresholds: Thresholds) -> list[Finding]:
         message += "distribution"
     if draws.text_id is None:
         message += ". Equal posteriors are read as copies: give text_id if these are different texts"
-    rule = f"PASS if at most {thresholds.copies:.0%} of the texts are copies"
-    if share <= thresholds.copies:
-        return [Finding("repeated_texts", "PASS", message, rule)]
+    check = Check(f"at most {thresholds.copies:.0%} of the texts are copies")
     step = "remove repeated texts from the split, or take more texts"
-    return [Finding("repeated_texts", "WARN", message, rule, step)]
+    return [check.judge("repeated_texts", share <= thresholds.copies, message, next_step=step)]
 
 
 def training_texts(evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
@@ -38,13 +36,12 @@ def training_texts(evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         return []
     share = facts.in_train / texts
     message = f"{facts.in_train} of {texts} texts ({share:.1%}) are also in train"
-    rule = f"PASS if at most {thresholds.copies:.0%} of the texts are in train, or the texts are draws of a known "
-    rule += "distribution"
-    if facts.entropy is not None:
+    known = facts.entropy is not None
+    if known:
         message += ", as fresh draws of one distribution may be"
-        return [Finding("training_texts", "PASS", message, rule)]
-    message += ": a model may know these by heart, so the distortion and the likelihood of new texts may be worse"
-    if share <= thresholds.copies:
-        return [Finding("training_texts", "PASS", message, rule)]
+    else:
+        message += ": a model may know these by heart, so the distortion and the likelihood of new texts may be worse"
+    few = f"at most {thresholds.copies:.0%} of the texts are in train"
+    check = Check(f"{few}, or the texts are draws of a known distribution")
     step = "remove the texts of train from this split, or assess other texts"
-    return [Finding("training_texts", "WARN", message, rule, step)]
+    return [check.judge("training_texts", known or share <= thresholds.copies, message, next_step=step)]

@@ -11,9 +11,9 @@ in closed form.
 from __future__ import annotations
 
 from vaescope.model.build import build_model
-from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.passes import Pass
 from vaescope.model.sampling import Generated
 from vaescope.model.vae import TransformerVAE
+from vaescope.model.vae_config import TransformerVAEConfig
 
 __all__ = ["Generated", "Pass", "TransformerVAE", "TransformerVAEConfig", "build_model"]

@@ -16,10 +16,10 @@ from vaescope.errors import UserError, one_line
 from vaescope.model import backbone
 from vaescope.model.adapt import freeze
 from vaescope.model.checkpoints.warm_start import PARTS, warm_start
-from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.network_settings import refuse_too_large
 from vaescope.model.startup_check import check_model
 from vaescope.model.vae import TransformerVAE
+from vaescope.model.vae_config import ARCHITECTURE, TransformerVAEConfig
 from vaescope.model.vocabularies import ENCODER_TOKENS, encoder_tokenizer
 
 _KEYS = {"encoder": "model.encoder_tokenizer", "decoder": "tokenizer.path"}
@@ -80,16 +80,10 @@ def plan_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_leng
     vae_config = TransformerVAEConfig(
         encoder=_side("model.encoder", encoder, reader or tokenizer, length),
         decoder=backbone.causal(_side("model.decoder", decoder, tokenizer, max_length)),
-        latent_size=config.latent_size,
-        injection=config.injection,
-        pooling=config.pooling,
-        prior=config.prior,
-        posterior=config.posterior,
         tie_encoder_decoder=config.tie,
         text_length=max_length,
         encoder_text_length=None if reader is None else length,
-        word_dropout=config.word_dropout,
-        lora=config.lora,
+        **{name: getattr(config, name) for name in ARCHITECTURE},
         bos_token_id=_bos(tokenizer),
         eos_token_id=_eos(tokenizer),
         pad_token_id=_eos(tokenizer) if tokenizer.pad_token_id is None else tokenizer.pad_token_id,

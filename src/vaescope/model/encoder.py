@@ -10,10 +10,10 @@ from transformers import initialization as init
 from vaescope.corpora.batch import Batch
 from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.backbone import accepts, position_offset
-from vaescope.model.config import POOLINGS
 from vaescope.model.kernels.packing import Packing, packed_states, packs
 from vaescope.model.kernels.shared_gradient import lookup
 from vaescope.model.posterior import Posterior
+from vaescope.model.vae_config import POOLINGS
 
 
 def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:

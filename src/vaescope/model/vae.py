@@ -29,7 +29,6 @@ from vaescope.model import backbone
 from vaescope.model.adapt import add_lora
 from vaescope.model.attention import LATENT_ATTENTION
 from vaescope.model.checkpoints.strict import load_strictly
-from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.decoder import conditioned_states
 from vaescope.model.encoder import PosteriorHead, positions, token_states
 from vaescope.model.injection import Conditioning, Injection
@@ -40,6 +39,7 @@ from vaescope.model.prior import Prior
 from vaescope.model.sampling import Generated
 from vaescope.model.text_distribution import TextDistribution
 from vaescope.model.tying import ties
+from vaescope.model.vae_config import TransformerVAEConfig
 from vaescope.model.vocabularies import load_encoder_tokenizer, save_encoder_tokenizer
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Check, Finding
 from vaescope.runs.run_folder import RunFolder
 from vaescope.training.keeper import kept_point
 
@@ -15,16 +15,16 @@ READINGS = 5
 def training_findings(folder: RunFolder, checkpoint: str = "model") -> list[Finding]:
     """Return a WARN for each constraint that the weights do not meet, or a PASS for all of them together."""
     kept = kept_point(folder.path, checkpoint)
-    rule = "PASS within 5% of the bound on the validation texts of the last step"
+    check = Check("each constraint is within 5% of its bound on the validation texts of the last step")
     step = "train longer, raise step_size of the constraint, or set a bound that this model can meet"
     warnings = folder.status.get("warnings", []) if kept is None else kept.warnings
     if warnings:
-        return [Finding("constraint", "WARN", warning, rule, step) for warning in warnings]
+        return [check.judge("constraint", False, warning, next_step=step) for warning in warnings]
     held = sorted(last_multipliers(folder, checkpoint))
     if (kept is None and not folder.status) or not held:
         return []
     when = "the run ended" if kept is None else f"step {kept.step} was"
-    return [Finding("constraint", "PASS", f"{when} with its constraints met: {', '.join(held)}", rule)]
+    return [check.judge("constraint", True, f"{when} with its constraints met: {', '.join(held)}")]
 
 
 def last_multipliers(folder: RunFolder, checkpoint: str = "model") -> dict[str, list[float]]:

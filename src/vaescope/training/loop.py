@@ -30,13 +30,7 @@ Assess = Callable[[TransformerVAE], dict[str, Any]]
 """Returns numbers by name that say how good a model is."""
 
 
-def train(
-    config: RunConfig,
-    *,
-    progress: Progress | None = None,
-    on_validation: Callable[[dict[str, Any]], None] | None = None,
-    assess: Assess | None = None,
-) -> RunFolder:
+def train(config: RunConfig, *, progress: Progress | None = None, assess: Assess | None = None) -> RunFolder:
     """Train the model of ``config`` in the folder ``config.out``; resume it where it was interrupted.
 
     A run that was killed resumes from its last checkpoint and gives, bit for bit on a CPU, the numbers that it would
@@ -47,7 +41,6 @@ def train(
     Args:
         config: what to train.
         progress: called after every step.
-        on_validation: called with every validation line of ``metrics.jsonl`` when it is written.
         assess: called at every validation; what it returns becomes a line of kind ``assessment``.
 
     Raises:
@@ -74,15 +67,17 @@ def train(
             _refuse_lost_weights(trainer, folder)
         for note in task.notes if first and trainer.step == 0 else []:
             log.warning("%s", note)
-        _steps(trainer, record, interruption, (progress, on_validation, assess))
+        _steps(trainer, record, interruption, (progress, assess))
         record.finish()
     return folder
 
 
-def _steps(trainer: Trainer, record: Record, interruption: Interruption, calls: tuple[Any, Any, Any]) -> None:
+def _steps(
+    trainer: Trainer, record: Record, interruption: Interruption, calls: tuple[Progress | None, Assess | None]
+) -> None:
     """Make the remaining steps, with logs, validations and checkpoints between them."""
     settings, first, note = trainer.settings, record.writes, ""
-    progress, on_validation, assess = calls
+    progress, assess = calls
     record.snapshot()
     interruption.stepping = True
     while trainer.step < settings.steps and not trainer.over:
@@ -97,8 +92,6 @@ def _steps(trainer: Trainer, record: Record, interruption: Interruption, calls: 
             found = assess(trainer.model) if assess is not None and first else {}
             record.assessment(found, line)
             trainer.look_at({**line, **found})
-            if on_validation is not None:
-                on_validation(line)
         saves = saves or trainer.over
         if saves:
             record.checkpoint()

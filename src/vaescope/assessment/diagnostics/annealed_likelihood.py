@@ -6,7 +6,7 @@ import math
 from typing import ClassVar
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Condition, Finding, Rule
+from vaescope.assessment.findings import Check, Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.estimate import Estimate, deviations, mean_of
 from vaescope.evidence.evidence import Evidence, need
@@ -57,8 +57,9 @@ class AnnealedLikelihood(Diagnostic):
             seen=Condition(f"it is surely above {gain:.3g}", short.low > gain),
         )
         if detail["width"] < -deviations(thresholds.identity_sigmas, short.n) * short.se - gain:
+            crossing = Check("the lower bound is not above the upper one", "FAIL")
             step = "the texts were not drawn from the z that they came with"
-            return [Finding("annealed_likelihood", "FAIL", f"the bounds cross: {message}", str(rule), step)]
+            return [crossing.judge("annealed_likelihood", False, f"the bounds cross: {message}", next_step=step)]
         step = "take more samples per text, or adapt the proposal (assessment.adapted_texts)"
         more = "anneal in more steps, or more texts"
         return [rule.judge("annealed_likelihood", short, message, next_step=step, more=more)]

@@ -56,6 +56,6 @@ class ConversionEfficiency(Diagnostic):
         message = f"{gain.value:.2f} nats of distortion for {draws.rates.mean().item():.2f} nats of rate: "
         message += f"{share.value:.2f} per nat [{share.low:.2f}, {share.high:.2f}]"
         if draws.rates.mean().item() < thresholds.latent_use:
-            return [Finding("conversion_efficiency", "VACUOUS", f"{message}: the rate is negligible", str(rule))]
+            return [rule.vacuous("conversion_efficiency", f"{message}: the rate is negligible")]
         step = "lower the target rate, or strengthen how z reaches the decoder"
         return [rule.judge("conversion_efficiency", share, message, next_step=step)]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.diagnostics.marginal_kl import marginal_kl
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Check, Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.estimate import deviations, mean_of
 from vaescope.estimators.importance import log_mean_exp
@@ -52,12 +52,11 @@ class JointInconsistency(Diagnostic):
         message += f" + decoder mismatch [{decoder[0]:.2f}, {decoder[1]:.2f}]; or = data mismatch, at most "
         message += f"{data.value:.2f}, + inference gap, at least {joint.value - data.value:.2f}"
         reach = deviations(thresholds.identity_sigmas, joint.n)
-        rule = f"FAIL if R + D is below H by more than {reach:.2g} standard errors, else PASS"
+        check = Check(f"R + D is not below H by more than {reach:.2g} standard errors", "FAIL")
         # float32 densities leave a systematic 1e-4, however small the error is
-        if joint.value < -reach * joint.se - 1e-3:
-            step = "the likelihood counts other tokens than the entropy, or the entropy is wrong"
-            return [Finding("joint_inconsistency", "FAIL", message, rule, step)]
-        return [Finding("joint_inconsistency", "PASS", message, rule)]
+        holds = joint.value >= -reach * joint.se - 1e-3
+        step = "the likelihood counts other tokens than the entropy, or the entropy is wrong"
+        return [check.judge("joint_inconsistency", holds, message, next_step=step)]
 
 
 def _log_q_x(evidence: Evidence) -> Tensor | float:

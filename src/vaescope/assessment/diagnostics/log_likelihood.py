@@ -65,8 +65,7 @@ class LogLikelihood(Diagnostic):
         message = f"log-likelihood >= {estimate.value:.2f}"
         if gain is None or estimate.detail["pareto_k"]["median"] is None:
             message += f": {estimate.detail['samples']} samples are too few to judge the bound"
-            step = "take at least 64 samples per text"
-            return [Finding("log_likelihood", "UNRESOLVED", message, str(rule), step)]
+            return [rule.unresolved("log_likelihood", message, next_step="take at least 64 samples per text")]
         message += f": unreliable for {share:.0%} of the texts, doubling S gained {gain:.2g} nats"
         message += "" if found is None else f", an adapted proposal {found['gain']:.2g}"
         step = "take more samples per text; until then publish it only as a bound"

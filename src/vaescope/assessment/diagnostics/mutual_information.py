@@ -9,7 +9,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Condition, Finding, Rule
+from vaescope.assessment.findings import Check, Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate
@@ -80,7 +80,7 @@ class MutualInformation(Diagnostic):
         if surplus > 0:
             message = f"rate {rate:.2f} exceeds log N = {ceiling:.2f} of these texts: at least "
             message += f"{surplus:.2f} nats of it cannot be information about which of them it is"
-            found.append(Finding("surplus_rate", "WARN", message, "PASS if the rate is at most log N"))
+            found.append(Check("the rate is at most log N").judge("surplus_rate", surplus <= 0, message))
         return found
 
 
@@ -114,7 +114,7 @@ def _judged(information: Estimate, rate: float, thresholds: Thresholds) -> Findi
     )
     message = f"information {bounds_in_words(information)}"
     if rate < thresholds.latent_use:
-        return Finding("mutual_information", "VACUOUS", f"{message}: the rate is negligible", str(rule))
+        return rule.vacuous("mutual_information", f"{message}: the rate is negligible")
     message += f" at a rate of {rate:.2f}"
     more = ""
     if not clear:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from vaescope import plotting
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Condition, Finding, Rule
+from vaescope.assessment.findings import Check, Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.draws import Draws
@@ -66,7 +66,7 @@ class Rate(Diagnostic):
             message += f", {units.value:.0f} of {evidence.draws.latent_size} active units"
         if evidence.draws.unit_rates is not None and not evidence.draws.unit_rates.any():
             message = "the rate of every text is exactly 0: a language model, the baseline that shows what z buys"
-            return [Finding("latent_use", "VACUOUS", message, str(rule))]
+            return [rule.vacuous("latent_use", message)]
         if rate.high < limit:
             message += ": collapsed, all texts are encoded alike and z says nothing"
             step = "train it again with a floor under the rate: objective=mdr"
@@ -117,5 +117,6 @@ def _outlying(draws: Draws) -> list[Finding]:
         f"{int(far_N.sum())} of {draws.texts} texts have a rate above {cut:.3g} nats, where half of the texts have "
     )
     message += f"{low:.3g} to {high:.3g}: they make {share:.0%} of the mean rate, text {int(draws.rates.argmax())} most"
-    rule = f"PASS if no rate is more than {FAR} interquartile ranges above the median"
-    return [Finding("outlying_texts", "WARN", message, rule, "read these texts; assess without them to see the others")]
+    check = Check(f"no rate is more than {FAR} interquartile ranges above the median")
+    step = "read these texts; assess without them to see the others"
+    return [check.judge("outlying_texts", not far_N.any(), message, next_step=step)]

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.diagnostics.mutual_information import mutual_information, resolved
-from vaescope.assessment.findings import Finding
+from vaescope.assessment.findings import Check, Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
 from vaescope.evidence.evidence import Evidence
@@ -42,8 +42,8 @@ class TotalCorrelation(Diagnostic):
         information = estimates.get("mutual_information") or mutual_information(evidence)
         estimate = estimates["total_correlation"]
         message = f"total correlation in [{estimate.low:.2f}, {estimate.high:.2f}] nats"
-        rule = "PASS where the mutual information is resolved, else UNRESOLVED"
-        if resolved(information, thresholds):
-            return [Finding("total_correlation", "PASS", message, rule)]
-        message += f"; the index-code value {estimate.value:.2f} counts the unresolved information as dependence"
-        return [Finding("total_correlation", "UNRESOLVED", message, rule, "read dimension_kl and marginal_kl instead")]
+        check, holds = Check("the mutual information is resolved", "UNRESOLVED"), resolved(information, thresholds)
+        if not holds:
+            message += f"; the index-code value {estimate.value:.2f} counts the unresolved information as dependence"
+        step = "read dimension_kl and marginal_kl instead"
+        return [check.judge("total_correlation", holds, message, next_step=step)]

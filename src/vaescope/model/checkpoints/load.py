@@ -10,9 +10,9 @@ from transformers import AutoTokenizer
 
 from vaescope.errors import UserError, looks_like_path, no_such_run
 from vaescope.model.backbone import read_config
-from vaescope.model.config import TransformerVAEConfig
 from vaescope.model.latent_space import LatentSpace
 from vaescope.model.vae import TransformerVAE
+from vaescope.model.vae_config import TransformerVAEConfig
 
 
 def load(source: Path | str) -> LatentSpace:

@@ -7,10 +7,14 @@ from typing import Any
 from transformers import AutoConfig, PreTrainedConfig
 
 from vaescope import choices
+from vaescope.config import ModelConfig
 from vaescope.errors import UserError, unknown
 
 POOLINGS = {"first_last": 2, "first": 1, "last": 1, "mean": 1}
 """How q(z|x) reads the encoder's states, and how many state vectors that gives."""
+
+ARCHITECTURE = ("latent_size", "injection", "pooling", "prior", "posterior", "word_dropout", "lora")
+"""Settings of ``config.ModelConfig`` that are part of the architecture; their defaults are there."""
 
 
 class TransformerVAEConfig(PreTrainedConfig):
@@ -28,32 +32,20 @@ class TransformerVAEConfig(PreTrainedConfig):
         self,
         encoder: PreTrainedConfig | dict[str, Any] | None = None,
         decoder: PreTrainedConfig | dict[str, Any] | None = None,
-        latent_size: int = 32,
-        injection: str | dict[str, Any] = "memory+embedding",
-        pooling: str = "first_last",
-        prior: str | dict[str, Any] = "standard",
-        posterior: str | dict[str, Any] = "gaussian",
         tie_encoder_decoder: bool = False,
         text_length: int = 64,
         encoder_text_length: int | None = None,
-        word_dropout: float = 0.0,
-        lora: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        if pooling not in POOLINGS:
-            raise unknown("pooling", pooling, POOLINGS)
         self.encoder = _as_config(encoder)
         self.decoder = _as_config(decoder)
-        self.latent_size = latent_size
-        self.injection = injection
-        self.pooling = pooling
-        self.prior = prior
-        self.posterior = posterior
         self.tie_encoder_decoder = tie_encoder_decoder
         self.text_length = text_length
         self.encoder_text_length = encoder_text_length
-        self.word_dropout = word_dropout
-        self.lora = lora
+        for name in ARCHITECTURE:
+            setattr(self, name, kwargs.pop(name, ModelConfig.model_fields[name].default))
+        if self.pooling not in POOLINGS:
+            raise unknown("pooling", str(self.pooling), POOLINGS)
         for token in ("bos_token_id", "eos_token_id", "pad_token_id"):
             kwargs.setdefault(token, getattr(self.decoder, token, None))
         # transformers v5: this also gates every tie that this model declares itself
