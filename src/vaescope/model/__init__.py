@@ -4,8 +4,8 @@
 
 ``backbone`` is the one door to transformers; ``encoder`` and ``decoder`` read and condition its networks; ``vae`` joins
 them with the prior into one ``PreTrainedModel``; ``build`` makes it from a configuration. How z reaches the decoder is
-a file in ``injections``, p(z) is a file in ``priors``. ``linear_gaussian`` is the model whose every quantity is known
-in closed form.
+a file in ``injections``, p(z) is a file in ``priors``. ``evidence.linear_gaussian`` is a model with a closed form for
+every quantity.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ LORA_OPTIONS = ("rank", "alpha", "dropout", "targets")
 
 
 def freeze(model: TransformerVAE, sides: str) -> None:
-    """Keep the parts of ``sides`` and their adapters as they are; all other parts of the model are trained.
+    """Freeze the parts that ``sides`` names, with their adapters; all other parts of the model are trained.
 
     Raises:
         UserError: an unknown value, or a frozen side whose parameters are also those of the other side.
@@ -78,14 +78,14 @@ def add_lora(decoder: PreTrainedModel, options: dict[str, Any], *, tied: bool) -
     inject_adapter_in_model(settings, decoder)
     for name, parameter in decoder.named_parameters():
         if "lora_" in name:
-            # peft has drawn it; transformers would draw it again, and B would not be zero
+            # peft has initialised it; transformers would do so again, and B would not be zero
             parameter._is_hf_initialized = True  # type: ignore[attr-defined]
 
 
 def merged(model: TransformerVAE) -> TransformerVAE:
     r"""Return a copy of a model with its low-rank updates added to the weights: :math:`W + (\alpha/r) B A`.
 
-    It is the same distribution without an adapter, so ``peft`` is not needed to load it.
+    The copy has the same distribution and no adapter, so it loads without ``peft``.
 
     Raises:
         UserError: the model has no adapter.

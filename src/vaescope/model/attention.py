@@ -46,7 +46,7 @@ def latent_attention(
     """
     if packing is not None:
         query, key, value = (packing.unpack(x.transpose(1, 2)).transpose(1, 2) for x in (query, key, value))
-        # padding stands on the right of the text, where no query of a causal network looks
+        # padding is on the right of the text, where no query of a causal network attends
         attention_mask = None if getattr(module, "is_causal", True) else attention_mask
     crossing = getattr(module, "is_cross_attention", False) or "Cross" in type(module).__name__
     latent = {} if latent is None or crossing else latent
@@ -86,13 +86,13 @@ def _of_layer(latent_L: tuple[Tensor, ...], module: nn.Module, dtype: torch.dtyp
 def _mask(
     mask: Tensor | None, bias: Tensor | None, query: Tensor, key: Tensor, *, slots: int, causal: bool
 ) -> Tensor | None:
-    """Return what each query may attend to, with every slot visible, and a network's own bias of the scores."""
+    """Return the mask of each query, with every slot visible, and the network's own bias of the scores."""
     queries, keys = query.shape[2], key.shape[2]
     if mask is not None:
         visible = True if mask.dtype == torch.bool else 0.0
         mask = F.pad(mask, (slots, 0), value=visible) if slots else mask
     elif causal and queries > 1:
-        # is_causal of torch aligns the mask to the upper left, which would hide the slots: build it to the lower right
+        # is_causal of torch aligns the mask to the upper left, which would hide the slots: align it to the lower right
         mask = torch.ones(queries, keys, dtype=torch.bool, device=query.device).tril(keys - queries)
     if bias is None:
         return mask

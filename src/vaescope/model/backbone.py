@@ -1,7 +1,7 @@
-"""The one door to transformers: networks of its library made fit for a latent variable model.
+"""The one door to transformers: loads and builds its networks for a latent variable model.
 
-What depends on the version of transformers is here: the offset of position ids in the RoBERTa family, the split of a
-causal model into body and head, the name of the cache, gradient checkpointing.
+Everything that depends on the version of transformers is here: the offset of position ids in the RoBERTa family, the
+split of a causal model into body and head, the name of the cache, gradient checkpointing.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from vaescope.model.network_settings import check_settings
 ATTENTION = ("attention", "attn", "self_attn", "self_attention")
 QUERY_KEY_VALUE = (("query", "key", "value"), ("q_proj", "k_proj", "v_proj"), ("c_attn",))
 CACHE = "cache" if "cache" in CausalLMOutputWithPast.__dataclass_fields__ else "past_key_values"
-"""What networks, their outputs and ``generate`` call the keys and values of earlier tokens: the former from 5.24 on."""
+"""The argument that holds the keys and values of earlier tokens: transformers renamed it in 5.24."""
 
 
 @contextmanager
 def in_one_line(decoder: PreTrainedConfig) -> Iterator[None]:
-    """Report in one line what fails in a decoder whose architecture is not built as those that are known here.
+    """Report in one line an error of a decoder whose architecture is not built like those that are known here.
 
     Raises:
         UserError: any error of the code inside.
@@ -56,7 +56,7 @@ def in_one_line(decoder: PreTrainedConfig) -> Iterator[None]:
 
 
 def initial_scale(config: PreTrainedConfig) -> float:
-    """Return the standard deviation of a network's new weights, whatever its configuration calls it."""
+    """Return the standard deviation of a network's new weights; configurations have several names for it."""
     for name in ("initializer_range", "init_std", "init_method_std"):
         value = getattr(config, name, None)
         if isinstance(value, float) and value > 0:
@@ -174,13 +174,13 @@ def longest_text(network: PreTrainedModel) -> int | None:
 
 @dataclass(frozen=True)
 class Head:
-    r"""Maps a decoder's last hidden states h to logits :math:`c \tanh(s\,f(h) / c)`, or :math:`s\,f(h)` without a cap.
+    r"""Map a decoder's last hidden states h to logits :math:`c \tanh(s\,f(h) / c)`, or :math:`s\,f(h)` without a cap.
 
     Attributes:
-        module: f, or what comes before its last layer.
+        module: f, or the part of f before its last layer.
         last: the last layer of f, whose matrix has one row per token.
-        scale: s, by which Cohere, Granite and others multiply their logits.
-        cap: c, at which the Gemma family caps them; None for no cap.
+        scale: s, the factor of the logits in Cohere, Granite and others.
+        cap: c, the cap of the logits in the Gemma family; None for no cap.
     """
 
     module: nn.Module
@@ -205,7 +205,7 @@ def head_of(decoder: PreTrainedModel) -> Head:
     """Return the head of a decoder; ``startup_check`` compares it with the decoder's own logits.
 
     Raises:
-        UserError: the decoder computes its logits in another way, so that its body and head cannot be used apart.
+        UserError: the decoder computes its logits in another way, so its body and head cannot be used separately.
     """
     last = decoder.get_output_embeddings()
     for name in ("lm_head", "cls", "embed_out", "output_projection"):
@@ -218,7 +218,7 @@ def head_of(decoder: PreTrainedModel) -> Head:
 
 
 def _scale(config: PreTrainedConfig) -> float:
-    """Return what a network multiplies its logits by, under any name that transformers has for it."""
+    """Return the factor of a network's logits, under any name that transformers has for it."""
     scale = 1.0
     for name in ("logit_scale", "lm_head_multiplier"):
         value = getattr(config, name, None)
@@ -227,7 +227,7 @@ def _scale(config: PreTrainedConfig) -> float:
 
 
 def key_value_shape(config: PreTrainedConfig) -> tuple[int, int, int]:
-    """Return layers, key-value heads and head size of a decoder's self-attention."""
+    """Return the number of layers, the number of key-value heads and the head size of a decoder's self-attention."""
     heads = config.num_attention_heads
     size = head_size(config)
     return config.num_hidden_layers, getattr(config, "num_key_value_heads", None) or heads, size
@@ -242,7 +242,7 @@ def layers_of(decoder: PreTrainedModel) -> list[nn.Module]:
     """Return the decoder's layers, each with a self-attention.
 
     Raises:
-        UserError: the decoder keeps its layers in a way that is not known here.
+        UserError: the decoder stores its layers in an unknown place.
     """
     for module in decoder.base_model.modules():
         if isinstance(module, nn.ModuleList) and len(module) and _named(module[0], ATTENTION):
@@ -259,7 +259,7 @@ def projections_of(layer: nn.Module) -> tuple[nn.Module, list[nn.Module]]:
     """Return the module in which a layer makes queries, keys and values, and the projections that make them.
 
     Raises:
-        UserError: the projections are not linear maps of the module's input under names that are known here.
+        UserError: the projections are not linear maps of the module's input with known names.
     """
     attention = attention_of(layer)
     inner = getattr(attention, "self", attention)
@@ -277,7 +277,7 @@ def _named(module: nn.Module, names: tuple[str, ...]) -> list[nn.Module]:
 
 
 def enable_checkpointing(network: PreTrainedModel) -> None:
-    """Recompute a network's activations in the backward pass, whatever this version of transformers calls it."""
+    """Turn on gradient checkpointing: recompute a network's activations in the backward pass."""
     enable = getattr(network, "activation_checkpointing_enable", None) or network.gradient_checkpointing_enable
     enable()
 

@@ -23,15 +23,15 @@ from vaescope.model.vae_config import ARCHITECTURE, TransformerVAEConfig
 from vaescope.model.vocabularies import ENCODER_TOKENS, encoder_tokenizer
 
 _KEYS = {"encoder": "model.encoder_tokenizer", "decoder": "tokenizer.path"}
-"""The keys of the configuration that give the tokenizers of the sides."""
+"""The keys of the configuration that set the tokenizer of each side."""
 
 
 def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_length: int) -> TransformerVAE:
-    """Return the model that a configuration describes, its vocabulary and positions those of the tokenizer and texts.
+    """Return the model of a configuration, with a vocabulary and positions that fit the tokenizer and the texts.
 
     A side given as a string comes with the weights of that checkpoint, a side given as settings is new. By default the
-    decoder is the encoder's architecture (and checkpoint) made causal. With ``init_from`` the weights are then those of
-    another model. ``check_model`` checks the model before it is returned.
+    decoder is the encoder's architecture (and checkpoint) made causal. With ``init_from``, weights of another model
+    then replace these. ``check_model`` checks the model before it is returned.
 
     ``tokenizer`` is the decoder's. The encoder has that of ``model.encoder_tokenizer``, or its own where it is another
     checkpoint; ``model.readable`` then adds its tokens to a split.
@@ -68,7 +68,7 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
 
 
 def plan_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_length: int) -> TransformerVAEConfig:
-    """Return the architecture that a configuration describes, after it was built once without memory for its weights.
+    """Return the architecture of a configuration, after building it once without memory for its weights.
 
     Raises:
         UserError: an unknown architecture or setting, settings of which no network can be made, or more parameters than
@@ -93,7 +93,7 @@ def plan_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_leng
 
 
 def _without_weights(config: TransformerVAEConfig) -> TransformerVAE:
-    """Return a model on the meta device, which has shapes and no numbers."""
+    """Return a model on the meta device, which stores shapes and no numbers."""
     try:
         with torch.device("meta"):
             return TransformerVAE(copy.deepcopy(config))
@@ -128,7 +128,7 @@ def tiny_model(**options: Any) -> tuple[TransformerVAE, Batch]:
 def _side(
     key: str, source: str | dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> PreTrainedConfig:
-    """The configuration of one side; its mistakes name the ``key`` of the configuration."""
+    """The configuration of one side; error messages name the ``key`` of the configuration."""
     try:
         return backbone.read_config(source) if isinstance(source, str) else _new_side(source, tokenizer, max_length)
     except UserError as error:
@@ -172,7 +172,7 @@ def _check_fit(side: str, network: PreTrainedModel, tokenizer: PreTrainedTokeniz
 
 
 def _train_control_tokens(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Let BOS and EOS have a gradient where a checkpoint also pads with them; masks keep padding out of everything."""
+    """Give BOS and EOS a gradient where a checkpoint also pads with them; masks exclude padding everywhere."""
     embedding = network.get_input_embeddings()
     if getattr(embedding, "padding_idx", None) in (_bos(tokenizer), _eos(tokenizer)):
         embedding.padding_idx = None  # type: ignore[assignment]

@@ -31,7 +31,7 @@ def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:
 def positions(encoder: PreTrainedModel, texts: int, tokens: int) -> dict[str, Tensor]:
     """Return the position ids of texts as an argument of the encoder, where it takes any.
 
-    Otherwise the RoBERTa family counts positions from the ids, and skips a padding id inside a text.
+    Without this argument the RoBERTa family derives positions from the ids, and skips a padding id inside a text.
     """
     if not accepts(encoder, "position_ids"):
         return {}
@@ -40,12 +40,12 @@ def positions(encoder: PreTrainedModel, texts: int, tokens: int) -> dict[str, Te
 
 
 class PosteriorHead(nn.Module):
-    r"""Pools the states of a text and maps them to the parameters of q(z|x), which ``family`` makes a distribution.
+    r"""Pool the states of a text and map them to the parameters of q(z|x); ``family`` turns these into a distribution.
 
     ``first_last`` joins the states of the first and the last *real* token, ``first`` and ``last`` take one of them,
-    ``mean`` averages over the real tokens: none reads padding. In a causal encoder the first token has seen nothing of
-    the text: read it at the last one or by the mean. ``projection`` maps them to mean and log-variance,
-    :math:`(\mu, \log\sigma^2) = W\,\mathrm{pool}(h) + b`.
+    ``mean`` averages over the real tokens: none reads padding. In a causal encoder the first token has not seen the
+    text: use ``last`` or ``mean``. ``projection`` maps them to mean and log-variance, :math:`(\mu, \log\sigma^2) =
+    W\,\mathrm{pool}(h) + b`.
     """
 
     def __init__(self, hidden_size: int, latent_size: int, pooling: str, family: Posterior) -> None:
@@ -67,7 +67,7 @@ class PosteriorHead(nn.Module):
         return getattr(self, f"_{self.pooling}")(states_BTH, mask_BT)
 
     def reset_parameters(self) -> None:
-        """Start near the prior: small means, unit variances."""
+        """Initialise near the prior: small means, unit variances."""
         init.normal_(self.projection.weight, std=0.02)
         init.zeros_(self.projection.bias)
 

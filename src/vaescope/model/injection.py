@@ -12,7 +12,7 @@ from transformers import initialization as init
 from vaescope.model.kernels.packing import of_each_token
 
 Conditioning = dict[str, Tensor]
-"""What the decoder reads of z, by the place where it enters; N texts, L layers, H key-value heads of size d, width h.
+"""What the decoder reads from z, by the place where it enters; N texts, L layers, H key-value heads of size d, width h.
 
 ``prefix`` [N, k, h] and ``embedding`` [N, h] join the input embeddings, ``first_layer`` [N, h] the input of the first
 layer; ``memory`` [N, L, 2, H, k, d] and ``gate`` [N, L, H, d] the attention; ``cross_attention`` [N, L, H, d] and

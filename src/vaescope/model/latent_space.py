@@ -39,8 +39,8 @@ class Neighbour:
 class LatentSpace:
     r"""The latent space of a trained text VAE: encode, decode, interpolate, find neighbours.
 
-    A text is at the mean of its posterior, :math:`\mu(x) = E_{q(z|x)} z`, and the text at a point z is the greedy text
-    of p(x|z). So everything is deterministic unless a temperature is given. Points are float32 on the CPU.
+    The point of a text is the mean of its posterior, :math:`\mu(x) = E_{q(z|x)} z`, and the text of a point z is the
+    greedy text of p(x|z). Everything is deterministic unless a temperature is given. Points are float32 on the CPU.
 
     Attributes:
         model: the model, in evaluation mode, on any device.
@@ -63,7 +63,7 @@ class LatentSpace:
     def encode(self, texts: Sequence[str]) -> DiagonalGaussian:
         """Return q(z|x) of N texts: a diagonal Gaussian, batch shape ``[N]``, event shape ``[D]``.
 
-        Texts that are longer than the model's are truncated; a warning says how many.
+        Texts that are too long for the model are truncated; a warning reports how many.
 
         Raises:
             UserError: no text, an empty one, or a model without latent.
@@ -81,7 +81,7 @@ class LatentSpace:
         """Return one text for every point: the greedy one, or a sample of p(x|z) at a temperature.
 
         Args:
-            z: points, ``[N, D]`` or ``[D]``; or what ``encode`` returns, whose means are decoded.
+            z: points, ``[N, D]`` or ``[D]``; or a posterior from ``encode``, whose means are decoded.
             temperature: 0 takes the most probable token each time, 1 samples p(x|z) as it is.
             seed: of the samples; the global random state is neither read nor changed.
 
@@ -120,7 +120,7 @@ class LatentSpace:
             a: the text at the start; the first result is its reconstruction.
             b: the text at the end.
             steps: how many points.
-            path: ``linear`` or ``spherical`` (the functions of those names).
+            path: ``linear`` or ``spherical`` (see ``model.paths``).
 
         Raises:
             UserError: fewer than 2 steps or an unknown path, and the errors of ``encode``.
@@ -133,7 +133,7 @@ class LatentSpace:
         return self.decode(PATHS[path](start_D, end_D, torch.linspace(0, 1, steps)))
 
     def analogy(self, a: str, b: str, c: str) -> str:
-        r"""Return what is to ``c`` as ``b`` is to ``a``: the text at :math:`\mu(c) + \mu(b) - \mu(a)`."""
+        r"""Return the analogy "a is to b as c is to ?": the text at :math:`\mu(c) + \mu(b) - \mu(a)`."""
         mean_a, mean_b, mean_c = self.encode([a, b, c]).mean
         return self.decode(mean_c + mean_b - mean_a)[0]
 
@@ -142,7 +142,7 @@ class LatentSpace:
 
         The distance is the 2-Wasserstein distance of the posteriors,
         :math:`W_2^2 = \|\mu - \mu'\|^2 + \|\sigma - \sigma'\|^2`: a metric, in units of z. A unit that ignores the text
-        adds nothing, and narrow posteriors remain at finite distances.
+        adds nothing, and distances of narrow posteriors stay finite.
 
         Raises:
             UserError: k is not in 1 ... N, and the errors of ``encode``.

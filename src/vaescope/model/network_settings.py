@@ -24,7 +24,8 @@ SET_BY_VAESCOPE = (
     "is_decoder",
     "add_cross_attention",
 )
-"""Settings that follow from the tokenizer, data.max_length and the side; a user's value would have no effect."""
+"""Settings that vaescope derives from the tokenizer, data.max_length and the side; a user's value would have no
+effect."""
 
 ACTIVATIONS = ("hidden_act", "activation_function", "hidden_activation", "activation")
 MOST_LAYERS = 1_000
@@ -39,7 +40,7 @@ def check_settings(model_type: str, options: dict[str, Any], default: PreTrained
     Args:
         model_type: the architecture.
         options: what the user set.
-        default: the configuration of the architecture as transformers has it, which tells the types.
+        default: the configuration of the architecture in transformers, which gives the types.
 
     Raises:
         UserError: names the setting.
@@ -68,7 +69,7 @@ def check_settings(model_type: str, options: dict[str, Any], default: PreTrained
 
 
 def _setting(options: dict[str, Any], default: PreTrainedConfig, *names: str) -> Any:
-    """A setting under one of its names: what the user gave, or else the standard."""
+    """A setting under one of its names: the user's value, or else the default."""
     given = [options[name] for name in names if name in options]
     return (given + [getattr(default, name) for name in names if hasattr(default, name)] + [None])[0]
 
@@ -99,7 +100,7 @@ def _check(where: str, name: str, value: Any, standard: Any) -> None:
 
 
 def refuse_too_large(parameters: int) -> None:
-    """Refuse a model that this machine has not the memory to train.
+    """Refuse a model that needs more memory to train than this machine has.
 
     Raises:
         UserError: states the parameters and the memory.

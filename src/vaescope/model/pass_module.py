@@ -12,7 +12,7 @@ from vaescope.model.vae import TransformerVAE
 
 
 class PassModule(nn.Module):
-    """Encode, sample and score in one ``forward``, so that the hooks of a distributed wrapper see all of it.
+    """Encode, sample and score in one ``forward``, as the hooks of a distributed wrapper require.
 
     The Transformers run under autocast to ``dtype`` where one is given; the log-densities are float32. The encoder
     has no dropout even in training: with dropout, a constraint would hold the rate of a noisier posterior, which is
@@ -29,8 +29,8 @@ class PassModule(nn.Module):
     def forward(self, groups: list[Batch]) -> Pass:
         """Return the pass of a micro-batch, given as groups of texts of similar length, in their order.
 
-        All z are drawn at once, and the decoder reads the part of each group. So every density is a function of
-        ``pass_.z``, as gradients with respect to z require.
+        All z are drawn at once and then split by group. So every density is a function of ``pass_.z``, and gradients
+        with respect to z exist.
         """
         device = groups[0].input_ids.device.type
         # one context for all groups: it caches the weights that it converts until it ends

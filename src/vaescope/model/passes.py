@@ -29,7 +29,7 @@ class Pass:
         log_p_z: log p(z), ``[S, B]``.
         log_q_z_x: log q(z|x), ``[S, B]``.
         tokens: predicted tokens of each text, ``[B]``.
-        dataset_size: number of texts N of the training split, which estimators of q(z) need.
+        dataset_size: number N of training texts, which estimators of q(z) need.
     """
 
     posterior: DiagonalGaussian

@@ -20,8 +20,8 @@ def linear(start_D: Tensor, end_D: Tensor, t_N: Tensor) -> Tensor:
 def spherical(start_D: Tensor, end_D: Tensor, t_N: Tensor) -> Tensor:
     r"""Points on the arc around the origin, ``[N, D]``, which stays where the mass of the prior is.
 
-    :math:`[\sin((1-t)\theta)\,a + \sin(t\theta)\,b]/\sin\theta` with the angle :math:`\theta` between a and b; the
-    straight line if they are parallel or one is 0, where no arc is defined (White 2016, arXiv:1609.04468).
+    :math:`[\sin((1-t)\theta)\,a + \sin(t\theta)\,b]/\sin\theta` with the angle :math:`\theta` between a and b. If they
+    are parallel or one is 0, no arc is defined, and the path is the straight line (White 2016, arXiv:1609.04468).
 
     >>> spherical(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), torch.tensor([0.5]))
     tensor([[0.7071, 0.7071]])

@@ -63,14 +63,15 @@ class Prior(nn.Module):
 
     @property
     def is_standard(self) -> bool:
-        """Whether p(z) is N(0, I), whatever the parameters: what formulas of N(0, I) must ask."""
+        """Whether p(z) is N(0, I), whatever the parameters: ask this before using a formula that holds for N(0, I)
+        only."""
         distribution = self()
         return isinstance(distribution, DiagonalGaussian) and distribution.is_standard
 
     def bind(self, model: TransformerVAE) -> None:
-        """Take from the model what p(z) is defined by; called once, before weights are drawn or loaded.
+        """Take what p(z) needs from the model; called once, before weights are initialised or loaded.
 
-        A prior may keep a method of the model, never the model itself, which would become its submodule.
+        A prior may keep a method of the model, but never the model itself: that would become its submodule.
         """
 
     def reset_parameters(self) -> None:

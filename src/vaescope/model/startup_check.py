@@ -1,4 +1,4 @@
-"""A start-up check: the model does what its configuration says, tested on a few tokens before it is used."""
+"""The start-up check: a few tokens test that the model does what its configuration says, before it is used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vaescope.model.vae import TransformerVAE
 log = logging.getLogger("vaescope")
 
 TOKENS = 4
-"""Tokens of each text of the check, where the network attends to whole texts."""
+"""Tokens of each text of the check, for networks that attend to whole texts."""
 
 
 @torch.inference_mode()
@@ -60,7 +60,7 @@ def check_model(model: TransformerVAE) -> None:
 def _texts(model: TransformerVAE, vocabulary: int, noise: torch.Generator) -> Batch:
     """Return two random texts after one BOS, longer than a sliding window that texts can exceed.
 
-    They have no padding token of the texts or of a network, which some networks treat in another way.
+    They contain no padding token of the texts or of a network, since some networks treat it specially.
     """
     window = getattr(model.decoder.config, "sliding_window", None) or model.config.text_length
     tokens = TOKENS if window >= model.config.text_length else max(TOKENS, window + 3)
@@ -68,7 +68,7 @@ def _texts(model: TransformerVAE, vocabulary: int, noise: torch.Generator) -> Ba
     sides = [side.config for side in (model.encoder, model.decoder) if side is not None]
     found = (getattr(config, "pad_token_id", None) for config in (model.config, *sides))
     padding = {int(pad) for pad in found if pad is not None}
-    # the next token may be another padding token, so each is replaced as often as there are
+    # the next token may be another padding token, so replace as often as there are padding tokens
     for pad in sorted(padding) * len(padding):
         ids = torch.where(ids == pad, (ids + 1) % vocabulary, ids)
     bos = -1 if model.config.bos_token_id is None else model.config.bos_token_id
@@ -78,7 +78,7 @@ def _texts(model: TransformerVAE, vocabulary: int, noise: torch.Generator) -> Ba
 
 
 def _reacts(model: TransformerVAE, ids: Tensor, z: Tensor, noise: torch.Generator) -> bool:
-    # an injection that starts as the identity shows what it does only once its parameters have moved
+    # an injection that starts as the identity has an effect only after its parameters have changed
     nudged = {
         f"injections.{name}": p + 0.1 * torch.randn(p.shape, generator=noise).to(p)
         for name, p in model.injections.named_parameters()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class TextDistribution:
     """p(x|z), a distribution over texts for each z of shape ``[B, D]`` or ``[S, B, D]``: ``TransformerVAE.decode(z)``.
 
-    It is what ``encode`` and ``prior`` return for z, for texts: ``log_prob`` scores, ``sample`` draws.
+    As for the distributions of z, ``log_prob`` scores texts and ``sample`` draws them.
 
     Raises:
         UserError: z is not of the latent size of the model.

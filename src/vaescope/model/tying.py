@@ -1,4 +1,4 @@
-"""Tied sides: the encoder's parameters are the decoder's of the same names."""
+"""Tied sides: the encoder shares the decoder's parameters of the same names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vaescope.errors import UserError
 def ties(encoder: PreTrainedModel, decoder: PreTrainedModel) -> dict[str, str]:
     """Map each encoder parameter to the decoder's of the same name.
 
-    Parameters, never modules: a layer of a decoder knows that it is causal, and a shared one would make the encoder so.
+    Share parameters, never modules: a decoder layer is causal, and a shared layer would make the encoder causal.
     """
     body = decoder.base_model_prefix
     names = {name for name, _ in decoder.named_parameters(remove_duplicate=False)}

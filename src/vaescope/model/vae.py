@@ -103,7 +103,7 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
 
     @property
     def packs(self) -> bool:
-        """Whether padding costs both networks next to nothing, so that texts need not be grouped by length."""
+        """Whether padding costs almost nothing in both networks, so that texts need not be grouped by length."""
         return all(can_pack(side) for side in (self.encoder, self.decoder) if side is not None)
 
     def encode(self, *batches: Batch) -> DiagonalGaussian:
@@ -176,7 +176,7 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         conditioning = self.condition(latents)
         cache: Cache | None = options.get(backbone.CACHE)
         cached = cache.get_seq_length() if cache is not None else 0
-        # a latent prefix is in the cache, but no part of the text
+        # a latent prefix is in the cache, but not part of the text
         start = cached - conditioning["prefix"].shape[1] if cached and "prefix" in conditioning else cached
         states = conditioned_states(
             self.decoder,
@@ -217,14 +217,14 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
 
     @classmethod
     def is_custom_code(cls) -> bool:
-        """Return False: of code not its own, transformers would never initialise a module without direct parameters.
+        """Return False: for custom code, transformers would never initialise a module without direct parameters.
 
         Such modules are the injections and the posterior head; their ``reset_parameters`` spare loaded weights.
         """
         return False
 
     def _adjust_bias(self, output_embeddings: nn.Module, input_embeddings: nn.Module) -> None:
-        # transformers takes a weight's first size for that of its bias; in GPT-2's Conv1D it is the second
+        # transformers assumes that the bias has the first size of the weight; in GPT-2's Conv1D it has the second
         if not isinstance(output_embeddings, Conv1D):
             super()._adjust_bias(output_embeddings, input_embeddings)
 

@@ -11,14 +11,14 @@ from vaescope.config import ModelConfig
 from vaescope.errors import UserError, unknown
 
 POOLINGS = {"first_last": 2, "first": 1, "last": 1, "mean": 1}
-"""How q(z|x) reads the encoder's states, and how many state vectors that gives."""
+"""Ways to pool the encoder's states, and the number of state vectors of each."""
 
 ARCHITECTURE = ("latent_size", "injection", "pooling", "prior", "posterior", "word_dropout", "lora")
-"""Settings of ``config.ModelConfig`` that are part of the architecture; their defaults are there."""
+"""Settings of ``config.ModelConfig`` that are part of the architecture, with the defaults given there."""
 
 
 class TransformerVAEConfig(PreTrainedConfig):
-    """Architecture of a TransformerVAE: the configurations of both networks and of what joins them.
+    """Architecture of a TransformerVAE: the configurations of both networks, and the latent settings.
 
     >>> config = TransformerVAEConfig(latent_size=8, injection="memory")
     >>> config.injections
@@ -48,7 +48,7 @@ class TransformerVAEConfig(PreTrainedConfig):
             raise unknown("pooling", str(self.pooling), POOLINGS)
         for token in ("bos_token_id", "eos_token_id", "pad_token_id"):
             kwargs.setdefault(token, getattr(self.decoder, token, None))
-        # transformers v5: this also gates every tie that this model declares itself
+        # transformers v5: this also switches the ties that the model itself declares
         kwargs.setdefault("tie_word_embeddings", True)
         super().__init__(**kwargs)
 
@@ -93,7 +93,7 @@ class TransformerVAEConfig(PreTrainedConfig):
         return item
 
     def get_text_config(self, decoder: bool | None = None, encoder: bool | None = None) -> PreTrainedConfig:
-        """Return the decoder's configuration, which is what generation asks for."""
+        """Return the decoder's configuration, which generation reads."""
         return self.decoder if self.decoder is not None else self
 
 

@@ -15,16 +15,16 @@ FOLDER = "encoder_tokenizer"
 """Where a model folder keeps the tokenizer of its encoder, if that is not the decoder's."""
 
 ENCODER_TOKENS = 4
-"""A text is cut for the encoder, in its own tokens, at that many times ``data.max_length``."""
+"""The encoder's limit, in its own tokens, as a multiple of ``data.max_length``."""
 
 
 def encoder_tokenizer(config: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase | None:
-    """Return the tokenizer by which the encoder reads texts, or None where it is ``tokenizer``, the decoder's.
+    """Return the encoder's tokenizer, or None if it is ``tokenizer``, the decoder's.
 
     It is ``model.encoder_tokenizer``; else that of an encoder that is a checkpoint; else that of the decoder.
 
     Raises:
-        UserError: a checkpoint on either side is to read the tokens of another vocabulary than its own.
+        UserError: a checkpoint on either side would read tokens of a vocabulary that is not its own.
     """
     decoder = config.encoder if config.decoder is None else config.decoder
     _refuse_other_vocabulary("decoder", decoder, tokenizer, "tokenizer.path")
@@ -78,7 +78,7 @@ def load_encoder_tokenizer(source: str | Path, **options: Any) -> PreTrainedToke
 
 
 def _refuse_other_vocabulary(side: str, source: str | dict[str, Any], given: PreTrainedTokenizerBase, key: str) -> None:
-    """Refuse ids that are not those of a checkpoint's own tokenizer; tokens may have been added after its own."""
+    """Refuse ids that differ from those of a checkpoint's own tokenizer; added tokens are allowed."""
     own = own_tokenizer(source)
     if own is None:
         return
@@ -92,5 +92,5 @@ def _refuse_other_vocabulary(side: str, source: str | dict[str, Any], given: Pre
 
 
 def _as_text(tokenizer: Any) -> tuple[str, int, int]:
-    """What decides how a tokenizer reads a text."""
+    """The parts of a tokenizer that decide how it splits a text."""
     return tokenizer.backend_tokenizer.to_str(), tokenizer.bos_token_id, tokenizer.eos_token_id

@@ -1,4 +1,4 @@
-"""watched_attention: how much of the attention falls on the latent slots, by the weights of the attention itself."""
+"""watched_attention: the share of the attention weights on the latent slots."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _masses: ContextVar[dict[int, Tensor]] = ContextVar("masses")
 
 @contextmanager
 def watched_attention(decoder: PreTrainedModel) -> Iterator[dict[int, Tensor]]:
-    """Give a mapping that the next pass of the decoder fills: layer -> share on the latent slots, ``[B, T]``.
+    """Yield a mapping that the next pass of the decoder fills: layer -> share on the latent slots, ``[B, T]``.
 
     Slots are those of the injections ``memory`` and ``prefix``; the share is the mean over heads. Without such slots
     the mapping stays empty.
@@ -37,7 +37,7 @@ def watched_attention(decoder: PreTrainedModel) -> Iterator[dict[int, Tensor]]:
 def _watching(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
 ) -> tuple[Tensor, None]:
-    """Attend as usual, and note the share of the slots."""
+    """Attend as usual, and record the share of the slots."""
     latent = options.get("latent") or {}
     watched = "Cross" not in type(module).__name__ and ("memory" in latent or "prefix" in latent)
     options["output_attentions"] = watched

@@ -1,4 +1,4 @@
-"""EncoderStepper: steps of the encoder alone before each step of the decoder, while q(z|x) lags behind p(z|x)."""
+"""EncoderStepper: extra encoder steps before each step of the decoder, while q(z|x) lags behind p(z|x)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from vaescope.objectives.encoder_steps import EncoderSteps
 
 
 class EncoderStepper:
-    """Makes the extra steps that ``EncoderSteps`` describes, and decides whose gradient counts.
-
-    The optimiser leaves a parameter without a gradient alone, its moments included. Without extra steps every
-    method does nothing.
+    """Make the extra steps that ``EncoderSteps`` describes, and drop the gradients of the other side. The optimiser
+    does not change a parameter without a gradient, nor its moments. Without extra steps every method does nothing.
 
     Raises:
         UserError: the encoder shares parameters with the decoder, so it cannot move alone.
@@ -32,7 +30,8 @@ class EncoderStepper:
         self.inference, self.generation = _sides(model) if self.active else ([], [])
 
     def run(self, step: Callable[[int], float]) -> None:
-        """Call ``step`` (k -> loss) until a burst of steps is on average no better than the last, or ``most`` times."""
+        """Call ``step`` (k -> loss) until a group of steps is on average no better than the previous group, at most
+        ``most`` times."""
         before, k = math.inf, 0
         while self.active and k < self.options.most:
             size = min(self.options.burst, self.options.most - k)
@@ -44,11 +43,11 @@ class EncoderStepper:
             before = now
 
     def leave_to_encoder(self) -> None:
-        """Forget the gradient of all but the encoder."""
+        """Drop all gradients except those of the encoder."""
         _forget(self.generation)
 
     def leave_to_decoder(self) -> None:
-        """Forget the gradient of the encoder while it has its own steps."""
+        """Drop the gradient of the encoder while it has its own steps."""
         if self.active:
             _forget(self.inference)
 

@@ -1,4 +1,4 @@
-"""Goal: numbers of a validation that end a training when they are reached."""
+"""Goal: values of a validation that end the training when they are reached."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Goal:
         self._parsed = {name: _parse(name, text) for name, text in self.conditions.items()}
 
     def look(self, values: Mapping[str, Any]) -> None:
-        """Take in the numbers of a validation.
+        """Read the numbers of a validation.
 
         Raises:
             UserError: it has no number of a name.

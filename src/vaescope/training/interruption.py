@@ -16,10 +16,9 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 
 class Interruption:
-    """Takes note of a signal to stop, so that the loop ends where a checkpoint can be written.
-
-    Before the first step, and at a second signal, it stops at once. A handler is only installed in the main thread and
-    where the signal is not ignored (as SIGHUP is under ``nohup``).
+    """Record a signal to stop, so that the loop ends where a checkpoint can be written. Before the first step, and at a
+    second signal, stop at once. A handler is only installed in the main thread and where the signal is not ignored (as
+    SIGHUP is under ``nohup``).
 
     Attributes:
         number: the signal that came, or None.
@@ -43,7 +42,7 @@ class Interruption:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Bring back the handlers that were there before."""
+        """Restore the previous handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -58,7 +57,7 @@ class Interruption:
 
 
 def _command(run: Path) -> str:
-    """Return the command of this process if it is one of vaescope, else the one that resumes the run."""
+    """Return the command of this process if it is a vaescope command, else the command that resumes the run."""
     program = Path(sys.argv[0])
     ours = program.stem in ("vaescope", "vaescope-script") or (program.stem, program.parent.name) == (
         "__main__",

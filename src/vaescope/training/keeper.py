@@ -1,4 +1,4 @@
-"""Keeper: the models of the validations on the Pareto front, as folders of the run."""
+"""Keeper: keeps the models on the Pareto front of all validations, as folders of the run."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ log = logging.getLogger("vaescope")
 
 FOLDER = "pareto"
 OF_TEXTS = ("log_likelihood", "elbo", "distortion", "objective", "perplexity", "bits_per_byte")
-"""Criteria that say something of a model without a latent."""
+"""Criteria that apply to a model without a latent."""
 
 
 class Keeper:
-    """Saves the model of a validation on the front as ``RUN/pareto/step-N`` and deletes those that are no longer on it.
-
-    ``RUN/pareto/front.json`` says which there are, with the values of the criteria, and which criteria were dropped
-    and why: one that the first validation does not have, one that is about z where there is no z, ``near`` without a
-    target. A folder stays until a checkpoint without it is written, so a run that resumes from its last checkpoint
-    finds every model that was on the front then; between checkpoints there are up to twice as many.
+    """Save the model of a validation on the front as ``RUN/pareto/step-N`` and delete those that are no longer on it.
+    ``RUN/pareto/front.json`` lists them with their criteria, and the criteria that were dropped with the reason: the
+    first validation does not have it, it is about z and there is no z, or ``near`` has no target. A folder stays until
+    a checkpoint without it is written, so a run that resumes from its last checkpoint finds every model that was on the
+    front then; between checkpoints there are up to twice as many.
 
     Args:
         folder: the run folder.
@@ -48,7 +47,7 @@ class Keeper:
         self._on_checkpoint: set[int] = set()
 
     def offer(self, step: int, found: Mapping[str, Any], warnings: list[str]) -> None:
-        """Take in a validation: ``found`` has the criteria by name, ``warnings`` what constraints it misses."""
+        """Read a validation: ``found`` has the criteria by name, ``warnings`` the constraints that are not met."""
         if not self.settled:
             self._drop({name: "the validation does not have it" for name in self.front.criteria if name not in found})
             self.settled = True
@@ -91,7 +90,7 @@ class Keeper:
         return {point.step for point in self.front.points}
 
     def _write(self) -> None:
-        """Make the folder say what the front is, and remove what neither it nor the last checkpoint needs."""
+        """Write the front to the folder, and remove models that neither it nor the last checkpoint needs."""
         if not self.front.criteria and not self.dropped:
             return
         self.folder.mkdir(exist_ok=True)
@@ -143,7 +142,7 @@ def _tell(folder: Path, dropped: Mapping[str, str], kept: Mapping[str, Criterion
 
 
 def read_front(run: Path) -> tuple[Front, dict[str, str]]:
-    """Return the front of a run, finished or not, and the criteria that were dropped with the reasons.
+    """Return the front of a run, finished or not, and the dropped criteria with the reasons.
 
     Raises:
         UserError: the run keeps none.
@@ -160,7 +159,7 @@ def read_front(run: Path) -> tuple[Front, dict[str, str]]:
 
 
 def kept_point(run: Path, name: str) -> Point | None:
-    """Return the validation that a checkpoint such as ``pareto/step-500`` is of; None for one that is not kept."""
+    """Return the validation of a checkpoint such as ``pareto/step-500``; None if it was not kept."""
     if not name.startswith(f"{FOLDER}/"):
         return None
     front, _ = read_front(run)
@@ -172,7 +171,7 @@ def select(run: Path | str, rule: str) -> str:
 
     Args:
         run: the run folder.
-        rule: ``best-CRITERION``: the best value of that criterion over all validations, of equals the earliest.
+        rule: ``best-CRITERION``: the best value of that criterion over all validations; ties go to the earliest.
 
     Raises:
         UserError: no kept checkpoints, or another rule.

@@ -1,4 +1,4 @@
-"""train: the one loop, from a configuration to a run folder."""
+"""train: the training loop, from a configuration to a run folder."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _steps(
         record.snapshot()
         if progress is not None and first:
             progress(trainer.step, settings.steps, note)
-        # several processes agree where they wait for each other anyway
+        # several processes agree only where they wait for each other anyway
         asked = interruption.number is not None
         if (logs or trainer.accelerator.num_processes == 1) and trainer.wants_to_stop(asked) and not last:
             if not saves:
@@ -108,14 +108,14 @@ def _steps(
 
 
 def _leave_as_it_is(folder: RunFolder, config: RunConfig) -> None:
-    """Say that a run is finished; if its data have moved, check that they are the same and note their place."""
+    """Report that a run is finished; if its data have moved, check that they are the same and record the new place."""
     if config.data != folder.config.data and config.data.path is not None:
         folder.move_data(config, read_corpus(config.data))
     log.warning("%s: this run is finished; remove the folder to train it again", folder.path)
 
 
 def _refuse_lost_weights(trainer: Trainer, folder: RunFolder) -> None:
-    """Refuse to rebuild ``model/`` where the checkpoint holds other weights than those that were there."""
+    """Refuse to rebuild ``model/`` if it held other weights than the checkpoint."""
     if not folder.checkpoint.exists():
         raise UserError(f"{folder.path}: model/ and checkpoint/ are gone; remove the folder to train it again")
     best = trainer.stopping.best_step

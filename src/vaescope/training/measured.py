@@ -1,4 +1,4 @@
-"""Measured: what an optimiser step measures, by name, and as one vector for one all-reduce."""
+"""Measured: the numbers of an optimiser step, by name, and as one vector for one all-reduce."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Measured:
 
     Attributes:
         terms: the value of every term of the objective, mean over the texts, in nats per text.
-        loss: what the model descends, mean over the texts.
+        loss: the loss that the optimiser minimises, mean over the texts.
         gradient: the norm of the gradient before clipping; 0 until it is known.
         tokens: the number of tokens of the texts.
 

@@ -1,4 +1,4 @@
-"""Meter: the mean of what was measured since the last log line, kept on the device, and the first bad number."""
+"""Meter: means since the last log line, kept on the device, and the first number that is not finite."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vaescope.errors import UserError
 
 
 class Meter:
-    """Sums a vector of named numbers per step without waiting for the device until it is read.
+    """Sum a vector of named numbers per step, without waiting for the device until the sums are read.
 
     >>> meter = Meter(["rate", "distortion"], torch.device("cpu"))
     >>> meter.add(1, torch.tensor([1.0, 4.0])); meter.add(2, torch.tensor([3.0, 4.0]))
@@ -33,7 +33,7 @@ class Meter:
         self.first_bad = torch.where(bad, step, self.first_bad)
 
     def check(self) -> None:
-        """Wait for the device and stop where a number was not finite.
+        """Wait for the device and raise an error if a number was not finite.
 
         Raises:
             UserError: names the first such step and number; nothing computed since has been saved.
@@ -48,14 +48,14 @@ class Meter:
             )
 
     def read(self) -> dict[str, float]:
-        """Return the means since the last reading, and start again."""
+        """Return the means since the last call, and reset them."""
         means = (self.sums / max(1, self.count)).tolist()
         self.sums.zero_()
         self.count = 0
         return dict(zip(self.names, means, strict=True))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the sums since the last reading."""
+        """Return the sums since the last call."""
         return {"sums": self.sums.cpu(), "count": self.count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Optimiser: AdamW whose decay spares biases, norms, embeddings and adapters, and learning rates by optimiser step."""
+"""Optimiser: AdamW without decay of biases, norms, embeddings and adapters, and the learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ PARTS = {
     "decoder": "decoder.",
     "prior": "prior.",
 }
-"""The parts of a model that can have their own learning rate, and how the names of their parameters begin."""
+"""The parts of a model that can have their own learning rate, and the prefixes of their parameter names."""
 
 
 def build_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
     """Return AdamW in groups by learning rate and decay: only matrices have weight decay.
 
     An embedding row has a gradient only when its token occurs, so decay would shrink rare words towards zero. Decay of
-    the factors of a low-rank update would pull the weights back to those of the checkpoint. The rate of a group is
-    ``group["share"]`` times ``training.learning_rate``. Parameters of tied sides are the encoder's.
+    a low-rank update would pull the weights back to those of the checkpoint. The rate of a group is ``group["share"]``
+    times ``training.learning_rate``. Parameters of tied sides are the encoder's.
 
     Raises:
         UserError: a learning rate of a part that models do not have.

@@ -1,4 +1,4 @@
-"""Precision: in what the Transformers compute; weights and log-densities stay float32."""
+"""Precision: the number format of the Transformers; weights and log-densities stay float32."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import math
 import torch
 
 BREAK_EVEN = 1e9
-"""FLOPs of a training step from which bfloat16 pays on a CPU: below, the conversions cost more than the products save.
+"""FLOPs of a training step above which bfloat16 is faster on a CPU; below, conversions cost more than products save.
 
 Measured with ``benchmarks/precision.py`` on an AMD EPYC with AVX512-BF16, 1 thread.
 """
 
 
 def step_flops(parameters: int, tokens: float) -> float:
-    """Return about what a training step computes: 2 FLOPs per weight and token forward, 4 backward."""
+    """Estimate the FLOPs of a training step: 2 per weight and token forward, 4 backward."""
     return 6.0 * parameters * tokens
 
 
@@ -22,8 +22,8 @@ def autocast_dtype(precision: str, device: torch.device, *, flops: float = math.
     """Return the type of autocast for ``auto``, ``fp32`` or ``bf16`` on a device, None for none.
 
     ``auto`` is bfloat16 on accelerators that multiply it in hardware, and on CPUs that do (AMX, AVX512-BF16) where a
-    step has at least ``BREAK_EVEN`` FLOPs: others convert more than they gain. It depends on the configuration, the
-    data and the kind of hardware, never on a timing.
+    step has at least ``BREAK_EVEN`` FLOPs. The choice depends on the configuration, the data and the kind of hardware,
+    never on a timing.
 
     >>> autocast_dtype("fp32", torch.device("cpu")) is None
     True

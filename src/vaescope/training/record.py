@@ -1,4 +1,4 @@
-"""Record: what a training writes into its run folder."""
+"""Record: writes logs, checkpoints and models of a training to its run folder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Record:
         self.since = time.perf_counter()
 
     def open(self) -> None:
-        """Make the folder that of the run, restore the checkpoint if there is one, and cut what was logged after it."""
+        """Create the run folder, or restore its checkpoint and delete log lines after it."""
         trainer, task = self.trainer, self.trainer.task
         state = load_checkpoint(self.folder.checkpoint, trainer.model) if self.folder.exists else None
         if state is not None:
@@ -56,13 +56,13 @@ class Record:
         self.since = time.perf_counter()
 
     def training(self) -> dict[str, Any]:
-        """Write the means since the last such line, and return the line."""
+        """Write a line with the means since the previous one, and return it."""
         trainer = self.trainer
         steps = trainer.meter.count
         trainer.meter.check()
         values = trainer.meter.read()
         now = time.perf_counter()
-        # a coarse clock may not have moved
+        # the clock may be too coarse
         seconds, self.since = max(now - self.since, 1e-9), now
         tokens, texts = values.pop("tokens") * steps, trainer.settings.batch_size * steps
         line = {
@@ -89,7 +89,7 @@ class Record:
         return line
 
     def assessment(self, found: Mapping[str, Any], validation: Mapping[str, Any]) -> None:
-        """Write what an assessment found at this step; keep the model if it is on the front."""
+        """Write the assessment of this step; keep the model if it is on the front."""
         if found:
             self._write({**self._head("assessment"), **found})
         if self.writes:
@@ -112,7 +112,7 @@ class Record:
         self.trainer.accelerator.wait_for_everyone()
 
     def finish(self) -> None:
-        """Write the weights, unless the best are already there, and ``status.json``, which says which they are."""
+        """Write the weights, unless the best ones are already written, and ``status.json``, which describes them."""
         trainer, stopping = self.trainer, self.trainer.stopping
         best = stopping.patience is not None and stopping.best_step > 0
         if not best or not (self.folder.model / "config.json").exists():
@@ -138,7 +138,7 @@ class Record:
         return "no improvement" if self.trainer.stopping.over else ALL_STEPS
 
     def _warnings(self, step: int) -> list[str]:
-        """Return what the validation at the step of the saved weights says against them."""
+        """Return the warnings of the validation at the step of the saved weights."""
         lines = [line for line in self.folder.metrics("validation") if line["step"] == step]
         found = self.trainer.objective.unmet(lines[-1]) if lines else []
         for warning in found:

@@ -1,4 +1,4 @@
-"""Task: what a run trains, prepared from its configuration; nothing is written."""
+"""Task: data, model and objective of a run, prepared from its configuration; nothing is written."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Task:
     Attributes:
         config: the configuration.
         corpus: the texts.
-        notes: what the user should know about the texts, one line each.
+        notes: remarks for the user about the texts, one line each.
         tokenizer: the tokenizer of the model.
         train: the training texts as tokens.
         valid: the fixed validation texts in batches.
@@ -55,7 +55,7 @@ class Task:
 
     @property
     def micro_batch(self) -> float:
-        """Texts of a forward pass of one process."""
+        """Number of texts in a forward pass of one process."""
         return self.config.training.batch_size / self.config.training.accumulate
 
 

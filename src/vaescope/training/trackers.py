@@ -10,17 +10,17 @@ from vaescope.errors import UserError
 
 
 class Tracker(Protocol):
-    """Takes numbers by name at a step."""
+    """Receives numbers by name at each step."""
 
     def log(self, values: dict[str, float], step: int) -> None:
-        """Draw the values at a step."""
+        """Show the values of a step."""
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write pending values."""
 
 
 class NoTracker:
-    """Draws nothing."""
+    """Shows nothing."""
 
     def log(self, values: dict[str, float], step: int) -> None:
         """Do nothing."""
@@ -30,7 +30,7 @@ class NoTracker:
 
 
 class TensorBoard:
-    """Event files in ``tensorboard/`` of the run, those after ``step`` void."""
+    """Event files in ``tensorboard/`` of the run; events after ``step`` are purged."""
 
     def __init__(self, folder: Path, config: dict[str, Any], step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -43,7 +43,7 @@ class TensorBoard:
             self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write pending values."""
         self._writer.close()
 
 
@@ -65,7 +65,7 @@ class WeightsAndBiases:
         self._run.log(values, step=step)
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send pending values."""
         self._run.finish()
 
 

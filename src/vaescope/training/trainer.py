@@ -1,4 +1,4 @@
-"""Trainer: the state of a run in training, and what one optimiser step does to it."""
+"""Trainer: the state of a training, and the optimiser step that changes it."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Stateful(Protocol):
 
 
 class Trainer:
-    """What changes while a task is trained: model, optimiser, multipliers, and what was measured.
+    """The state that changes in training: model, optimiser, multipliers, and measurements.
 
     All randomness is a function of ``config.seed`` and counters, so a trainer restored at step t continues bit for bit
-    as one that never stopped (on hardware whose kernels are deterministic, as those of CPUs are).
+    as if it had never stopped (if the kernels are deterministic, as on CPUs).
 
     Attributes:
         step: optimiser steps done.
@@ -75,7 +75,7 @@ class Trainer:
         }
 
     def advance(self) -> None:
-        """Make one optimiser step: the gradient of the mean over its texts, then one step of the multipliers.
+        """Take one optimiser step on the mean over its texts, then one step of the multipliers.
 
         Terms that are not a mean over texts (free_bits) are evaluated in each micro-batch and averaged.
         """
@@ -91,7 +91,7 @@ class Trainer:
         """Return the terms, the ELBO and the objective on the fixed validation texts.
 
         Raises:
-            UserError: a number of the steps since the last look was not finite.
+            UserError: a number of the steps since the last call was not finite.
         """
         self.meter.check()
         values = validate(
@@ -172,7 +172,8 @@ class Trainer:
         return self.accelerator.reduce(torch.tensor(value, device=self.accelerator.device), "mean").item()
 
     def _encoder_step(self, k: int) -> float:
-        """Move the encoder alone, for the k-th time in this step, by texts of steps after the last; return the loss."""
+        """Update the encoder only, for the k-th time in this step, on texts of steps after the last one; return the
+        loss."""
         most = self.objective.encoder_steps.most
         measured = self._gradient(self.settings.steps + self.step * most + k)
         self.encoder_steps.leave_to_encoder()

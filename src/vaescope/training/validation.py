@@ -50,10 +50,10 @@ def validate(
 
 @dataclass
 class EarlyStopping:
-    """Remembers the best validation and how many came after it.
+    """Remember the best validation and how many came after it.
 
-    Only weights that meet the constraints compete, and patience begins with the first that do: before, a low
-    objective says that the constraint is not yet felt.
+    Only weights that meet the constraints compete, and patience begins with the first that do: before that, a low
+    objective only means that the constraint is not yet in force.
     """
 
     patience: int | None
@@ -62,7 +62,7 @@ class EarlyStopping:
     since: int = 0
 
     def improved(self, step: int, value: float, *, met: bool) -> bool:
-        """Take in a validation; tell whether it is the best so far."""
+        """Record a validation; return whether it is the best so far."""
         if met and value < self.best:
             self.best, self.best_step, self.since = value, step, 0
             return True

@@ -1,1 +1,1 @@
-"""Models in and out of folders: load, hub, card, warm start, the reference system."""
+"""Save and load models: folders, the hub, the model card, warm starts, the reference system."""

@@ -1,4 +1,4 @@
-"""The model card: what a model is, what it was trained on and what its assessment says, as README.md of its folder."""
+"""The model card: README.md of a model folder, with its architecture, data, objective and assessment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vaescope.writing import write_text
 T = TypeVar("T")
 
 UNKNOWN = "unknown"
-"""The licence of a model whose maker has named none (an identifier of the hub)."""
+"""The licence of a model without a stated licence (an identifier of the hub)."""
 
 
 def write_card(
@@ -31,14 +31,14 @@ def write_card(
 ) -> Path:
     """Write ``README.md`` into a model folder: architecture, data, objective, assessment, licence, how to load.
 
-    A path of the data is given by its last part only, since a card is made to be published.
+    Only the last part of a data path is written, since cards are published.
 
     Args:
         folder: the folder of the model (``RUN/model``).
         config: the configuration of the run, as JSON.
-        environment: what it was trained with (``environment.json``); may be empty.
+        environment: hardware and versions of the training (``environment.json``); may be empty.
         assessment: the content of ``assessment.json``, or None before there is one.
-        licence: an identifier of the hub, for instance ``apache-2.0``; the one of a card that is there already is kept.
+        licence: an identifier of the hub, for instance ``apache-2.0``; by default that of the existing card.
     """
     path = Path(folder) / "README.md"
     data = ModelCardData(
@@ -71,7 +71,7 @@ def _read(file: str, describe: Callable[..., T], *content: Any) -> T:
 
 
 def refresh_card(run: Path | str, *, licence: str | None = None, folder: Path | None = None) -> Path:
-    """Write the card of a run again from its files, after an assessment or with another licence.
+    """Rewrite the card of a run from its files, after an assessment or with another licence.
 
     Args:
         run: the run.
@@ -178,12 +178,12 @@ def _number(value: float | None) -> str:
 
 
 def _licence(path: Path) -> str:
-    """The licence of the card that is there already."""
+    """The licence of the existing card."""
     if not path.exists():
         return UNKNOWN
     try:
         return str(ModelCard.load(path).data.get("license") or UNKNOWN)
-    except Exception:  # a card that somebody else wrote or damaged; it is written again
+    except Exception:  # the card is damaged or written by hand; it is rewritten
         return UNKNOWN
 
 
@@ -194,7 +194,7 @@ def _licence_words(licence: str) -> str:
 
 
 def _public(path: str) -> str:
-    """A name that may be published: of a path of this machine only its last part."""
+    """A name that may be published: the last part of a path of this machine."""
     local = path.startswith((".", "~")) or Path(path).is_absolute() or Path(path).exists()
     return Path(path).name if local else path
 

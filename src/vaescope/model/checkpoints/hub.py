@@ -19,13 +19,13 @@ NEEDED = ("config.json", "tokenizer.json", "README.md")
 """Files that are uploaded with the weights: without them the model could not be used or understood."""
 
 UPLOADED = ("*.json", "*.safetensors", "*.txt", "README.md")
-"""Files that go to the hub: no pickles, and nothing that was left in the folder by accident."""
+"""Files that are uploaded: no pickles, and nothing that is in the folder by accident."""
 
 
 def push_to_hub(folder: Path | str, repository: str, *, private: bool = True) -> str:
     """Upload a model folder as it is and return its address; ``vaescope.load(repository)`` reads it anywhere.
 
-    ``PreTrainedModel.push_to_hub`` would write another card and leave the tokenizer behind.
+    ``PreTrainedModel.push_to_hub`` would overwrite the card and omit the tokenizer.
 
     Raises:
         UserError: the folder lacks weights, tokenizer or card, the hub refuses or cannot be reached, or a repository
@@ -50,10 +50,10 @@ def push_to_hub(folder: Path | str, repository: str, *, private: bool = True) ->
 
 
 def _repository(api: HfApi, name: str, *, private: bool) -> str:
-    """Make a repository, or return the one that is there.
+    """Create a repository, or return the existing one.
 
     Raises:
-        UserError: it is there and public although it should be private.
+        UserError: it exists and is public, but should be private.
     """
     try:
         return api.create_repo(name, private=private, exist_ok=False).repo_id

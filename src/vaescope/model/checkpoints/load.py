@@ -1,4 +1,4 @@
-"""load: from a run, a model folder or a name of the hub to a latent space."""
+"""load: open a run, a model folder or a hub name as a latent space."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def load(source: Path | str) -> LatentSpace:
 
 
 def _place(source: Path | str) -> str:
-    """A folder with a model, or a name of the hub; what looks like a path of this machine is not asked of the hub."""
+    """A folder with a model, or a name of the hub. Names that look like local paths are not looked up on the hub."""
     folder = Path(source).expanduser()
     if (folder / "model" / "config.json").exists():
         return str(folder / "model")
     if folder.is_dir() and not (folder / "config.json").exists():
         raise UserError(f"{folder}: neither a run with a trained model nor the folder of one (no config.json)")
-    # a model of the hub is USER/NAME: a name alone is a run that is not here
+    # a model of the hub is USER/NAME: a single name is a run that does not exist
     if not folder.is_dir() and (isinstance(source, Path) or "/" not in source or looks_like_path(source)):
         raise no_such_run(source)
     return str(folder) if folder.is_dir() else str(source)

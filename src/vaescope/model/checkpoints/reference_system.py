@@ -1,4 +1,4 @@
-"""Conversion of the reference system's models: memory and embedding injection on RoBERTa, by name of parameter.
+"""Convert models of the reference system (memory and embedding injection on RoBERTa) by parameter name.
 
 The mapping is documented in ``docs/reference-system.md``.
 """
@@ -30,10 +30,10 @@ PREFIXES = {
     "decoder.model.roberta.": "decoder.roberta.",
     "decoder.model.lm_head.": "decoder.lm_head.",
 }
-"""Beginnings of the reference's names and ours; the first that fits applies, the rest of the name is the same."""
+"""Prefixes of the reference's names and of ours; the first that matches applies, the rest of the name is the same."""
 BUFFER = "embeddings.position_ids"
 COPIES = {f"{name}_module.layer.": f"{name}." for name in ("query", "key", "value")}
-"""The reference has each of these projections a second time under another name."""
+"""The reference stores each of these projections twice, under two names."""
 ZERO = ("decoder.lm_head.bias", "decoder.lm_head.decoder.bias")
 """Parameters of ours that the reference does not have: its output layer has no bias."""
 

@@ -1,4 +1,4 @@
-"""Strict loading: weights are those of the model that its configuration describes, or they are refused by name."""
+"""Strict loading: weights must match the model's configuration; an error names those that do not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ FLOATS = ("F16", "BF16", "F32", "F64")
 
 
 def load_strictly(load: Callable[..., Any], source: str, cls: type[PreTrainedModel], **options: Any) -> Any:
-    """Call ``load``, the ``from_pretrained`` of ``cls``, and refuse what transformers would replace by random numbers.
+    """Call ``load``, the ``from_pretrained`` of ``cls``, and refuse weights that transformers would replace by random
+    numbers.
 
     Raises:
         UserError: the configuration is one of another class, a file is damaged, or a tensor is missing, unknown, of
@@ -59,7 +60,7 @@ def load_strictly(load: Callable[..., Any], source: str, cls: type[PreTrainedMod
 def check_weights(file: Path, model: nn.Module, needed: Iterable[str] | None = None) -> None:
     """Check that a file of safetensors holds the parameters and buffers of ``model``, no others, of its shapes.
 
-    Of tensors that share their memory (tied weights) the file needs to hold one.
+    Of tied weights, which share their memory, the file needs only one.
 
     Args:
         file: the file.
@@ -90,7 +91,7 @@ def check_weights(file: Path, model: nn.Module, needed: Iterable[str] | None = N
 
 
 def _checked_shapes(file: Path, wanted: dict[str, Tensor] | None) -> dict[str, list[int]]:
-    """Return the shape of each tensor of a file; of the ``wanted`` ones (None: of all) the values are checked."""
+    """Return the shape of each tensor of a file, and check the values of the ``wanted`` ones (None: all)."""
     shapes = {}
     try:
         with safe_open(str(file), framework="pt") as tensors:
@@ -134,7 +135,7 @@ def _check_class(source: str, cls: type[PreTrainedModel], options: dict[str, Any
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the report of transformers on weights that do not fit; they are refused instead."""
+    """Silence the warnings of transformers about weights that do not fit; they raise an error instead."""
     before = logging.get_verbosity()
     logging.set_verbosity_error()
     try:

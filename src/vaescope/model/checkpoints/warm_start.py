@@ -19,13 +19,13 @@ PARTS = {
     "injections": ("injections.",),
     "prior": ("prior.",),
 }
-"""The parts of a model, and how the names of their parameters begin."""
+"""The parts of a model, and the prefixes of their parameter names."""
 
 
 def warm_start(model: TransformerVAE, folder: Path, tokenizer: PreTrainedTokenizerBase, parts: Sequence[str]) -> None:
     """Load into ``model`` the weights of some parts of the model in ``folder``, a run or a model folder.
 
-    The other parts stay as they are: new, or from their own checkpoint. The decoder of a language model can start that
+    The other parts keep their weights, new or from their own checkpoint. The decoder of a language model can start that
     of a VAE.
 
     Raises:

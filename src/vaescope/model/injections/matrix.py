@@ -15,7 +15,7 @@ from vaescope.model.backbone import initial_scale, key_value_shape, layers_of, p
 from vaescope.model.injection import Conditioning, Injection, hidden_states, latent_of, with_hidden_states
 
 GATE_AT_START = -5.0
-"""Logit of the gate at the start: g = 0.0067, so that a pre-trained decoder is almost unchanged."""
+"""Initial logit of the gate: g = 0.0067, so that a pre-trained decoder is almost unchanged."""
 
 
 class Matrix(Injection):
@@ -63,7 +63,7 @@ class Matrix(Injection):
 
 
 class Scores:
-    """g(h.u) of the tokens, which one hook of a layer leaves for the next ones; a copy of it is empty."""
+    """Holds g(h.u) of the tokens, which one hook of a layer passes to the next; a copy of it is empty."""
 
     value: Tensor | None = None
 
@@ -111,7 +111,7 @@ class RankOne(nn.Module):
         self.scores.value = None
 
     def add_joined(self, projection: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        """Add g(h.u)a to queries, keys and values in one."""
+        """Add g(h.u)a to the joined queries, keys and values."""
         return self._add(output, self.direction)
 
     def add_query(self, projection: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:

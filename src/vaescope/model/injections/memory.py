@@ -15,8 +15,8 @@ from vaescope.model.injection import Conditioning, Injection
 class Memory(Injection):
     r"""Latent memory: in layer l, :math:`K = [m_l; W_K H], V = [m_l; W_V H]` with :math:`(m_1, ..., m_L) = W z + b`.
 
-    Key and value of a slot are one and the same vector, not projected further; a slot has no position and is visible
-    to every token. ``slots`` is k, the number of such vectors in each layer.
+    The key and the value of a slot are the same vector, without a further projection; a slot has no position and is
+    visible to every token. ``slots`` is k, the number of such vectors in each layer.
 
     The scale at the start gives a slot the scale of the keys and values of the text.
 

@@ -15,8 +15,9 @@ from vaescope.model.injection import Conditioning, Injection
 class Prefix(Injection):
     r"""Latent prefix: the decoder reads :math:`[p_1, ..., p_k, e_1, ..., e_T]` with :math:`(p_1, ..., p_k) = W z + b`.
 
-    ``tokens`` is k. The text keeps its own positions, so that a pre-trained decoder is not shifted and no length is
-    lost; all soft tokens have the position of the first token. Their outputs predict nothing and are dropped.
+    ``tokens`` is k. The text keeps its own positions, so positions of a pre-trained decoder do not shift and no text
+    becomes shorter; all soft tokens have the position of the first token. Their outputs predict nothing and are
+    dropped.
 
     The scale at the start gives a soft token that of a new token embedding under the prior.
 

@@ -1,4 +1,4 @@
-"""What makes the same numbers faster, each with its plain form; ``plain()`` switches to the plain forms."""
+"""Faster code for the same numbers, each with its plain form; ``plain()`` switches to the plain forms."""
 
 from vaescope.model.kernels.switch import is_plain, plain
 

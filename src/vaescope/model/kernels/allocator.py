@@ -1,4 +1,4 @@
-"""Memory: keep what each step frees in the process instead of returning it to the kernel."""
+"""Allocator: keep freed memory in the process instead of returning it to the kernel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 from vaescope.model.kernels.switch import is_plain
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""Numbers of the parameters in glibc's malloc.h."""
+"""Numbers of these parameters in glibc's malloc.h."""
 
 
 def keep_freed_memory() -> bool:

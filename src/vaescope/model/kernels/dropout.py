@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from vaescope.model.kernels.switch import is_plain
 
 OUTCOMES = 2**16
-"""Values of the random number that decides about one element."""
+"""Number of values of the random number that decides whether an element is dropped."""
 
 
 def dropout(values: Tensor, probability: float) -> Tensor:
     r"""Return the values, each 0 with the given probability p and :math:`x / (1 - p)` else.
 
-    The plain form is ``F.dropout``, which draws at least 32 bits for an element on a CPU, one element after another.
-    Here an element has 16 bits, so p is rounded to a multiple of 1/65536, and the scale is that of the rounded p.
-    On other devices the plain form is used.
+    The plain form is ``F.dropout``, which draws at least 32 bits per element on a CPU, one element after another. Here
+    an element takes 16 bits, so p is rounded to a multiple of 1/65536, and the scale uses the rounded p. On other
+    devices the plain form is used.
 
     >>> _ = torch.manual_seed(0)
     >>> dropout(torch.ones(6), 0.5)

@@ -79,8 +79,8 @@ class _LowRank(torch.autograd.Function):
 def fast_lora_linear() -> type[nn.Module]:
     """Return the class of peft for a linear map with a low-rank update, computed by ``low_rank_linear``.
 
-    It falls back to peft for whatever the formula does not cover: adapter dropout in training, merged, disabled or
-    several adapters, variants, and a base weight that is trained.
+    It falls back to peft for everything that the formula does not cover: adapter dropout in training, merged, disabled
+    or several adapters, variants, and a base weight that is trained.
     """
     from peft.tuners.lora.layer import Linear
 

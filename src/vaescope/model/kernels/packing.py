@@ -1,4 +1,4 @@
-"""Packing: the real tokens of padded texts in one row, so that all layers but attention compute no padding."""
+"""Packing: put the real tokens of padded texts in one row, so that only attention computes padding."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from vaescope.model.backbone import position_offset
 from vaescope.model.kernels.switch import is_plain
 
 PACKED = ("bert", "camembert", "gpt2", "llama", "qwen2", "qwen3", "roberta", "xlm-roberta")
-"""Networks in which nothing but attention and positions depends on where a token stands."""
+"""Networks in which only attention and position embeddings depend on the position of a token."""
 
 
 @dataclass(frozen=True)
 class Packing:
-    """Where P real tokens stand in a rectangle of N padded texts of T tokens.
+    """The places of P real tokens in a rectangle of N padded texts of T tokens.
 
-    Except in attention, a Transformer treats every token alone. So a network is run on the P tokens as if they were
+    Except in attention, a Transformer treats tokens independently. So the network runs on the P tokens as if they were
     one text, ``[1, P, h]``; the attention function moves queries, keys and values back into the rectangle. The plain
     form is the network on the padded rectangle.
 
@@ -48,12 +48,12 @@ class Packing:
 
     @classmethod
     def rounded(cls, index: Tensor, padding: Tensor, texts: int, tokens: int) -> Packing:
-        """Return the packing of real tokens ``index`` and some of ``padding``, so that their number is round.
+        """Return the packing of real tokens ``index`` and some of ``padding``, so that P is a round number.
 
         Libraries of matrix products prepare a kernel for every new shape: for small steps in bfloat16 on a CPU this
         took 2 to 7% of the time (23% where other programs used the caches) and 700 MiB of memory
-        (``benchmarks/shapes.py``). A round number is a multiple of the largest power of 2 that is at most a sixteenth
-        of it: at most 7% more tokens, 2% on average.
+        (``benchmarks/shapes.py``). A number is round if it is a multiple of the largest power of 2 that is at most a
+        sixteenth of it: at most 7% more tokens, 2% on average.
 
         >>> Packing.rounded(torch.arange(100), torch.arange(100, 120), texts=2, tokens=60).index.shape
         torch.Size([100])
@@ -73,14 +73,15 @@ class Packing:
 
     @classmethod
     def of_predictions(cls, batch: Batch) -> Packing:
-        """Return the packing of the tokens that predict one, in the rectangle of a batch without its last column."""
+        """Return the packing of the tokens that predict a next token, in the rectangle of a batch without its last
+        column."""
         texts, tokens = batch.input_ids.shape
         before, spare = (of - of // tokens - 1 for of in (batch.predicted, batch.padding))
         return cls.rounded(before, spare, texts, tokens - 1)
 
     @property
     def saves(self) -> bool:
-        """Whether there is padding at all."""
+        """Whether there is any padding."""
         return len(self.index) < self.texts * self.tokens
 
     def pack(self, values_NT: Tensor) -> Tensor:
@@ -94,7 +95,7 @@ class Packing:
         return flat.index_copy(0, self.index[: self.real], values_P).unflatten(0, (self.texts, self.tokens))
 
     def after(self, slots: int) -> Packing:
-        """Return the packing of the rectangle with ``slots`` more tokens, all real, before each text."""
+        """Return the packing after inserting ``slots`` real tokens before each text."""
         if slots == 0:
             return self
         tokens = self.tokens + slots

@@ -1,6 +1,5 @@
-"""One gradient of the vocabulary matrix, whose rows are looked up and whose product gives the logits.
-
-It is the largest matrix of a small model, and where networks share it, its gradient comes from several places.
+"""Accumulate the gradient of the vocabulary matrix in one buffer. It is the largest matrix of a small model, and its
+gradient comes from several places: embedding lookups and logits.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from vaescope.model.kernels.switch import first_only, is_plain
 
 
 class _Uses:
-    """The uses of one matrix so far, and the tensor through which the next use reads it."""
+    """The uses of one matrix so far, and the tensor that the next use reads."""
 
     def __init__(self, matrix: nn.Parameter) -> None:
         self.matrix = matrix
@@ -34,7 +33,7 @@ _USES: ContextVar[_Uses | None] = ContextVar("_USES", default=None)
 def one_gradient(last: nn.Module) -> Iterator[None]:
     """On a CPU, accumulate all gradients of the last layer's matrix into one buffer.
 
-    The plain form is to use no context: each use of the matrix then makes a gradient as large as the matrix. Here each
+    The plain form is no context: each use of the matrix then creates a gradient as large as the matrix. Here each
     use passes the matrix to the next, so in the backward pass the last use, the head, makes the gradient, and the
     lookups before it add their few rows. Only the order of a sum changes. The matrix is converted once for autocast.
     Open this context inside that of autocast, and do not step the optimiser in it.
@@ -86,7 +85,8 @@ def multiplied(matrix: Tensor) -> Tensor:
 
 
 class _Lookup(torch.autograd.Function):
-    """Rows of a matrix, and the matrix for the next use, to whose gradient the gradients of the rows are added."""
+    """Rows of a matrix, and the matrix for the next use; gradients of the rows are added to the gradient of that
+    matrix."""
 
     @staticmethod
     def forward(ctx: Any, weight_VH: Tensor, ids: Tensor, padding: int | None) -> tuple[Tensor, Tensor]:
@@ -103,6 +103,6 @@ class _Lookup(torch.autograd.Function):
         (ids,) = ctx.saved_tensors
         if ctx.padding is not None:
             gradient = gradient.masked_fill((ids == ctx.padding).unsqueeze(-1), 0)
-        # the next use made this buffer for this use alone
+        # the next use created this buffer for this use only
         total_VH = gradient.new_zeros(ctx.shape) if later_VH is None else later_VH
         return total_VH.index_add_(0, ids.flatten(), gradient.flatten(0, -2)), None, None

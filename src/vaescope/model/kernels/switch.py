@@ -46,7 +46,7 @@ def is_plain() -> bool:
 
 
 def first_only(backward: Callable[..., Any]) -> Callable[..., Any]:
-    """Refuse to differentiate a hand-written backward pass again: its saved tensors would count as constants."""
+    """Refuse to differentiate a hand-written backward pass again: it would treat its saved tensors as constants."""
 
     @wraps(backward)
     def checked(ctx: Any, *gradients: Any) -> Any:

@@ -18,10 +18,11 @@ from vaescope.model.kernels.shared_gradient import multiplied
 from vaescope.model.kernels.switch import first_only, is_plain
 
 LOGITS_AT_ONCE = 2**26
-"""Largest number of logits that exist at one time (256 MiB in float32); more are computed again for the gradient."""
+"""Largest number of logits in memory at a time (256 MiB in float32); beyond it they are recomputed for the gradient."""
 
 LOGITS_OF_PRODUCT = 2**23
-"""The same on a CPU where no gradient is wanted: enough for the rate of a product, and memory that malloc reuses."""
+"""The same on a CPU without a gradient: large enough for a fast product, small enough for malloc to reuse the
+memory."""
 
 LOGITS_IN_CACHE = 2**20
 """Logits that are normalised at one time on a CPU, in its cache."""
@@ -31,8 +32,8 @@ def token_log_probs(decoder: PreTrainedModel, states_PH: Tensor, targets_P: Tens
     """Return log p of target tokens in nats from the last hidden states before them, ``[P]``, float32 or wider.
 
     The plain form is ``token_log_probs_plain``; it is also used for heads that end in another layer than a plain
-    linear one, or that cap their logits. Rows are scored in parts, so that never more logits exist than
-    ``LOGITS_AT_ONCE``.
+    linear one, or that cap their logits. Rows are scored in parts, so that at most ``LOGITS_AT_ONCE`` logits exist at a
+    time.
     """
     head = head_of(decoder)
     if is_plain():
@@ -40,7 +41,7 @@ def token_log_probs(decoder: PreTrainedModel, states_PH: Tensor, targets_P: Tens
     score: Callable[[Tensor, Tensor], Tensor] = partial(token_log_probs_plain, head=head)
     last = head.last
     if type(last) is nn.Linear and head.cap is None and (last.bias is None or head.scale == 1):
-        # (W (s h)) is s (W h): a scale of the logits is one of the states
+        # W (s h) is s (W h): scaling the logits is scaling the states
         states_PH = head.scale * _without(head.module, last)(states_PH)
         score = partial(_linear_log_probs, weight_VH=multiplied(last.weight), bias_V=last.bias)
     gradient = torch.is_grad_enabled()
@@ -59,7 +60,7 @@ def token_log_probs_plain(states_PH: Tensor, targets_P: Tensor, head: Head) -> T
 
 
 def _without(head: nn.Module, last: nn.Module) -> nn.Module:
-    """Return the head without its last layer; it shares all others."""
+    """Return the head without its last layer; all other layers are shared."""
     if head is last:
         return nn.Identity()
     rest = copy.copy(head)
@@ -122,8 +123,8 @@ def _wide(logits_RV: Tensor, bias_V: Tensor | None) -> Tensor:
 def _softmax(logits_RV: Tensor, target_R1: Tensor) -> tuple[Tensor, Tensor]:
     """Return p of all tokens and log p of the targets from one exponential of each logit.
 
-    The exponential is the most expensive operation here. The logarithm of a p that is not close to underflow is as
-    exact as the log-softmax.
+    The exponential is the most expensive operation here. Unless p is close to underflow, its logarithm is as exact as
+    the log-softmax.
     """
     p_RV = logits_RV.softmax(-1)
     p_R1 = p_RV.gather(1, target_R1)

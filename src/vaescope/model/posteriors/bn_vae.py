@@ -12,18 +12,18 @@ from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.posterior import Posterior
 
 MOMENTUM = 0.1
-"""Share of a batch in the running statistics."""
+"""Weight of a new batch in the running statistics."""
 EPSILON = 1e-12
-"""Added to the variance. With the 1e-5 of torch's layer, training shrinks the means below it, and the rate vanishes."""
+"""Added to the variance. With torch's default of 1e-5, training shrinks the means below it, and the rate vanishes."""
 
 
 class BnVae(Posterior):
     r"""Means normalised over the texts of a micro-batch: :math:`\bar\mu = \gamma\,(\mu - m_B)/s_B + \beta`.
 
     ``gamma`` is fixed, beta is learned. So the means have the variance :math:`\gamma^2` in every unit, and the expected
-    rate is at least :math:`D\gamma^2/2` nats under the prior N(0, I), of which nothing need be information: the
-    constraint is on moments of the aggregate. In evaluation running averages stand for :math:`m_B, s_B`, so q(z|x) is
-    a function of x alone. The default is that of the paper for text.
+    rate is at least :math:`D\gamma^2/2` nats under the prior N(0, I). None of it has to be information: the constraint
+    is on moments of the aggregate. In evaluation, running averages replace :math:`m_B, s_B`, so q(z|x) is a function of
+    x alone. The default is that of the paper for text.
 
     Reference: Zhu et al. 2020, "A Batch Normalized Inference Network Keeps the KL Vanishing Away", arXiv:2004.12585.
     """
@@ -47,7 +47,7 @@ class BnVae(Posterior):
 
     @property
     def of_training(self) -> bool:
-        """Whether q(z|x) is that of training: a frozen one is that of evaluation."""
+        """Whether batch statistics are used: in training, unless the encoder is frozen."""
         return self.training and self.shift.requires_grad
 
     @property

@@ -24,8 +24,8 @@ class AggregatePrior(Prior):
 
     ``components`` is K, ``defensive`` is :math:`\epsilon`, and ``base`` is the prior :math:`p_0`, as in
     ``model.prior``. The components are part of the model and are not trained: `vaescope refit` sets them to posteriors
-    of training texts. The defensive part costs a text at most :math:`-\log(1-\epsilon)` nats and holds its rate below
-    that under the base :math:`-\log\epsilon`. Before that there is one component, N(0, I).
+    of training texts. The defensive part costs a text at most :math:`-\log(1-\epsilon)` nats, and its rate is at most
+    :math:`-\log\epsilon` above that under the base prior. A new prior has one component, N(0, I).
 
     >>> prior = AggregatePrior(2, components=3)
     >>> prior.set_components(torch.randn(3, 2), torch.ones(3, 2))
@@ -62,7 +62,7 @@ class AggregatePrior(Prior):
         return DefensiveMixture(GaussianMixture(log_weight_K, components), self.base(), self.defensive)
 
     def set_components(self, mean_KD: Tensor, std_KD: Tensor) -> None:
-        """Take the K components; shapes as given by ``components``."""
+        """Set the K components; shapes as given by ``components``."""
         self.component_mean.copy_(mean_KD)
         self.component_std.copy_(std_KD)
 

@@ -15,7 +15,7 @@ from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model.prior import Prior
 
 POINTS_AT_ONCE = 4096
-"""Points whose splines exist at one time; each takes some 100 numbers per latent unit."""
+"""Points that are evaluated at a time; each takes about 100 numbers per latent unit."""
 
 
 class Flow(Prior):
@@ -41,7 +41,7 @@ class Flow(Prior):
 
 
 class FlowDistribution(Distribution):
-    """The distribution of z whose image f(z) under an invertible map is N(0, I), in float32."""
+    """The distribution of z for which f(z) is N(0, I), with an invertible map f, in float32."""
 
     arg_constraints: dict[str, constraints.Constraint] = {}
     has_rsample = True

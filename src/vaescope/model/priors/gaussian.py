@@ -15,7 +15,8 @@ class Gaussian(Prior):
     r"""Diagonal Gaussian prior: :math:`p(z) = N(z; m, \mathrm{diag}\,s^2)`, m and s learned.
 
     It starts as N(0, I). An affine change of each latent unit leaves rate and distortion as they are, so this prior
-    buys what the scales of encoder and decoder cannot reach; the cheapest check of whether N(0, I) is in the way.
+    helps only where the scales of encoder and decoder are limited. It is the cheapest test of whether N(0, I) is a
+    limit.
 
     >>> prior = Gaussian(2)
     >>> prior.sample(5).shape

@@ -1,4 +1,4 @@
-"""Vamp: the mean of the posteriors of learned pseudo-inputs, which the encoder itself reads."""
+"""Vamp: the average of the posteriors of learned pseudo-inputs, computed by the encoder."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Encode = Callable[[Tensor], DiagonalGaussian]
 class Vamp(Prior):
     r"""VampPrior: :math:`p(z) = \frac1K \sum_k q(z|u_k)` with q of the encoder and learned pseudo-inputs u.
 
-    A text cannot be learned by gradients, so a pseudo-input is ``length`` vectors in the place of token embeddings;
-    positions, layers and pooling are those of every text. ``components`` is K. The pseudo-posteriors are computed at
-    every call, so p(z) follows each step of the encoder. The rate has no closed form.
+    A text cannot be learned by gradients, so a pseudo-input is ``length`` vectors in place of token embeddings;
+    positions, layers and pooling are as for any text. ``components`` is K. The pseudo-posteriors are computed at every
+    call, so p(z) follows each step of the encoder. The rate has no closed form.
 
     Reference: Tomczak & Welling 2018, "VAE with a VampPrior", arXiv:1705.07120.
 
