@@ -1,7 +1,7 @@
 """The aggregate posterior q_N(z) = 1/N sum_j q(z|x_j), evaluated by streamed matrix products.
 
 The exponent of a diagonal Gaussian is linear in the features (z^2, z), so the log densities of M points under N
-posteriors are one matrix product, made in tiles that stay in the cache: no [M, N, D] and no [M, N] array exists.
+posteriors are one matrix product, computed in tiles that fit in the cache: no [M, N, D] or [M, N] array is created.
 The product is in float64, since its terms are of size 1/std^2; the exponentials are in float32 after the maximum of
 the tile is subtracted, which costs a relative 1e-6 of the sum.
 
@@ -28,7 +28,7 @@ _COMPONENTS = 2**16
 _MANY_PAIRS = 2**28
 """Pairs of a point and a component from which on it is tried to skip components that cannot matter."""
 _SMALLEST = -80.0
-"""Smallest exponent taken: exp(-80) = 2e-35 adds nothing to a sum above 1, below exp(-87) floats are slow to make."""
+"""Smallest exponent: exp(-80) = 2e-35 adds nothing to a sum above 1, and below exp(-87) floats are slow (denormal)."""
 
 
 def log_aggregate(z_MD: Tensor, mean_ND: Tensor, std_ND: Tensor) -> Tensor:
@@ -81,9 +81,10 @@ def log_marginal_block_sums(
     blocks: int = 1,
     weight_N: Tensor | None = None,
 ) -> Tensor:
-    """The same for every dimension alone: log sum_{j in block} w_j N(z_md; mean_jd, std_jd^2), ``[M, G, D]``.
+    """The same for each dimension separately: log sum_{j in block} w_j N(z_md; mean_jd, std_jd^2), ``[M, G, D]``.
 
-    The cost is M * N * D exponentials, so choose M accordingly; direct differences make float32 exact enough.
+    The cost is M * N * D exponentials, so choose M accordingly. Differences are computed directly, so float32 is
+    enough.
     """
     log_weight_N = _log_weights(weight_N, mean_ND).float()
     z_MD, mean_ND, std_ND = z_MD.float(), mean_ND.float(), std_ND.float()

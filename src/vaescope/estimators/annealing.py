@@ -1,4 +1,4 @@
-"""Annealed importance sampling: log p(x) bounded from both sides for any p(x|z) with a gradient.
+"""Annealed importance sampling: bounds on log p(x) from both sides, for any p(x|z) with a gradient.
 
 Forward from the prior, the mean of log w is at most log p(x); in reverse from an exact posterior sample (the z that
 made the text), it is at least log p(x). Neal 2001; Grosse et al. 2015, arXiv:1511.02543; Wu et al. 2017,
@@ -27,7 +27,7 @@ class Chains:
     Attributes:
         log_prior: log p(z).
         log_likelihood: log p(x|z).
-        step: the step sizes, ``[P]``; they follow the acceptance, so keep them from a first run for a second.
+        step: the step sizes, ``[P]``; they adapt to the acceptance rate, so reuse them in a second run.
         accepted: share of accepted proposals of the last move.
     """
 

@@ -20,10 +20,11 @@ _SIMULATIONS = 1_000
 
 
 def gamma(values: np.ndarray) -> np.ndarray:
-    r"""How far the empirical distribution of M values is from uniform at its worst point, ``[M, Q] -> [Q]``.
+    r"""Largest deviation of the empirical distribution of M values from uniform, as a probability, ``[M, Q] -> [Q]``.
 
     With R(t) the number of values up to t, gamma = 2 min_t min{P(B <= R(t)), P(B >= R(t))}, B ~ Binomial(M, t): small
-    where the curve leaves its binomial distribution anywhere (Säilynoja, Bürkner, Vehtari 2022, arXiv:2103.10522).
+    if the curve is anywhere improbable under the binomial distribution (Säilynoja, Bürkner, Vehtari 2022,
+    arXiv:2103.10522).
     """
     counts_PQ, grid_P1 = _counts(values)
     below = stats.binom.cdf(counts_PQ, len(values), grid_P1)
@@ -43,7 +44,7 @@ def uniformity(values: np.ndarray) -> np.ndarray:
 
 
 def band(count: int, level: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Grid and the ends between which the whole empirical distribution of ``count`` uniform values stays."""
+    """A grid, and a band that contains the whole empirical distribution of ``count`` uniform values."""
     critical = np.quantile(_null(count), 1 - level)
     grid = _grid()
     low = stats.binom.ppf(critical / 2, count, grid) / count
@@ -54,7 +55,7 @@ def band(count: int, level: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.nd
 def central_coverage(values: np.ndarray, level: float) -> np.ndarray:
     """Share of each row's values inside the central interval of a level, ``[M, Q] -> [M]``.
 
-    Of a Gaussian whose variance is r times the true one the coverage is 2 Phi(z sqrt r) - 1.
+    For a Gaussian whose variance is r times the true one, the coverage is 2 Phi(z sqrt r) - 1.
     """
     return (np.abs(2 * values - 1) <= level).mean(1)
 

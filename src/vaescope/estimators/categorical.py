@@ -12,7 +12,7 @@ from torch import Tensor
 def jensen_shannon(log_p: Tensor, log_q: Tensor) -> Tensor:
     """1/2 KL(p || m) + 1/2 KL(q || m), m = (p + q)/2, over the last dimension; in [0, log 2], float64.
 
-    The mean stands in the *second* place of both divergences; the other way round they are unbounded.
+    The mean m is the *second* argument of both divergences; as the first argument the divergence is unbounded.
 
     >>> p, q = torch.tensor([1.0, 0.0]).log(), torch.tensor([0.0, 1.0]).log()
     >>> round(jensen_shannon(p, q).item(), 4), jensen_shannon(p, p).item()

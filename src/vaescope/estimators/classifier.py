@@ -1,4 +1,4 @@
-"""The classifier two-sample test: what a classifier gains on held-out samples is a bound on how far they differ."""
+"""The classifier two-sample test: the held-out gain of a classifier is a lower bound on a divergence."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from vaescope.randomness import numpy_stream
 
 CLASSIFIERS = ("boosting", "logistic")
 MOST_PRODUCTS = 40
-"""Dimensions up to which the logistic classifier sees products of pairs; beyond, squares alone."""
+"""Largest dimension in which the logistic classifier has products of pairs as features; beyond it, only squares."""
 
 
 @dataclass(frozen=True)
 class TwoSample:
-    """What a classifier found on held-out samples.
+    """Results of a classifier on held-out samples.
 
     Attributes:
         gains: log 2 - cross-entropy of each held-out sample, in nats; the mean is in expectation at most the
@@ -40,8 +40,8 @@ class TwoSample:
 def two_sample(x_ND: Tensor, y_ND: Tensor, classifier: str, *, seed: int = 0) -> TwoSample:
     """Train a classifier of x against y on half of each and test it on the other half.
 
-    ``boosting`` (trees, shallow and with early stopping) sees any shape of single units and pairs; ``logistic`` with
-    squares and products sees mean and covariance best. Lopez-Paz and Oquab 2017.
+    ``boosting`` (trees, shallow and with early stopping) detects any shape of single units and pairs; ``logistic`` with
+    squares and products is best at mean and covariance. Lopez-Paz and Oquab 2017.
     """
     generator = numpy_stream(seed, "halves of the samples")
     halves = [_halves(sample.double().numpy(), generator) for sample in (x_ND, y_ND)]
@@ -52,7 +52,7 @@ def two_sample(x_ND: Tensor, y_ND: Tensor, classifier: str, *, seed: int = 0) ->
     model = _classifier(classifier, train.shape, seed).fit(train, train_labels)
     chance = model.predict_proba(test)[np.arange(len(test)), test_labels.astype(int)]
     gains = math.log(2) + np.log(np.clip(chance, 1e-12, None))
-    # a classifier that says 1/2 is right by chance
+    # a predicted probability of 1/2 is right half of the time
     right = int((chance > 0.5).sum()) + int((chance == 0.5).sum()) // 2
     p = stats.binomtest(right, len(test), alternative="greater").pvalue
     return TwoSample(torch.from_numpy(gains), right / len(test), float(p))
@@ -66,7 +66,7 @@ def _halves(sample: np.ndarray, generator: np.random.Generator) -> tuple[np.ndar
 def _classifier(name: str, shape: tuple[int, int], seed: int) -> HistGradientBoostingClassifier | Pipeline:
     count, size = shape
     if name == "boosting":
-        # leaves of 20 samples (the default) would leave few samples without a single split
+        # with leaves of 20 samples (the default), few samples would not be split at all
         leaf = max(2, min(20, count // 10))
         return HistGradientBoostingClassifier(
             max_iter=100,
@@ -79,7 +79,7 @@ def _classifier(name: str, shape: tuple[int, int], seed: int) -> HistGradientBoo
     all_pairs = size <= MOST_PRODUCTS
     products = PolynomialFeatures(2, include_bias=False) if all_pairs else FunctionTransformer(_with_squares)
     features = size * (size + 3) // 2 if all_pairs else 2 * size
-    # the more features, the smaller each coefficient must stay for a null to gain nothing
+    # with more features, coefficients must be smaller so that equal distributions give no gain
     logistic = LogisticRegression(C=1 / features, max_iter=200)
     return make_pipeline(StandardScaler(), products, StandardScaler(), logistic)
 

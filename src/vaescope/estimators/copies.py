@@ -1,8 +1,8 @@
-"""Copies: which rows of a sample are one text, so that no text is compared with itself.
+"""Copies: which rows of a sample are the same text, so that no text is compared with itself.
 
-A text that appears several times in a split is one piece of evidence. Its copies are left out together where a text is
-left out of its own mixture, stay in one half where a density is fitted to half of the texts, and stay in one block
-where an error is estimated by resampling.
+A text that appears several times in a split is one observation. Its copies are left out of a mixture together, stay in
+the same half when a density is fitted to half of the texts, and stay in the same block when an error is estimated by
+resampling.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Copies:
 
     @property
     def of_row(self) -> Tensor:
-        """Number of rows that are the text of each row, itself included, ``[N]``."""
+        """Number of copies of the text of each row, including the row itself, ``[N]``."""
         return self.counts[self.text]
 
     @cached_property
@@ -76,7 +76,7 @@ class Copies:
 
     @cached_property
     def effective(self) -> float:
-        """Number of independent texts that are worth as much as the N rows, N^2 / sum_u c_u^2 (Kish 1965).
+        """Effective number of independent texts among the N rows, N^2 / sum_u c_u^2 (Kish 1965).
 
         >>> Copies.of(torch.tensor([0, 0, 1, 1])).effective
         2.0

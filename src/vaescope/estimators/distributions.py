@@ -14,7 +14,7 @@ from vaescope.errors import UserError
 from vaescope.estimators import gaussian
 
 TERMS_AT_ONCE = 2**24
-"""Largest number of one-dimensional densities that a mixture holds at one time (64 MiB in float32)."""
+"""Largest number of one-dimensional densities in memory at a time (64 MiB in float32)."""
 
 
 class DiagonalGaussian(Independent):
@@ -47,7 +47,7 @@ class DiagonalGaussian(Independent):
 
     @classmethod
     def of(cls, distribution: Distribution) -> DiagonalGaussian:
-        """Return a diagonal Gaussian that was written with torch's own classes as one of this class.
+        """Convert a diagonal Gaussian of torch's own classes to this class.
 
         Raises:
             UserError: another distribution.
@@ -99,7 +99,7 @@ class DiagonalGaussian(Independent):
         return found
 
     def __getitem__(self, index: int | slice | Tensor) -> DiagonalGaussian:
-        """Return the Gaussian of one row of the batch, or of several."""
+        """Return the Gaussians of one or several rows of the batch."""
         return type(self)(self.mean[index], self.stddev[index])
 
     def unit_kl(self, other: DiagonalGaussian) -> Tensor:
@@ -115,7 +115,7 @@ class DiagonalGaussian(Independent):
         r"""Return reparameterised samples ``[S, ..., D]`` from standard Gaussian noise, and their log-density.
 
         :math:`z = \mu + \sigma\epsilon` and :math:`\log q(z) = \sum_j -\epsilon_j^2/2 - \log\sigma_j - \log(2\pi)/2`.
-        Unlike ``log_prob(z)`` this loses no digits where :math:`\sigma` is far smaller than :math:`\mu`.
+        Unlike ``log_prob(z)``, this loses no precision where :math:`\sigma` is far smaller than :math:`\mu`.
 
         >>> q = DiagonalGaussian(torch.full((1, 2), 1e3), torch.full((1, 2), 1e-6))
         >>> z, log_q = q.draw(torch.zeros(1, 1, 2))
@@ -161,7 +161,7 @@ class GaussianMixture(Distribution):
 
     @override
     def log_prob(self, z: Tensor) -> Tensor:
-        # differences are taken before squares, so that narrow components far from the origin lose no digits
+        # differences before squares keep the precision of narrow components far from the origin
         points_N1D = z.reshape(-1, 1, z.shape[-1])
         parts = points_N1D.split(max(1, TERMS_AT_ONCE // self.components.mean.numel()))
         log_p_N = torch.cat([(self.log_weight_K + self.components.log_prob(part)).logsumexp(-1) for part in parts])
@@ -177,7 +177,8 @@ class GaussianMixture(Distribution):
 
 
 class DefensiveMixture(Distribution):
-    r"""(1 - share) main + share base: its density is nowhere less than ``share`` of that of the base (Hesterberg 1995).
+    r"""(1 - share) main + share base: the density is everywhere at least ``share`` times that of the base (Hesterberg
+    1995).
 
     >>> narrow = DiagonalGaussian(torch.zeros(1), torch.full((1,), 0.01))
     >>> DefensiveMixture(narrow, DiagonalGaussian.standard(1), 0.05).log_prob(torch.ones(1))

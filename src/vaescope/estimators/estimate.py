@@ -1,4 +1,4 @@
-"""Estimate: a number one can trust, with its standard error, unit, kind and ceiling."""
+"""Estimate: a number with its standard error, interval, unit, kind and ceiling."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from vaescope.errors import Missing
 from vaescope.estimators.copies import Copies
 
 KINDS = ("exact", "unbiased", "consistent", "lower", "upper", "interval")
-"""What an estimator's expectation is to the truth: equal by computation, equal in expectation, equal in the limit,
-below it, above it, or enclosed by the ends ``low`` and ``high``."""
+"""How an estimate relates to the truth: equal (computed exactly), equal in expectation, equal in the limit, below it in
+expectation, above it in expectation, or between ``low`` and ``high``."""
 
 LEVEL = 0.95
 """Confidence of every interval."""
@@ -24,9 +24,9 @@ LEVEL = 0.95
 
 @cache
 def quantile(count: int, *, level: float = LEVEL, candidates: int = 1) -> float:
-    """Return how many standard errors an interval reaches to each side, by Student's t with ``count`` - 1 degrees.
+    """Return the half-width of an interval in standard errors, by Student's t with ``count`` - 1 degrees of freedom.
 
-    Where the best of several intervals is taken, ``candidates`` is their number (Bonferroni).
+    If the best of several intervals is used, ``candidates`` is their number (Bonferroni).
 
     >>> round(quantile(1_000_000), 2), round(quantile(3), 2)
     (1.96, 4.3)
@@ -36,7 +36,8 @@ def quantile(count: int, *, level: float = LEVEL, candidates: int = 1) -> float:
 
 @cache
 def deviations(sigmas: float, count: int) -> float:
-    """Return the standard errors that a mean of ``count`` texts exceeds as rarely as a normal variable exceeds sigmas.
+    """Return the threshold in standard errors, for a mean of ``count`` texts, that corresponds to ``sigmas`` of a
+    normal variable.
 
     >>> round(deviations(4.0, 1_000_000), 2), round(deviations(4.0, 5), 1)
     (4.0, 17.4)
@@ -46,7 +47,7 @@ def deviations(sigmas: float, count: int) -> float:
 
 @dataclass(frozen=True, repr=False)
 class Estimate:
-    """A value with all that one needs to trust it.
+    """A value with its error and its meaning.
 
     Attributes:
         value: the number, in ``unit``.
@@ -54,12 +55,12 @@ class Estimate:
         unit: for instance ``nats/text``.
         kind: one of ``KINDS``.
         n: number of texts (or draws) behind it.
-        low: lower end of the 95% interval, by Student's t with n - 1 degrees of freedom unless it is given: of the
-            truth for kinds exact, unbiased, consistent and interval; of the expectation of the estimator for
-            ``lower`` and ``upper``.
+        low: lower end of the 95% interval, by default by Student's t with n - 1 degrees of freedom. The interval is for
+        the truth (kinds exact, unbiased, consistent, interval) or for the expectation of the estimator (``lower``,
+        ``upper``).
         high: its upper end.
         ceiling: the largest value that the estimator can return (log N for information), or None.
-        detail: further numbers that belong to it (effective sample sizes, parts of a sum).
+        detail: further numbers (effective sample sizes, parts of a sum).
 
     Raises:
         ValueError: no finite standard error, an unknown kind, or an interval without ends.
@@ -101,12 +102,12 @@ class Estimate:
         return f"Estimate({self.value:.4g} ± {self.se:.2g} {self.unit}, {bounds}, {self.kind}, n={self.n})"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain numbers and strings, those without a meaning left out."""
+        """Return the fields as plain numbers and strings, without fields that have no meaning."""
         return {k: v for k, v in asdict(self).items() if v is not None and v != {}}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Estimate:
-        """Return the estimate of these fields, where null stands for a number that JSON has not: an open end, NaN.
+        """Return the estimate of these fields; null stands for numbers that JSON lacks, an infinite end or NaN.
 
         >>> fields = {"value": 1.0, "se": 0.0, "unit": "nats", "kind": "interval", "n": 2, "low": 0.5, "high": None}
         >>> Estimate.from_json(fields).high
@@ -126,11 +127,11 @@ def mean_of(
 ) -> Estimate:
     """Return the mean over independent texts with its standard error, in float64.
 
-    Where some rows are copies of one text, they are one piece of evidence: the error is that of the sums over each
-    distinct text (Liang and Zeger 1986), and ``n`` is the number of independent texts that the rows are worth.
+    Copies of a text count as one observation: the standard error is clustered by distinct text (Liang and Zeger 1986),
+    and ``n`` is the effective number of independent texts.
 
     Raises:
-        Missing: fewer than two distinct texts, from which no error can be had.
+        Missing: fewer than two distinct texts, for which no error can be computed.
 
     >>> import torch
     >>> e = mean_of(torch.tensor([1.0, 2.0, 3.0]), unit="nats/text")

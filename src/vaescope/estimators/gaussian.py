@@ -1,6 +1,6 @@
 """Diagonal Gaussians: density, entropy and Kullback-Leibler divergence, per dimension, in nats.
 
-Every function returns one number per dimension; ``.sum(-1)`` makes it the quantity of the whole vector.
+Every function returns one number per dimension; ``.sum(-1)`` gives the quantity of the whole vector.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def kl_to_gaussian(mean_ND: Tensor, std_ND: Tensor, mean_D: Tensor, covariance_D
 def moments_kl(mean_D: Tensor, covariance_DD: Tensor) -> float:
     """KL(N(mean, covariance) || N(0, I)) = 1/2 [tr S + m'm - D - log|S|].
 
-    Of all distributions with these moments the Gaussian has the largest entropy, so it bounds their KL from below.
+    Among all distributions with these moments the Gaussian has the largest entropy, so this is a lower bound of their
+    KL.
 
     >>> moments_kl(torch.tensor([1.0, 0.0]), torch.eye(2))
     0.5

@@ -1,4 +1,4 @@
-"""Distances of a sample from a one-dimensional distribution, with p-values that are uniform where they agree."""
+"""Distances of a sample from a one-dimensional distribution, with p-values that are uniform under the null."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def holm(p_values: Tensor) -> Tensor:
-    """Holm's step-down adjustment: the smallest level at which each hypothesis falls, all errors together.
+    """Holm's step-down adjustment: the smallest family-wise level at which each hypothesis is rejected.
 
     >>> holm(torch.tensor([0.01, 0.5, 0.02]))
     tensor([0.0300, 0.5000, 0.0400])
@@ -47,7 +47,7 @@ def distance_margin(n: int, *, candidates: int = 1, level: float = 0.05) -> floa
 
 
 def nats_from_distance(distance: float) -> float:
-    """KL >= 2 TV^2 >= 2 sup |F - G|^2 (Pinsker): what a Kolmogorov-Smirnov distance is worth at least, in nats."""
+    """KL >= 2 TV^2 >= 2 sup |F - G|^2 (Pinsker): the least KL in nats at a Kolmogorov-Smirnov distance."""
     return 2 * distance**2
 
 
@@ -59,8 +59,8 @@ def squared_wasserstein(sorted_NP: Tensor, quantiles_N: Tensor) -> Tensor:
 def normal_quantiles(n: int) -> Tensor:
     """Means of N(0, 1) in each of n cells of equal probability, ``[n]``, float64.
 
-    Against them the squared distance lacks only the spread of the distribution inside the cells, which is returned by
-    ``normal_quantile_spread``.
+    With these means the squared distance misses only the variance of the distribution inside the cells;
+    ``normal_quantile_spread`` returns it.
     """
     edges = stats.norm.ppf(np.linspace(0, 1, n + 1))
     density = stats.norm.pdf(edges)

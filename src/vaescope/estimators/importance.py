@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 CONSTANT_WEIGHTS = -1.0
-"""The tail index that is reported for weights without spread (their tail is bounded; nothing can be fitted)."""
+"""The tail index reported for constant weights (their tail is bounded, and nothing can be fitted)."""
 
 
 def log_mean_exp(log_w_SN: Tensor) -> Tensor:
@@ -36,9 +36,9 @@ def effective_sample_size(log_w_SN: Tensor) -> Tensor:
 
 
 def doubling_gain(log_w_SN: Tensor) -> Tensor:
-    """L_S - L_{S/2} of each text, ``[N]``: how much the bound still rises; L_{S/2} averages the two halves.
+    """L_S - L_{S/2} of each text, ``[N]``: how much the bound still increases; L_{S/2} averages the two halves.
 
-    Near zero where the bound has converged; at S = 1 there is nothing to compare, and the gain is infinite.
+    Near zero where the bound has converged; at S = 1 it is undefined and reported as infinite.
     """
     half = log_w_SN.shape[0] // 2
     if half == 0:
@@ -77,7 +77,7 @@ def tail_index(log_w_SN: Tensor) -> Tensor:
 
     A generalised Pareto distribution is fitted to the upper min(S/5, 3 sqrt(S)) weights by the profile posterior
     mean of Zhang and Stephens 2009, with the weak prior of Vehtari et al. 2024 towards 1/2; all texts at once.
-    ``CONSTANT_WEIGHTS`` where the weights have no spread; infinite where S is too small for a tail of 5.
+    ``CONSTANT_WEIGHTS`` if all weights are equal; infinite if S is too small for a tail of 5.
     """
     samples = log_w_SN.shape[0]
     tail = _tail_size(samples)

@@ -1,8 +1,8 @@
-"""The block jackknife: standard errors of statistics in which texts meet each other.
+"""The block jackknife: standard errors of statistics that are not means over independent texts.
 
 A statistic of N texts is kept as a vector ``[1 + G]``: its value on all texts, then its values with one of G blocks
-of texts left out (text i is in block i mod G). Sums, differences and ratios of such vectors are again such vectors,
-so the standard error of any combination follows without algebra, correlations included.
+of texts left out (text i is in block i mod G). Sums, differences and ratios of such vectors are again such vectors, so
+the standard error of any combination, including correlations, needs no derivation.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ BLOCKS = 40
 
 
 def block_count(texts: int) -> int:
-    """Number of blocks G for this many texts."""
+    """Number of blocks G for N texts."""
     return min(BLOCKS, texts)
 
 
 def means(values_N: Tensor, blocks: int, *, index_N: Tensor | None = None) -> Tensor:
     """Mean of all values, then the means without each block, ``[1 + G]`` (further dimensions are kept).
 
-    ``index_N`` names the texts where ``values_N`` are those of a subset.
+    ``index_N`` gives the texts if ``values_N`` belong to a subset.
 
     >>> means(torch.tensor([1.0, 2.0, 3.0]), 3)
     tensor([2.0000, 2.5000, 2.0000, 1.5000], dtype=torch.float64)
@@ -74,12 +74,12 @@ def lower_end(replicates: Tensor, *, candidates: int = 1) -> float:
 
 
 def upper_end(replicates: Tensor, *, candidates: int = 1) -> float:
-    """Upper end of the 95% interval, as ``lower_end``."""
+    """Upper end of the 95% interval; see ``lower_end``."""
     return value(replicates) + _quantile(replicates, candidates) * standard_error(replicates)
 
 
 def highest_lower_end(bounds: Mapping[str, Tensor]) -> tuple[float, str]:
-    """Return the highest lower end of several lower bounds, and which of them it is (Bonferroni over all).
+    """Return the highest lower end of several lower bounds, and the name of that bound (Bonferroni over all).
 
     >>> sharp, loose = torch.tensor([1.0, 1.1, 0.9]), torch.tensor([0.5, 0.5, 0.5])
     >>> highest_lower_end({"sharp": sharp, "loose": loose})[1]
@@ -91,7 +91,7 @@ def highest_lower_end(bounds: Mapping[str, Tensor]) -> tuple[float, str]:
 
 
 def lowest_upper_end(bounds: Mapping[str, Tensor]) -> tuple[float, str]:
-    """Return the lowest upper end of several upper bounds, as ``highest_lower_end``."""
+    """Return the lowest upper end of several upper bounds; see ``highest_lower_end``."""
     end, name = highest_lower_end({key: -bound for key, bound in bounds.items()})
     return -end, name
 

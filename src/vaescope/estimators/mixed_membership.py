@@ -3,8 +3,8 @@
     z_gn ~ sum_k pi_gk N(m_k, L_k^-1),   pi_g ~ Dirichlet(alpha),   m_k, L_k ~ Normal-Wishart
 
 by conjugate coordinate ascent (Bishop 2006, section 10.2), whose weights have Dirichlet posteriors, so the expected KL
-between the weights of two groups is a closed form: near 0 for groups of equal weights, where guides of another family
-leave a floor of 0.6 nats.
+between the weights of two groups is a closed form: near 0 for groups of equal weights, whereas variational families
+without conjugacy leave a floor of 0.6 nats.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STEPS, TOLERANCE = 200, 1e-4
 
 @dataclass(frozen=True)
 class MixedMembership:
-    """A fitted map of groups onto shared components.
+    """A fitted model of groups with shared components.
 
     Attributes:
         names: the groups.
@@ -68,10 +68,10 @@ def fit(groups: Mapping[str, Tensor], *, components: int = 10, alpha: float = 0.
     """Fit the shared components and the weights of each group of points ``[N_g, D]``.
 
     Args:
-        groups: points by name; add two groups of the prior, so that the map shows what chance alone does.
-        components: K; with too few, a group that is merely shifted shares the prior's component.
+        groups: points by name; add two groups of prior samples to see the effect of chance.
+        components: K; with too few, a slightly shifted group shares the prior's component.
         alpha: concentration of the Dirichlet prior of the weights.
-        seed: of the k-means that starts it.
+        seed: of the k-means initialisation.
     """
     points_ND = np.concatenate([sample.double().numpy() for sample in groups.values()])
     sizes = [len(sample) for sample in groups.values()]

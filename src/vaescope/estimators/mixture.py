@@ -1,4 +1,4 @@
-"""Gaussian mixtures fitted to samples, their form and size chosen on samples that the fit has not seen."""
+"""Gaussian mixtures fitted to samples; form and size are chosen on held-out samples."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ TOLERANCE = 1e-2
 def fit(z_ND: Tensor, text_N: Tensor | None = None, *, seed: int = 0) -> GaussianMixture | None:
     """Return the mixture of the highest held-out density: fitted to two thirds of the samples, chosen on one third.
 
-    At most 2,000 samples are fitted and 1,000 decide, so the cost does not grow with N. For each form of the
-    covariances the size grows (1, 5, 10, 20) while the held-out density rises. None for fewer than 30 samples. Samples
-    of one text, by the numbers ``text_N``, are either fitted or held out.
+    At most 2,000 samples are fitted and 1,000 are held out, so the cost does not grow with N. For each form of the
+    covariances the size grows (1, 5, 10, 20) while the held-out density increases. None for fewer than 30 samples.
+    Samples of one text, by the numbers ``text_N``, are either fitted or held out.
 
     >>> z = torch.cat([torch.randn(400, 1) - 5, torch.randn(400, 1) + 5])
     >>> fit(z).n_components > 1
@@ -56,7 +56,7 @@ def name(mixture: GaussianMixture) -> str:
 def _grown(
     fitted_NF: np.ndarray, held_out_NF: np.ndarray, form: str, seed: int
 ) -> tuple[float, GaussianMixture] | None:
-    """The held-out density and the mixture of the largest size that still raised it."""
+    """The held-out density and the mixture of the largest size that still increased it."""
     best: tuple[float, GaussianMixture] | None = None
     floor = 1e-4 * fitted_NF.var(0).mean()
     for size in SIZES:
@@ -64,7 +64,7 @@ def _grown(
             break
         mixture = GaussianMixture(size, covariance_type=form, reg_covar=floor, tol=TOLERANCE, random_state=seed)
         with warnings.catch_warnings():
-            # an unfinished fit is a density like any other: it is judged on samples that it has not seen
+            # a fit that has not converged is still a density, and is judged on held-out samples
             warnings.simplefilter("ignore", ConvergenceWarning)
             mixture.fit(fitted_NF)
         score = mixture.score(held_out_NF)

@@ -1,7 +1,7 @@
 """Maximum mean discrepancy with Gaussian kernels k(a, b) = exp(-|a - b|^2 / (2 l^2)), and its permutation test.
 
-MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y) is zero only for equal distributions, but its size has no unit of its
-own: E k under N(0, I_d) falls as (1 + 2/l^2)^(-d/2), so values at different d or l do not compare.
+MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y) is zero only for equal distributions, but its scale is arbitrary: E k
+under N(0, I_d) falls as (1 + 2/l^2)^(-d/2), so values at different d or l are not comparable.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ OCTAVES = tuple(range(-4, 6))
 
 
 def squared_distances(x_ND: Tensor, y_MD: Tensor) -> Tensor:
-    """|x_n - y_m|^2, ``[N, M]``, never negative; differentiable."""
+    """|x_n - y_m|^2, ``[N, M]``, at least 0; differentiable."""
     products_NM = x_ND @ y_MD.mT
     return (x_ND.square().sum(1)[:, None] + y_MD.square().sum(1) - 2 * products_NM).clamp_min(0)
 
 
 def squared_mmd(x_ND: Tensor, y_MD: Tensor, widths: Sequence[float | Tensor]) -> Tensor:
-    """Unbiased MMD^2 of two samples, the mean over kernels of ``widths`` l^2: a scalar, maybe negative; differentiable.
+    """Unbiased MMD^2 of two samples, the mean over kernels of ``widths`` l^2: a scalar, possibly negative;
+    differentiable.
 
     Gretton et al. 2012.
 
@@ -63,8 +64,8 @@ def standard_error(x_ND: Tensor, y_ND: Tensor, width: float) -> float:
     """Standard error of ``squared_mmd`` for samples of equal size n, a U-statistic of pairs (x_i, y_i) with kernel h.
 
     Its variance is [4 (n - 2) zeta_1 + 2 zeta_2] / (n (n - 1)) (Hoeffding 1948): zeta_2 the variance of h over pairs
-    and zeta_1 that of its mean h_i over the other pair, whose n - 1 terms add noise of zeta_2 / (n - 1) to it, which is
-    taken out. Where the distributions are equal zeta_1 vanishes.
+    and zeta_1 that of its mean h_i over the other pair, corrected for the noise zeta_2 / (n - 1) of a mean of n - 1
+    terms. If the distributions are equal, zeta_1 vanishes.
     """
     n = len(x_ND)
     scale = -0.5 / width
@@ -82,10 +83,9 @@ def permutation_p_value(x_ND: Tensor, y_ND: Tensor, *, permutations: int = 199, 
     """p-value of equal distributions by the largest standardised MMD^2 over ten bandwidths.
 
     Each kernel's statistic is standardised by its mean and spread over the labellings and the largest is compared with
-    the same of every permutation, so the choice of the kernel is paid for (the idea of MMDAgg, Schrab et al. 2023;
-    the smallest of ten p-values instead could never fall below ten over the number of permutations). Exact at any
-    size, since the observed labels are one more exchangeable labelling. Samples of equal size n; O(n^2
-    permutations) for each bandwidth.
+    that of every permutation, which corrects for the choice of the kernel (as in MMDAgg, Schrab et al. 2023; the
+    smallest of ten p-values could never be below ten over the number of permutations). Exact at any size, since the
+    observed labelling is exchangeable with the others. Samples of equal size n; O(n^2 permutations) for each bandwidth.
     """
     n = len(x_ND)
     pooled_PD = torch.cat([x_ND, y_ND])

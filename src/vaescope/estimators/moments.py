@@ -1,4 +1,4 @@
-"""The Gaussian with the moments of an aggregate of posteriors, from a batch, robust and differentiable."""
+"""KL of the Gaussian with the moments of an aggregate of posteriors, from a batch, robust and differentiable."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ def moments_kl_of_batch(mean_BD: Tensor, std_BD: Tensor) -> Tensor:
 
         1/2 [tr S + m'm - D - log|S|],    log|S| = log|V| + sum_k log(1 + s_k^2)
 
-    with s_k the singular values of the centred means, scaled by V^-1/2 / sqrt(B - 1), so that nothing cancels however
-    sharp the posteriors are. a_k = s_k^2 / (1 + s_k^2) are the eigenvalues of S^-1 Cov(mu), by which the bias of a
-    finite batch is taken out to first order: (sum a_k^2 + (sum a_k)^2) / (4 (B - 1)) of the determinant and
-    tr Cov(mu) / (2 B) of the mean. What is left is of order (D / B)^2.
+    with s_k the singular values of the centred means, scaled by V^-1/2 / sqrt(B - 1), which avoids cancellation for
+    very narrow posteriors. a_k = s_k^2 / (1 + s_k^2) are the eigenvalues of S^-1 Cov(mu), which give the first-order
+    bias of a finite batch: (sum a_k^2 + (sum a_k)^2) / (4 (B - 1)) from the determinant and tr Cov(mu) / (2 B) from the
+    mean. After the correction the bias is of order (D / B)^2.
 
     >>> moments_kl_of_batch(torch.zeros(4, 2), torch.ones(4, 2)).item()
     0.0

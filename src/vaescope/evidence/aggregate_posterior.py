@@ -20,24 +20,23 @@ from vaescope.evidence.fitted_marginals import FittedMarginals
 from vaescope.randomness import stream
 
 MARGINAL_EVALUATIONS = 400_000_000
-"""Densities of one dimension that ``Marginals`` may evaluate; it takes fewer texts as queries to stay below."""
+"""Largest number of one-dimensional densities that ``Marginals`` evaluates; it uses fewer query texts to stay below."""
 
 
 class AggregatePosterior:
-    """log q_N(z_i), z_i ~ q(z|x_i), under all N posteriors, with and without those of text i itself.
+    """log q_N(z_i), z_i ~ q(z|x_i), under all N posteriors, with and without those of text i itself. A text that
+    appears several times is one component, weighted by the number of its copies. Leaving a text out of its own mixture
+    leaves out all its copies.
 
-    A text that appears several times is one component with its copies as the weight. Where a text is left out of its
-    own mixture, all its copies are.
+        Args:
+            draws: the N assessed texts, whose first z are the queries.
+            further: texts that are components of the mixture but not queries; N then includes them.
 
-    Args:
-        draws: the N assessed texts, whose first z are the queries.
-        further: texts that are components of the mixture and no queries; N then counts them too.
-
-    Attributes:
-        copies: which rows are copies of one text: those of the assessed texts first, then the further ones.
-        blocks: jackknife blocks G.
-        own: log q(z_i|x_i), ``[N]``.
-        others: log of the sum of the densities in each block under the posteriors of all other texts, ``[N, G]``.
+        Attributes:
+            copies: which rows are copies of one text: those of the assessed texts first, then the further ones.
+            blocks: jackknife blocks G.
+            own: log q(z_i|x_i), ``[N]``.
+            others: log of the sum of the densities in each block under the posteriors of all other texts, ``[N, G]``.
     """
 
     def __init__(self, draws: Draws, further: Encodings | None = None) -> None:
@@ -71,13 +70,13 @@ class AggregatePosterior:
     def information(self) -> Tensor:
         """I_self = mean_i [log q(z_i|x_i) - log q_N(z_i)], at most the entropy of the N texts, log N without copies.
 
-        Exact in expectation for the N texts as they are; for the population E I_self <= I (Poole et al. 2019).
+        Unbiased for the empirical distribution of the N texts; for the population E I_self <= I (Poole et al. 2019).
         """
         return self.means(self.own) - mean_log_mixture(self.own_in_mixture, self.others, self.copies)
 
     @property
     def log_density(self) -> Tensor:
-        """log q_N(z_i), the text in its own mixture, ``[N]``."""
+        """log q_N(z_i), with the text in its own mixture, ``[N]``."""
         return torch.logaddexp(self.own_in_mixture, self.others.logsumexp(1)) - _log(self.copies.rows)
 
     @cached_property
@@ -107,7 +106,7 @@ class AggregatePosterior:
 
     @cached_property
     def marginals(self) -> Marginals:
-        """The same for every latent unit alone."""
+        """The same for each latent unit separately."""
         return Marginals(self._draws, self)
 
     @cached_property
@@ -164,7 +163,7 @@ class Marginals:
         return jackknife.means(values_M, self._joint.blocks, index_N=self._joint.copies.text[self.index])
 
     def interval(self, index_code: Tensor, *, low: float, high: float) -> Estimate:
-        """Return a divergence of q(z) in nats: its value for these texts, by replicates, in the population's ends."""
+        """Return a divergence of q(z) in nats: the value for these texts, with the interval of the population."""
         return Estimate(
             value=jackknife.value(index_code),
             se=jackknife.standard_error(index_code),
@@ -189,7 +188,7 @@ def mean_log_mixture(
         copies: the texts.
         index_M: the rows that the queries are; all by default.
 
-    A replicate leaves a block out twice: as texts that are averaged over and as components of the mixture.
+    A replicate leaves a block out twice: from the average over texts, and from the components of the mixture.
     """
     blocks = others_MG.shape[1]
     index_M = torch.arange(len(others_MG)) if index_M is None else index_M

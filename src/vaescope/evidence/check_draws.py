@@ -1,4 +1,4 @@
-"""Checks of the tensors of Draws: shapes, finite values, and densities that are those of the stated distributions."""
+"""Checks of the tensors of Draws: shapes, finite values, and densities that match the stated distributions."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from vaescope.errors import UserError
 from vaescope.estimators import gaussian
 
 TOLERANCE = 0.05
-"""Nats, beyond the rounding of float32, by which a density may differ from that of the stated distribution."""
+"""Nats by which a density may differ from that of the stated distribution, in addition to float32 rounding."""
 
 
 COUNTS = {"tokens": 1, "words": 0, "bytes": 0}
-"""Numbers that are counted, with the least that each can be."""
+"""Counts, with the smallest value that each can have."""
 
 DISCRETE = ("log_p_x_z", "log_p_x_z_shuffled", "log_p_x_z_prior", "log_q_x")
 """Tensors of log-probabilities of texts: tokens are discrete, so they are never positive."""
 
 ROUNDING = 1e-3
-"""Nats by which a log-probability of a text that is certain may be above 0."""
+"""Nats by which rounding may raise the log-probability of a certain text above 0."""
 
 
 def check(tensors: Mapping[str, Tensor]) -> None:

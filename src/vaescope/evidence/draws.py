@@ -21,16 +21,14 @@ from vaescope.evidence.facts import Facts
 
 @dataclass(frozen=True)
 class Draws:
-    """What a latent variable model says about N texts by S samples of q(z|x) each.
-
-    Whatever fills it (a vaescope run, another framework's VAE, a file) can be assessed. All densities are in nats per
-    text.
+    """The numbers of a latent variable model on N texts with S samples of q(z|x) each. Anything that fills it (a
+    vaescope run, another framework's VAE, a file) can be assessed. All densities are in nats per text.
 
     Attributes:
         posterior_mean: mean of the diagonal Gaussian q(z|x), ``[N, D]``.
         posterior_std: its standard deviation, positive, ``[N, D]``.
-        z: samples of q(z|x), ``[Z, N, D]`` with 1 <= Z <= S: the first Z of the S samples (a sweep of many texts
-            keeps few of them, since only the densities need all).
+        z: samples of q(z|x), ``[Z, N, D]`` with 1 <= Z <= S: the first Z of the S samples (a sweep of many texts keeps
+        few; only the densities need all S).
         log_p_x_z: log p(x|z) summed over predicted tokens, ``[S, N]``.
         log_p_z: log p(z), ``[S, N]``.
         log_q_z_x: log q(z|x), ``[S, N]``.
@@ -39,14 +37,14 @@ class Draws:
         bytes: UTF-8 bytes of each text, ``[N]``, or None.
         prior_z: samples of p(z), ``[M, D]``, or None for the standard Gaussian N(0, I).
         log_p_x_z_shuffled: log p(x|z) with z drawn from the posterior of another text, ``[N]``, or None.
-        shuffled_from: the text whose z that is, a permutation that moves every text, ``[N]``, int64, or None.
+        shuffled_from: the text that this z comes from, a permutation that moves every text, ``[N]``, int64, or None.
         log_p_x_z_prior: log p(x|z) with z drawn from p(z), ``[N]``, or None.
         log_weights_adapted: importance weights of samples of a proposal adapted to each of the first P texts,
             ``[S, P]``, or None.
         log_q_x: log-probability of each text under the distribution that it was drawn from, ``[N]``, where that is
             known (the built-in corpora), or None.
-        text_id: equal numbers for equal texts, ``[N]``, int64, or None; then texts of equal posteriors count as equal.
-        metadata: where the draws come from (split, run, seed, versions), and facts under the names of ``Facts``
+        text_id: equal numbers for equal texts, ``[N]``, int64; if None, texts with equal posteriors count as equal.
+        metadata: the origin of the draws (split, run, seed, versions), and facts under the names of ``Facts``
             (``entropy``, ``label_ceiling``, ``multipliers``, ``language_model_nll``).
     """
 
@@ -75,7 +73,7 @@ class Draws:
 
     @property
     def samples(self) -> int:
-        """Number of posterior samples S of each text behind the densities."""
+        """Number S of posterior samples per text."""
         return self.log_p_x_z.shape[0]
 
     @property
@@ -119,16 +117,15 @@ class Draws:
         return found if found.distinct > 1 else Copies.of(torch.arange(self.texts))
 
     def clusters(self, kept_N: Tensor | None = None) -> Copies | None:
-        """Return the copies that count as one piece of evidence in a mean over all texts, or over those kept.
-
-        None where the texts are known to be independent draws of a distribution (``log_q_x``), equal ones too.
+        """Return the copies that count as one observation in a mean over all texts, or over those kept. None if the
+        texts are known to be independent draws of a distribution (``log_q_x``), even if some are equal.
         """
         if self.log_q_x is not None:
             return None
         return self.copies if kept_N is None else Copies.of(self.copies.text[kept_N])
 
     def copies_with(self, further: Encodings) -> Copies:
-        """Which of these texts, then of further ones, are copies: by the numbers of both, else by equal posteriors."""
+        """Which of these and of the further texts are copies: by ``text_id`` of both, else by equal posteriors."""
         if self.text_id is not None and further.text_id is not None:
             return Copies.of(torch.cat([self.text_id, further.text_id]))
         rows = [torch.cat([self.posterior_mean, self.posterior_std], 1), torch.cat([further.mean, further.std], 1)]
@@ -181,7 +178,7 @@ class Draws:
         """Read and validate a safetensors file as written by ``save`` or by any other program.
 
         Raises:
-            UserError: no such file, not a complete safetensors file, or whatever ``validate`` refuses.
+            UserError: no such file, not a complete safetensors file, or the errors of ``validate``.
         """
         tensors, metadata = file.read(Path(path))
         return cls(**tensors, metadata=metadata).validate()

@@ -1,4 +1,4 @@
-"""Encodings: posteriors of texts that are not assessed themselves."""
+"""Encodings: posteriors of texts that are not part of the assessed split."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Encodings:
-    """The posteriors q(z|x) of T texts, from an encoder pass alone.
+    """The posteriors q(z|x) of T texts, from the encoder only.
 
     Attributes:
         mean: mean of each diagonal Gaussian, ``[T, D]``.

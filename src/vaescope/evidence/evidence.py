@@ -45,10 +45,10 @@ class Evidence:
 
     @classmethod
     def of(cls, draws: Draws) -> Evidence:
-        """Return the evidence of a sweep alone, with the facts that its metadata hold.
+        """Return the evidence of a sweep only, with the facts in its metadata.
 
         Raises:
-            UserError: an entry of the metadata that is not what its name says.
+            UserError: an entry of the metadata of a wrong form.
         """
         return cls(draws, facts=Facts.of(draws.metadata))
 
@@ -57,7 +57,7 @@ class Evidence:
         """Return the evidence of a file of draws.
 
         Raises:
-            UserError: what ``Draws.load`` refuses.
+            UserError: see ``Draws.load``.
         """
         return cls.of(Draws.load(path))
 
@@ -80,7 +80,7 @@ class Evidence:
         """Return the evidence if it is complete and consistent.
 
         Raises:
-            UserError: what ``Draws.validate`` refuses, facts that are not one per text, or references of other shapes.
+            UserError: see ``Draws.validate``; or facts that are not one per text, or references of other shapes.
         """
         self.draws.validate()
         self.facts.check(self.draws.texts)
@@ -89,7 +89,7 @@ class Evidence:
 
 
 def need(value: T | None, name: str, remedy: str) -> T:
-    """Return a part of the evidence, which must be there.
+    """Return a part of the evidence, or raise an error if it is missing.
 
     Raises:
         Missing: the part is None; the message names it and how to get it.

@@ -1,4 +1,4 @@
-"""Experiments: what needs the model itself and not only its densities, on a few texts."""
+"""Experiments: measurements on a few texts that need the model itself, not only its densities."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Tokens:
-    """What the decoder predicts at the T tokens of the texts, all texts after one another.
+    """Predictions of the decoder at the T tokens of the texts, concatenated over texts.
 
     Attributes:
         position: place of the token in its text, from just above 0 to 1 (EOS), ``[T]``.
         text: which text it is in, ``[T]``, int64.
-        correct_posterior: whether the most probable token is the right one, z ~ q(z|x), ``[T]``, 0 or 1.
+        correct_posterior: whether the most probable token is correct with z ~ q(z|x), ``[T]``, 0 or 1.
         correct_prior: the same with z ~ p(z).
         divergence: Jensen-Shannon divergence of p(x_t|x_<t, z) between z ~ q(z|x) and z ~ p(z), nats, ``[T]``.
         divergence_null: the same between two samples of q(z|x).
@@ -77,13 +77,13 @@ class Interpolation:
 
 @dataclass(frozen=True)
 class Experiments:
-    """Experiments with the model; one that was not made is None.
+    """Experiments with the model; those that were not run are None.
 
     Attributes:
         tokens: predictions token by token.
         attention: share of the attention that falls on the latent slots in each layer, mean over heads, at the inputs
             that predict the T tokens of ``tokens``, ``[L, T]``.
-        inference: what optimising q(z|x) text by text would gain.
+        inference: the gain from optimising q(z|x) for each text.
         annealed: bounds on log p(x) from both sides.
         interpolation: paths between texts.
         repeated: |difference| of log p(x|z) per token when the same texts and z are scored again one by one, ``[P]``.

@@ -1,4 +1,4 @@
-"""Facts: what is known beyond the tensors of a sweep, of the texts, of the training and of a baseline."""
+"""Facts: knowledge beyond the tensors of a sweep, about the texts, the training and a baseline."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known beyond the tensors; what is not known is None or empty.
+    """Knowledge beyond the tensors; unknown facts are None or empty.
 
     Attributes:
-        strings: the texts as their tokens spell them, N of them.
-        recovered: whether that is the text itself, ``[N]``, bool, or None where it is not known.
-        recovered_words: whether that has the words of the text, whatever the white space, ``[N]``, bool, or None.
-        in_train: how many of the texts are also training texts, or None where it is not known.
-        labels: one label per text, or such a list for each kind of label; an empty label is that of a text without one.
-        label_ceiling: the best accuracy that any reader of the text can have.
+        strings: the N texts, decoded from their tokens.
+        recovered: whether the decoded text equals the original, ``[N]``, bool, or None if unknown.
+        recovered_words: the same up to white space, ``[N]``, bool, or None.
+        in_train: how many of the texts are also training texts, or None if unknown.
+        labels: one label per text, or such a list for each kind of label; an empty label means no label.
+        label_ceiling: the accuracy of the best possible classifier of the text.
         entropy: the exact entropy H(X) of the distribution of the texts, nats per text.
         multipliers: the last multipliers of each constraint of the training, by its name (``rate>=``).
         language_model_nll: a baseline on the same texts.
@@ -61,7 +61,7 @@ class Facts:
         """Return the facts among the metadata of draws; other entries are ignored.
 
         Raises:
-            UserError: an entry that is not what its name says.
+            UserError: an entry of a wrong form.
         """
         given = metadata.get("language_model_nll")
         return cls(
@@ -79,7 +79,7 @@ class Facts:
         return dict(self.labels) if isinstance(self.labels, Mapping) else {"label": self.labels}
 
     def check(self, texts: int) -> None:
-        """Raise a UserError for what is not one per text."""
+        """Raise a UserError for facts that are not one per text."""
         baseline = None if self.language_model_nll is None else self.language_model_nll.per_text
         labels = {"labels" if kind == "label" else f"labels of {kind}": list(v) for kind, v in self.label_kinds.items()}
         recovered = {"recovered": self.recovered, "recovered_words": self.recovered_words}

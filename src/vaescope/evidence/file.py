@@ -1,4 +1,4 @@
-"""The file form of Draws: safetensors with the tensors by name and metadata of strings."""
+"""The file format of Draws: safetensors with the tensors by name and metadata of strings."""
 
 from __future__ import annotations
 

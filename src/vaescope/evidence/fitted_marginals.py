@@ -10,10 +10,10 @@ from vaescope.evidence.draws import Draws
 
 
 class FittedMarginals:
-    """R_g = E KL(q(z|x) || g) >= I for any density g that has not seen x (Barber and Agakov 2003).
+    """R_g = E KL(q(z|x) || g) >= I for any density g that was fitted without x (Barber and Agakov 2003).
 
-    Each half of the distinct texts is scored by densities fitted to the other half, so no text is scored by a density
-    that was fitted to a copy of it.
+    Each half of the distinct texts is scored by densities fitted to the other half, so no density was fitted to a copy
+    of the text that it scores.
 
     Attributes:
         gaussian: KL of each posterior to the Gaussian with the moments of the other half, closed form, ``[N]``.

@@ -1,4 +1,4 @@
-"""Every bound of I(X;Z) that the evidence allows, as jackknife replicates; the interval takes the best on each side."""
+"""Every bound of I(X;Z) that the evidence allows, as jackknife replicates; the interval uses the best on each side."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from vaescope.evidence.references import References
 from vaescope.evidence.training_marginal import TrainingMarginal
 
 FEWEST = 4
-"""Distinct texts from which on a text is judged by a density of the others."""
+"""Fewest distinct texts for which densities are fitted to the other texts."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An interval of a quantity of the population, with the names of the bounds that its ends are."""
+    """An interval of a quantity of the population, with the names of the bounds at its ends."""
 
     low: float
     low_by: str
@@ -51,9 +51,9 @@ class InformationEnds:
     * ``training_marginal``: R_g against a density made of training encodings.
     * ``text_space``.
 
-    Of fewer than four distinct texts no density of the others is made: of two, each would be judged by the other one
-    alone, so that both err alike and no error can be had. A bound that is not finite is left out. Where several are
-    compared, each end is widened by Bonferroni's rule.
+    With fewer than four distinct texts no density of the others is fitted: with two, each would be scored by the other
+    one, both errors would be equal, and no standard error could be computed. Infinite bounds are left out. If several
+    bounds are compared, each end is widened by Bonferroni's rule.
 
     Attributes:
         lower: replicates of the lower bounds, by name.
@@ -95,21 +95,20 @@ class InformationEnds:
 
     @cached_property
     def information(self) -> Interval:
-        """The 95% interval of I(X;Z), from 0 on."""
+        """The 95% interval of I(X;Z), starting at 0."""
         return _interval(self.lower, self.upper)
 
     @cached_property
     def marginal_kl(self) -> Interval:
-        """The 95% interval of KL(q(z) || p(z)) = R - I, paired on the texts, from 0 on."""
+        """The 95% interval of KL(q(z) || p(z)) = R - I, paired on the texts, starting at 0."""
         lower = {name: self._rate - bound for name, bound in self.upper.items() if name != "rate"}
         lower = lower or {"definition": torch.zeros_like(self._rate)}
         return _interval(lower, {name: self._rate - bound for name, bound in self.lower.items()})
 
     @cached_property
     def value(self) -> tuple[float, float]:
-        """I_self and its standard error; where the interval lies above I_self, its lower end and that bound's error.
-
-        R less the value is the value of the marginal KL, which lies in its interval too.
+        """I_self and its standard error; if the interval is above I_self, its lower end and the error of that bound. R
+        minus this value is the value of the marginal KL, which is then also inside its interval.
         """
         own, rate = jackknife.value(self._own), jackknife.value(self._rate)
         lowest = {
@@ -129,7 +128,7 @@ def _interval(lower: dict[str, Tensor], upper: dict[str, Tensor]) -> Interval:
 
 
 def _quality(log_w_KP: Tensor) -> dict[str, float]:
-    """What tells good weights of drawn texts from bad ones."""
+    """Quality measures of the weights of drawn texts."""
     drawn_KP = log_w_KP[1:]
     possible_P = drawn_KP.isfinite().any(0)
     sizes_P, tails_P = (f(drawn_KP[:, possible_P]) for f in (effective_sample_size, tail_index))
@@ -145,10 +144,10 @@ def _quality(log_w_KP: Tensor) -> dict[str, float]:
 def _in_text_space(
     aggregate: AggregatePosterior, draws: Draws, log_w_KP: Tensor, densities: list[Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Both ends by the first P texts, with the density as a control variate that leaves the smallest error.
+    """Both ends from the first P texts, with the density that gives the smallest error as a control variate.
 
     For every density g, I = E [log q(z|x) - log g(z)] + E [log g(z) - log q(z)], the first over all N texts and the
-    second over P of them, in which g and q have much in common. The expectation does not depend on g, nor on whether
+    second over P of them, in which g and q are correlated. The expectation does not depend on g, nor on whether
     log q(z|x) - log p(z) is taken at the z or as its mean over z, the rate of the text.
     """
     index_P = torch.arange(log_w_KP.shape[1])

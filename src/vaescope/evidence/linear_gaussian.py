@@ -1,9 +1,10 @@
-"""The linear-Gaussian VAE, in which every quantity of the assessment has a closed form: the ruler for estimators.
+"""The linear-Gaussian VAE, in which every quantity of the assessment has a closed form: the ground truth for
+estimators.
 
     data     x ~ N(data_mean, data_covariance)            encoder  q(z|x) = N(A x + c, diag std^2)
     model    z ~ N(0, I),  x|z ~ N(W z + b, noise I)
 
-The encoder may be anything, also wrong. Roweis 1998, Tipping and Bishop 1999, Lucas et al. 2019.
+The encoder need not be the exact posterior. Roweis 1998, Tipping and Bishop 1999, Lucas et al. 2019.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from vaescope.randomness import stream
 
 @dataclass(frozen=True)
 class LinearGaussian:
-    """A VAE of matrices; n is the size of x, d that of z; every property is in nats per x and exact.
+    """A VAE given by matrices; n is the size of x, d that of z; every property is exact, in nats per x.
 
     Attributes:
         weight: W, ``[n, d]``.
@@ -49,9 +50,10 @@ class LinearGaussian:
 
     @classmethod
     def matched(cls, *, latent_size: int, data_size: int, rate: float, seed: int = 0) -> LinearGaussian:
-        """Return a VAE whose data are its own and whose encoder is its exact posterior, of a given rate.
+        """Return a VAE of a given rate whose data come from its own model and whose encoder is its exact posterior.
 
-        The columns of W are orthogonal, so the posterior is diagonal. ``dataclasses.replace`` breaks it as wanted.
+        The columns of W are orthogonal, so the posterior is diagonal. Use ``dataclasses.replace`` to make the model
+        wrong.
         """
         generator = stream(seed, "linear-Gaussian model")
         basis, _ = torch.linalg.qr(torch.randn(data_size, latent_size, generator=generator, dtype=torch.float64))
@@ -191,7 +193,7 @@ class LinearGaussian:
 
     @property
     def distortion_gain(self) -> float:
-        """H - D, what z saves against the best model without a latent variable."""
+        """H - D, the nats that z saves over the best model without a latent variable."""
         return self.entropy - self.distortion
 
     @property

@@ -1,4 +1,4 @@
-"""PerText: the numbers of each single text, kept so that models can be compared text by text."""
+"""PerText: numbers of each text, stored so that models can be compared text by text."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from vaescope.writing import write_tensors
 class PerText:
     """Numbers of N texts under one model, in nats per text.
 
-    Two models assessed on the same texts have equal ``digest``; a difference of their numbers is then taken text by
-    text, with a far smaller error than that of the difference of two means.
+    Two models assessed on the same texts have equal ``digest``; their numbers can then be compared text by text, with a
+    much smaller error than the difference of two means.
 
     Attributes:
         rate: KL(q(z|x) || p(z)), ``[N]``.

@@ -1,4 +1,4 @@
-"""References: what is known of q(z) beyond the assessed texts."""
+"""References: evidence about q(z) from other texts than the assessed ones."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from vaescope.evidence.encodings import Encodings
 
 @dataclass(frozen=True)
 class References:
-    """Evidence of the aggregate posterior q(z) that does not come from the assessed texts; what was not made is None.
+    """Evidence about the aggregate posterior q(z) from other texts than the assessed ones; missing parts are None.
 
     Attributes:
-        training: encodings of training texts, of which densities g(z) are made that no assessed text has shaped.
+        training: encodings of training texts, for densities g(z) that do not depend on the assessed texts.
         components: encodings of further texts of the population that the encoder was *not* trained on: more components
             of the mixture q_N(z).
         log_densities: log g(z_i) at the first z of each assessed text, ``[N]``, under densities that were fitted to
@@ -31,7 +31,7 @@ class References:
     text_space: Tensor | None = None
 
     def check(self, texts: int, size: int) -> None:
-        """Raise a UserError for what does not belong to N texts of D latent units."""
+        """Raise a UserError for shapes that do not fit N texts and D latent units."""
         for name, encodings in (("training", self.training), ("components", self.components)):
             if encodings is None:
                 continue

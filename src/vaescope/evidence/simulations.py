@@ -14,13 +14,13 @@ from vaescope.randomness import stream
 
 @dataclass(frozen=True)
 class Simulations:
-    """The p-side of the evidence: M texts drawn from p(x, z), and texts drawn from z of the data's texts.
+    """Texts drawn from the model: M texts from p(x, z), and texts from p(x|z) at z of the data's texts.
 
     Attributes:
         z: the z ~ p(z) that each text was drawn from, ``[M, D]``.
-        sampler_log_p: log p(x|z) as the sampler added it up while it drew, nats per text, ``[M]``.
-        log_p_x_z: the same by the scorer, with the drawn tokens as given, ``[M]``.
-        finished: whether the text ended within the length limit and holds no BOS or padding token, ``[M]``.
+        sampler_log_p: log p(x|z) as computed by the sampler, nats per text, ``[M]``.
+        log_p_x_z: the same as computed by the scorer on the drawn tokens, ``[M]``.
+        finished: whether the text ended within the length limit and contains no BOS or padding token, ``[M]``.
         draws: a sweep over the M drawn texts: q(z|x) and S importance weights of each.
         strings: the M drawn texts.
         seeds: positions of the data's texts below, ``[R]``.
@@ -54,7 +54,7 @@ class Simulations:
     def standardised(self) -> Tensor:
         """(z - mean)/std of the z that a text was drawn from under q(.|text), finished texts only, ``[M', D]``.
 
-        Independent standard normal where q(z|x) is the posterior of the model.
+        Independent standard normal if q(z|x) is the posterior of the model.
         """
         residual_MD = (self.z.double() - self.draws.posterior_mean.double()) / self.draws.posterior_std.double()
         return residual_MD[self.finished]
@@ -63,8 +63,8 @@ class Simulations:
     def likelihood_ranks(self) -> Tensor:
         """Rank of log p(x|z) of the true z among S draws of q(z|x), as a number in (0, 1), ``[M']``.
 
-        Uniform where q(z|x) is the posterior. The rank is drawn from those that it shares with its ties, since a
-        decoder that ignores z gives every z the same likelihood.
+        Uniform if q(z|x) is the posterior. Ties are broken at random, since a decoder that ignores z gives every z the
+        same likelihood.
         """
         drawn_SM, true_M = self.draws.log_p_x_z.double(), self.log_p_x_z.double()
         below_M, ties_M = (drawn_SM < true_M).sum(0), (drawn_SM == true_M).sum(0)

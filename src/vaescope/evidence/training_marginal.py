@@ -16,7 +16,7 @@ from vaescope.evidence.encodings import Encodings
 WIDTHS = (1.0, 1.25, 1.5)
 """Factors tau of the posteriors' standard deviations that are tried."""
 DEFENSIVE = 0.05
-"""Share of the prior in every density; it costs at most -log 0.95 = 0.051 nats and bounds every text's rate."""
+"""Weight of the prior in every density; it costs at most -log 0.95 = 0.051 nats and bounds the rate of every text."""
 
 
 class TrainingMarginal:
@@ -24,15 +24,15 @@ class TrainingMarginal:
 
     .. math:: g(z) = 0.95 \, \frac1T \sum_t N(z; \mu_t, (\tau \sigma_t)^2) + 0.05 \, p(z)
 
-    or another density h(z) fitted to training encodings in the place of the mixture. A text that is also a training
-    text is left out of the mixture that scores it, so a split that repeats training texts does not lower R_g: of
-    q(z|x) and g without x, R_g is larger than of g. The g that scores a text is the best one on the *other* half of
-    the distinct texts, so the choice has not seen the text either.
+    or another density h(z) fitted to training encodings in place of the mixture. A text that is also a training text is
+    left out of the mixture that scores it, so a split that repeats training texts does not lower R_g. The g that scores
+    a text is the best one on the *other* half of the distinct texts, so the choice does not depend on the text either.
 
-    The cost is T N densities for each tau, in tiles: no [T, N] array exists.
+    The cost is T N densities for each tau, in tiles: no [T, N] array is created.
 
     Attributes:
-        rates: log q(z_i|x_i) - log g(z_i), with KL(q(z|x_i) || p) in place of its sample where that is known, ``[N]``.
+        rates: log q(z_i|x_i) - log g(z_i), with the closed form KL(q(z|x_i) || p) in place of its sample if it is
+        known, ``[N]``.
         log_density: log g(z_i), ``[N]``.
         chosen: the density that scores each half of the texts.
     """
@@ -56,7 +56,7 @@ class TrainingMarginal:
 
 
 class _Mixture:
-    """The aggregate posterior of the training texts at the first z of each assessed text, that text left out."""
+    """The aggregate posterior of the training texts at the first z of each assessed text, leaving that text out."""
 
     def __init__(self, draws: Draws, training: Encodings) -> None:
         self._z, self._training = draws.z[0], training

@@ -1,1 +1,1 @@
-"""What training minimises, and subject to which constraints."""
+"""Training objectives: terms, weights and constraints."""

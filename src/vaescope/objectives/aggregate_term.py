@@ -16,8 +16,8 @@ class AggregateTerm(Term):
     """A term that needs log q(z) of the N training texts; ``estimator`` is a key of ``LOG_WEIGHTS``.
 
     ``stratified``, ``weighted``, ``batch`` and ``others`` are explained, with their biases, in
-    ``estimators.minibatch``. With accumulation or several processes each micro-batch makes its own estimate, so B is
-    the number of its texts.
+    ``estimators.minibatch``. With accumulation or several processes each micro-batch has its own estimate, so B is the
+    size of a micro-batch.
 
     Raises:
         UserError: an unknown estimator.
@@ -39,7 +39,7 @@ class AggregateTerm(Term):
         return log_marginal_aggregate(pass_.z, q.mean, q.stddev, log_w_BB=self._log_weights(pass_))
 
     def reach(self, dataset_size: int, batch_size: int) -> tuple[float, float]:
-        """Return 0 as the smallest value where the estimate has no offset."""
+        """Return 0 as the smallest value if the estimate has no offset."""
         return (0.0 if self.estimator in ("stratified", "batch") else -math.inf), math.inf
 
     def _log_weights(self, pass_: Pass) -> Tensor:

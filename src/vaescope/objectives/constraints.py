@@ -33,8 +33,9 @@ class Multiplier(DenseMultiplier):
         lambda(u) = s w (1 - exp(-s u)),    s = 1 opposing the weight, s = -1 reinforcing it,
 
     the coefficient is w exp(-u) or w exp(u): never of the wrong sign, and equal steps of u are equal *relative* steps
-    of it, which is how the rate responds (R(beta) of a linear-Gaussian VAE is linear in log beta). Dual ascent is the
-    mirror step du = eta * violation. Without a weight, lambda(u) = scale * u. u is >= 0 for >= and <=, signed for ==.
+    of the coefficient, to which the rate responds evenly (R(beta) of a linear-Gaussian VAE is linear in log beta). Dual
+    ascent is the mirror step du = eta * violation. Without a weight, lambda(u) = scale * u. u is >= 0 for >= and <=,
+    signed for ==.
     """
 
     def __init__(self, *, weight: float, opposing: bool, scale: float) -> None:
@@ -67,15 +68,15 @@ class Constraint(nn.Module):
     """One constraint on a term, with its multiplier and the controller that moves it.
 
     The relative violation e = (bound - value) / max(|bound|, unit), clipped to [-1, 1] (the other sign for <=),
-    drives the multiplier once per optimiser step (``unit`` is what is much of the term, one nat for most):
+    drives the multiplier once per optimiser step (``unit`` is a large value of the term, one nat for most):
 
     * ``pi`` (default): u = ``proportional`` * EMA(e) + ``step_size`` * sum(e), the nuPI controller, and the penalty
       below. The proportional part and the penalty damp the oscillation of plain ascent; the average (``smoothing``)
-      takes the noise of a batch out.
+      reduces the noise of batches.
     * ``lagrangian``: u += ``step_size`` * e.
-    * ``augmented``: the same, and the loss gains penalty / (2 |bound|) * violation^2 while violated. So far from its
-      bound a term is paid up to ``penalty`` nats per nat (the way out of a collapsed posterior, where a weight of
-      zero is not enough), and at the bound nothing. It is taken in each micro-batch.
+    * ``augmented``: the same, and the loss gains penalty / (2 |bound|) * violation^2 while violated. So the penalty on
+      a term is up to ``penalty`` nats per nat far from its bound (enough to leave a collapsed posterior, where a weight
+      of zero is not), and nothing at the bound. It is computed in each micro-batch.
 
     Sohrabi et al., On PI Controllers for Updating Lagrange Multipliers, ICML 2024; Pelsmaeker and Aziz, ACL 2020.
 
@@ -126,11 +127,11 @@ class Constraint(nn.Module):
 
     @property
     def target(self) -> float | None:
-        """The rate in nats per text that it aims at; None for a constraint on another term."""
+        """The target rate in nats per text; None for a constraint on another term."""
         return self.bound if self.term == "rate" else None
 
     def violation(self, value: Tensor) -> Tensor:
-        """Return how far ``value`` is on the wrong side of the bound, negative where there is room."""
+        """Return how far ``value`` is on the wrong side of the bound; negative if the constraint holds."""
         return value - self.bound if self.relation == "<=" else self.bound - value
 
     def lagrangian_part(self, value: Tensor) -> dict[cooper.Constraint, cooper.ConstraintState]:
@@ -148,15 +149,15 @@ class Constraint(nn.Module):
         self.multiplier.post_step_()
 
     def __str__(self) -> str:
-        """Return it as it is written, for instance ``rate >= 8``."""
+        """Return the constraint as text, for instance ``rate >= 8``."""
         return f"{self.term} {self.relation} {self.bound:g}"
 
     def within(self, low: float, high: float) -> bool:
-        """Tell whether a term whose values lie between ``low`` and ``high`` can satisfy it."""
+        """Return whether a term with values between ``low`` and ``high`` can satisfy the constraint."""
         return (self.relation == "<=" or self.bound <= high) and (self.relation == ">=" or self.bound >= low)
 
     def met(self, value: float, *, tolerance: float = 0.05) -> bool:
-        """Tell whether ``value`` satisfies the constraint up to a share ``tolerance`` of the bound."""
+        """Return whether ``value`` satisfies the constraint up to a share ``tolerance`` of the bound."""
         room = tolerance * self.size
         violation = self.violation(torch.tensor(value)).item()
         return abs(violation) <= room if self.relation == "==" else violation <= room
@@ -176,8 +177,8 @@ class ControlConstraint(Constraint):
     .. math:: \beta_t = w\,\Big[\frac{K_p}{1 + \exp e_t} - K_i \sum_{s \le t} e_s\Big] \in [0, w],
 
     the coefficient of the term in the loss, where w is its weight. ``proportional`` is :math:`K_p` and ``step_size``
-    is :math:`K_i`. The sum is held in [0, 1], so it does not grow while the coefficient is at a limit (the paper stops
-    it there). In contrast to the other methods the gain is the same for every bound, so the time to reach one is not.
+    is :math:`K_i`. The sum is clipped to [0, 1], so it does not grow while the coefficient is at a limit (as in the
+    paper). In contrast to the other methods the gain is the same for every bound, so the time to reach a bound varies.
 
     Reference: Shao et al. 2020, "ControlVAE: Controllable Variational Autoencoder", arXiv:2004.05988.
 
@@ -213,7 +214,7 @@ class ControlConstraint(Constraint):
         error = self.violation(value.detach().to(self.integral))
         self.integral.sub_(self.step_size * error).clamp_(0, 1)
         share = (self.proportional * torch.sigmoid(-error) + self.integral).clamp(math.exp(-LARGEST_LOG_CHANGE), 1)
-        # the multiplier is w (1 - exp(-u)), so that exp(-u) is the share of the weight that is left
+        # the multiplier is w (1 - exp(-u)), so exp(-u) is the remaining share of the weight
         self.multiplier.weight.copy_(-share.log())
 
 

@@ -10,7 +10,7 @@ from vaescope.objectives.specification import preset_of, specification
 
 
 def target_rate(objective: str | dict[str, Any]) -> float | None:
-    """Return the rate in nats per text that an objective aims at, or None; see ``Objective.target_rate``.
+    """Return the target rate of an objective in nats per text, or None; see ``Objective.target_rate``.
 
     >>> target_rate({"preset": "mdr", "rate": 4}), target_rate({"preset": "free_bits", "rate": 4}), target_rate("vae")
     (4.0, 4.0, None)
@@ -19,7 +19,7 @@ def target_rate(objective: str | dict[str, Any]) -> float | None:
 
 
 def describe(objective: str | dict[str, Any]) -> str:
-    """Return an objective in one line: what the preset says of itself, or the terms and constraints.
+    """Return an objective in one line: the description of its preset, or its terms and constraints.
 
     >>> describe({"terms": {"distortion": 1}, "constraints": [{"term": "rate", "relation": ">=", "bound": 4}]})
     'distortion; rate >= 4'
@@ -52,7 +52,8 @@ def label(objective: str | dict[str, Any]) -> str:
 
 
 def family(objective: str | dict[str, Any]) -> str:
-    """Return what objectives have in common that differ in numbers only: a preset at several rates, say.
+    """Return the family of an objective: the same for objectives that differ only in numbers, such as a preset at
+    several rates.
 
     >>> family({"preset": "free_bits", "rate": 4, "beta": {"schedule": "cyclical", "period": 400}})
     'free_bits, beta cyclical'

@@ -1,4 +1,4 @@
-"""EncoderSteps: how long the encoder is updated alone before each step, where an objective asks for it."""
+"""EncoderSteps: options of the extra encoder updates before each step, which some objectives use."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from vaescope.errors import UserError, unknown
 class EncoderSteps:
     """The options of aggressive encoder updates.
 
-    While q(z|x) lags behind p(z|x), each optimiser step is preceded by steps of the encoder alone on other texts, until
+    While q(z|x) lags behind p(z|x), each optimiser step is preceded by steps of only the encoder on other texts, until
     the mean loss of ``burst`` of them is no lower than that of the ``burst`` before, and at most ``most`` of them; the
-    step itself then moves the decoder alone. That ends for good at the first validation whose ``mutual_information`` is
-    no larger than at the one before. With ``most`` 0 there are none.
+    step itself then updates only the decoder. This stops for good at the first validation whose ``mutual_information``
+    is not larger than at the previous one. With ``most`` 0 there are no extra steps.
 
     He et al., Lagging Inference Networks and Posterior Collapse in Variational Autoencoders, ICLR 2019.
     """
@@ -25,7 +25,7 @@ class EncoderSteps:
 
 
 def build_encoder_steps(options: dict[str, Any] | None) -> EncoderSteps:
-    """Return the options, no steps at all by default.
+    """Return the options; by default there are no extra steps.
 
     Raises:
         UserError: an unknown option, or an invalid number of steps.

@@ -21,7 +21,7 @@ from vaescope.objectives.specification import Spec, specification
 from vaescope.objectives.term import Term
 
 PARTS = ("mutual_information", "marginal_kl")
-"""The terms whose sum is the rate; none is negative."""
+"""The terms whose sum is the rate; each is at least 0."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Loss:
     """The value of an objective on a batch.
 
     Attributes:
-        total: what the model descends, the weighted sum and the constraints' Lagrangian, a scalar with a gradient.
+        total: the loss of the model, the weighted sum plus the Lagrangian of the constraints, a scalar with a gradient.
         terms: value of every term in nats per text, scalars without a gradient.
     """
 
@@ -49,7 +49,7 @@ class Objective(nn.Module):
     Args:
         terms: for each term its weight (a number or a schedule), or ``{weight: ..., **options of the term}``.
         constraints: ``{term, relation, bound, **options}`` each; the term may be one without a weight.
-        encoder_steps: options of ``EncoderSteps``, updates of the encoder alone before each step, or None.
+        encoder_steps: options of ``EncoderSteps``, extra updates of the encoder before each step, or None.
 
     Raises:
         UserError: an unknown term, option, schedule or relation, a negative weight, no term, contradicting constraints.
@@ -108,7 +108,7 @@ class Objective(nn.Module):
 
     @property
     def target_rate(self) -> float | None:
-        """The rate in nats per text that the objective holds by a constraint or leaves free; None where it does not.
+        """The rate in nats per text that the objective constrains or leaves free; None if there is none.
 
         >>> Objective({"distortion": 1, "free_bits": {"rate": 3}}).target_rate
         3.0
@@ -117,7 +117,7 @@ class Objective(nn.Module):
         return next((aim for aim in aims if aim is not None), None)
 
     def refuse_unreachable(self, *, dataset_size: int, batch_size: int) -> None:
-        """Refuse a bound that no model can meet, by the number of texts and the texts of a micro-batch.
+        """Refuse a bound that no model can meet, given the number of texts and the size of a micro-batch.
 
         Raises:
             UserError: names the constraint and the values that its term can take.
@@ -137,17 +137,17 @@ class Objective(nn.Module):
         for constraint in self.constraints:
             observed |= constraint.lagrangian_part(values[constraint.term])
         state = cooper.CMPState(loss=self.weighted_sum(values, step), observed_constraints=observed)
-        # cooper's type allows for a problem without a loss
+        # in cooper's types the loss is optional
         total = cast(Tensor, state.compute_primal_lagrangian().lagrangian)
         return Loss(total, {name: value.detach() for name, value in values.items()})
 
     def weighted_sum(self, values: dict[str, Any], step: int) -> Any:
-        """Return sum_i w_i(step) term_i of values by name (tensors or numbers), a maximised term with a minus."""
+        """Return sum_i w_i(step) term_i of values by name (tensors or numbers), with a minus for a maximised term."""
         return sum(self._sign(name) * weight * values[name] for name, weight in self.weights(step).items())
 
     @torch.no_grad()
     def met(self, values: dict[str, float]) -> bool:
-        """Tell whether values by name satisfy all constraints up to 5% of their bounds."""
+        """Return whether values by name satisfy all constraints up to 5% of their bounds."""
         return not self.unmet(values)
 
     def unmet(self, values: dict[str, float]) -> list[str]:
@@ -162,10 +162,11 @@ class Objective(nn.Module):
 
 
 def build_objective(spec: str | Spec) -> Objective:
-    """Return the objective of a preset's name, ``{preset: name, **options}``, or ``{terms: ..., constraints: ...}``.
+    """Build an objective from the name of a preset, ``{preset: name, **options}``, or ``{terms: ..., constraints:
+    ...}``.
 
     Raises:
-        UserError: an unknown preset, option or key (with the nearest known), or what ``Objective`` refuses.
+        UserError: an unknown preset, option or key (with the nearest known), or the errors of ``Objective``.
 
     >>> build_objective({"preset": "mdr", "rate": 4}).constraints[0].bound
     4.0
@@ -174,7 +175,7 @@ def build_objective(spec: str | Spec) -> Objective:
 
 
 def _refuse_contradictions(constraints: list[Constraint]) -> None:
-    """Refuse constraints that are the same, cannot both bind, or ask for a part that is larger than the rate."""
+    """Refuse constraints that are equal, that cannot both hold, or that ask for a part larger than the rate."""
     by_term: dict[str, dict[str, float]] = defaultdict(dict)
     for c in constraints:
         if c.relation in by_term[c.term]:

@@ -22,7 +22,7 @@ class Schedule(ABC):
     @property
     @abstractmethod
     def largest(self) -> float:
-        """Largest weight that it takes."""
+        """Largest weight of the schedule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Constant(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class Ramp(Schedule):
-    """A passage from ``start`` to ``end`` over ``steps`` steps after ``delay`` steps at ``start``."""
+    """A ramp from ``start`` to ``end`` over ``steps`` steps, after ``delay`` steps at ``start``."""
 
     start: float = 0.0
     end: float = 1.0
@@ -171,7 +171,7 @@ def build_schedule(weight: float | dict[str, Any], *, name: str = "weight") -> S
 
 
 def _checked(schedule: Schedule, name: str) -> Schedule:
-    """Return ``schedule`` after a look at its numbers."""
+    """Return ``schedule`` after checking its numbers."""
     for option, value in vars(schedule).items():
         where = f"{name}.{option}" if option != "value" else name
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

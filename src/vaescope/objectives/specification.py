@@ -1,4 +1,4 @@
-"""Specification: the terms and constraints that an objective in a configuration stands for."""
+"""Specification: translate the objective of a configuration into terms and constraints."""
 
 from __future__ import annotations
 

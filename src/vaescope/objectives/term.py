@@ -18,12 +18,12 @@ class Term(ABC):
     A term is a choice: one file in ``objectives/terms``, its options the keyword arguments of the constructor.
 
     Attributes:
-        maximised: True for a term that is good when large (the ELBO): its weight then enters the minimised sum with a
-            minus, so that a weight is always a non-negative number.
-        unit: what is much of it: violations of small bounds are measured by it, and multipliers grow in steps of its
-            inverse. One nat for all but terms of another scale.
-        own_gradient: True where the gradient is another estimator of the gradient of the expected value than the
-            derivative of the value.
+        maximised: True for a term that should be large (the ELBO): its weight enters the minimised sum with a minus, so
+        weights are always non-negative.
+        unit: the scale of the term: violations of small bounds are measured in it, and multipliers grow in steps of its
+        inverse. One nat for all terms but those of another scale.
+        own_gradient: True if the gradient estimates the gradient of the expected value but is not the derivative of the
+        value.
         target: the rate in nats per text that the term leaves free or aims at; None for most.
     """
 
@@ -37,7 +37,7 @@ class Term(ABC):
         """Return the value on the batch, a scalar."""
 
     def reach(self, dataset_size: int, batch_size: int) -> tuple[float, float]:
-        """Return the smallest and the largest value that a model can give it, by N texts and B per micro-batch."""
+        """Return the smallest and the largest value that any model can reach, given N texts and B per micro-batch."""
         return -math.inf, math.inf
 
 
@@ -45,7 +45,7 @@ def dimension_rate(pass_: Pass) -> Tensor:
     """Return KL(q(z_j|x) || p(z_j)) of every text and latent unit, ``[B, D]``.
 
     Raises:
-        UserError: the prior does not factorise, so the rate has no share of a single unit.
+        UserError: the prior does not factorise, so the rate is not a sum over units.
     """
     rate_BD = pass_.prior.rate(pass_.posterior)
     if rate_BD is None:
@@ -56,7 +56,7 @@ def dimension_rate(pass_: Pass) -> Tensor:
 
 
 def require_standard_prior(name: str, pass_: Pass) -> None:
-    """Refuse a prior other than N(0, I) for a term that is a formula of it.
+    """Refuse a prior other than N(0, I) for a term whose formula needs it.
 
     Raises:
         UserError: p(z) is not N(0, I), even if its rate has a closed form.
@@ -66,7 +66,7 @@ def require_standard_prior(name: str, pass_: Pass) -> None:
 
 
 def non_negative(name: str, value: float) -> float:
-    """Return ``value`` as a float, refusing what is negative or not a number."""
+    """Return ``value`` as a float; refuse negative values and values that are not numbers."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise UserError(f"{name}: {value!r} is not a number of nats >= 0")
     return float(value)

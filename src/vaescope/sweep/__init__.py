@@ -1,1 +1,1 @@
-"""A model over a split: the one place where evidence is made."""
+"""Run a model over a split to make evidence."""

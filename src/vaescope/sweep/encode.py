@@ -1,4 +1,4 @@
-"""The posteriors of texts by the encoder alone: what a sweep costs without its decoder passes."""
+"""Posteriors of texts from the encoder only, much cheaper than a sweep."""
 
 from __future__ import annotations
 

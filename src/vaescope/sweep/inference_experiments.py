@@ -23,7 +23,7 @@ def optimise_posteriors(
 ) -> Inference:
     """Return the ELBO of the encoder's and of the best Gaussian of each of the first texts, on common noise.
 
-    Both are scored on noise that no choice has seen.
+    Both are scored on noise that was not used to choose the Gaussian.
     """
     index_P, device = torch.arange(min(texts, draws.texts)), device_of(model)
     batch = tokenized.batch(index_P).to(device)
@@ -39,7 +39,7 @@ def optimise_posteriors(
 def anneal(
     model: TransformerVAE, simulations: Simulations, tokenized: Tokenized, *, texts: int, steps: int, seed: int
 ) -> Annealed:
-    """Return bounds on log p(x) of the first drawn texts that ended, from below and from above."""
+    """Return lower and upper bounds on log p(x) of the first drawn texts that ended."""
     index_P = simulations.finished.nonzero().squeeze(1)[:texts]
     device = device_of(model)
     batch = tokenized.batch(index_P).to(device)

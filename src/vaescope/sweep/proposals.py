@@ -1,4 +1,4 @@
-"""adapt_proposals: the Gaussian that explains each text best, found from q(z|x) by gradient steps."""
+"""adapt_proposals: the best Gaussian proposal of each text, found by gradient steps from q(z|x)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def adapt_proposals(model: Model, tokenized: Texts, draws: Draws, *, texts: int,
     r"""Return the draws with importance weights of S samples of an adapted proposal for the first ``texts`` texts.
 
     Log 1/S sum_s p(x|z_s) p(z_s) / r(z_s) bounds log p(x) in expectation for every density r from which the z_s are
-    drawn. It is the tighter, the less the weights vary, and q(z|x) is a poor r where the encoder is far from the
-    posterior, as under objectives that hold the rate. Here r is the Gaussian that ``best_gaussians`` finds for each
-    text (Kim, Wiseman, Miller, Sontag, Rush 2018, arXiv:1802.02550); the S samples are new, so r depends on none of
-    them. It costs what about 700 samples of each text would.
+    drawn. The bound is tighter if the weights vary less. q(z|x) is a poor r if the encoder is far from the posterior,
+    as with objectives that hold the rate. Here r is the Gaussian that ``best_gaussians`` finds for each text (Kim,
+    Wiseman, Miller, Sontag, Rush 2018, arXiv:1802.02550); the S samples are new, so r does not depend on them. The cost
+    is that of about 700 samples per text.
     """
     count = min(texts, draws.texts)
     seed, precision, device = (
@@ -35,7 +35,7 @@ def adapt_proposals(model: Model, tokenized: Texts, draws: Draws, *, texts: int,
         device_of(model),
     )
     mean_PD, log_std_PD = draws.posterior_mean[:count].float().clone(), draws.posterior_std[:count].float().log()
-    # the gradient keeps what scoring frees, so fewer tokens are computed at once
+    # a gradient needs more memory than scoring, so fewer tokens are computed at once
     batches = tokenized.by_length(list(range(count)), max(1, group_tokens // (4 * SAMPLES)))
     with evaluating(model), autocast(model, precision):
         for batch in batches:
@@ -54,10 +54,10 @@ def adapt_proposals(model: Model, tokenized: Texts, draws: Draws, *, texts: int,
 def best_gaussians(
     model: Model, batch: Any, start: tuple[Tensor, Tensor], *, seed: int, choosing: int
 ) -> tuple[Tensor, Tensor]:
-    """Return the mean and log std, ``[P, D]`` each, with the highest ELBO of each text that Adam finds from a start.
+    """Maximise the ELBO of each text with Adam, from a given start; return the mean and log std, ``[P, D]`` each.
 
-    Every step has new noise, and the optimum is the average of the second half of the path. Where the start
-    cannot be improved the path only wanders, so each text keeps it unless what was found is better on ``choosing``
+    Every step has new noise, and the optimum is the average of the second half of the path. If the start cannot be
+    improved, the path is a random walk. So each text keeps its start unless the optimum is better on ``choosing``
     samples of other noise.
     """
     index_P, size = batch.index.cpu(), start[0].shape[1]

@@ -1,4 +1,4 @@
-"""All experiments with a model on a few texts."""
+"""Run all experiments with a model on a few texts."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Prior(Protocol):
 
 
 class Model(Protocol):
-    """What a sweep needs of a latent variable model (a Protocol, so that any model may be swept)."""
+    """What a sweep needs from a latent variable model (a Protocol, so that any model fits)."""
 
     prior: Any
 
@@ -39,7 +39,7 @@ class Model(Protocol):
 
 
 class Texts(Protocol):
-    """What a sweep needs of a split."""
+    """What a sweep needs from a split."""
 
     @property
     def words(self) -> Tensor:
@@ -57,13 +57,13 @@ class Texts(Protocol):
 
 
 def as_read(model: Model, tokenized: Any) -> Any:
-    """Return texts as the model reads them: one whose encoder has its own vocabulary has a method ``readable``."""
+    """Return texts as the model reads them: a model whose encoder has its own vocabulary has a method ``readable``."""
     readable = getattr(model, "readable", None)
     return tokenized if readable is None else readable(tokenized)
 
 
 def noise(seed: int, index_B: Tensor, samples: int, size: int) -> Tensor:
-    """Standard normal noise of the texts at ``index_B``, ``[S, B, D]``, from one stream per seed and text.
+    """Standard normal noise of the texts at ``index_B``, ``[S, B, D]``, from a separate stream for each seed and text.
 
     >>> alone = noise(0, torch.tensor([7]), 2, 3)
     >>> torch.equal(noise(0, torch.tensor([5, 7]), 2, 3)[:, 1:], alone)
@@ -96,7 +96,7 @@ def device_of(model: Model) -> torch.device:
 
 
 def autocast(model: Model, precision: str) -> AbstractContextManager[Any]:
-    """Return the context of bfloat16, or of nothing."""
+    """Return the autocast context of bfloat16, or an empty one."""
     if precision == "fp32":
         return nullcontext()
     return torch.autocast(device_of(model).type, dtype=torch.bfloat16)

@@ -1,4 +1,4 @@
-"""simulate: z ~ p(z), x ~ p(x|z) by a model, and what the model says about the drawn texts."""
+"""simulate: draw z ~ p(z) and x ~ p(x|z) from a model, and sweep the model over the drawn texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vaescope.sweep.scoring import Progress, device_of, evaluating, score
 from vaescope.sweep.sweep import sample_prior, sweep
 
 CHUNK = 64
-"""Texts drawn at once, each chunk from its own seed; a constant, since the drawn texts depend on it."""
+"""Texts drawn at once, each chunk from its own stream; a constant, since the drawn texts depend on it."""
 
 
 def simulate(
@@ -30,15 +30,14 @@ def simulate(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> tuple[Simulations, Tokenized]:
-    """Draw ``count`` texts from p(x, z) and as many from p(x|z), z ~ q(z|x); return what is known of them, and tokens.
+    """Draw ``count`` texts from p(x, z) and as many from p(x|z), z ~ q(z|x); return the simulations and their tokens.
 
-    The drawn tokens are scored and encoded as they are, never as the strings that they spell: a string may have
-    another tokenisation. They get as many posterior samples as the texts of ``draws``, so that both sides are
-    comparable.
+    The drawn tokens are scored and encoded directly, without decoding them to strings, which may have another
+    tokenisation. They get as many posterior samples as the texts of ``draws``, so that both sides are comparable.
 
     Args:
         model: the model, on any device.
-        tokenizer: makes strings of the drawn tokens.
+        tokenizer: decodes the drawn tokens.
         draws: a sweep over the data's texts.
         count: number M of texts.
         group_tokens: tokens that the decoder scores at once.
@@ -89,7 +88,7 @@ def draw(
     temperature: float = 1.0,
     at_once: int = CHUNK,
 ) -> list[dict[str, Tensor]]:
-    """Draw a text for each z, in chunks whose randomness depends on the seed, their size and their place alone."""
+    """Draw a text for each z, in chunks whose randomness depends only on the seed, their size and their place."""
     parts, device = [], device_of(model)
     with evaluating(model):
         for chunk, z_CD in enumerate(z_MD.split(at_once)):
@@ -102,10 +101,11 @@ def draw(
 
 
 def plain(part: dict[str, Tensor], model: TransformerVAE) -> Tensor:
-    """Whether a drawn text is free of BOS and padding, which no text of the data holds and encoders misread."""
+    """Whether a drawn text has no BOS and no padding token, which texts of the data never contain and encoders
+    misread."""
     ids_NT = part["input_ids"][:, 1:]
     strange_NT = (ids_NT == model.config.bos_token_id) | (ids_NT == model.config.pad_token_id)
-    # a checkpoint may begin and pad its texts with EOS, which only ends them
+    # a checkpoint may also use EOS to begin and to pad texts; here EOS only ends a text
     strange_NT &= ids_NT != model.config.eos_token_id
     return ~(strange_NT & part["attention_mask"][:, 1:].bool()).any(1)
 
@@ -120,7 +120,7 @@ def _strings(parts: list[dict[str, Tensor]], tokenizer: Any) -> list[str]:
 
 
 def as_split(parts: list[dict[str, Tensor]], tokenizer: Any, pad: int) -> Tokenized:
-    """The drawn tokens as texts of a split; a text without a token to predict cannot be, since BOS predicts one."""
+    """The drawn tokens as texts of a split; every text has a token to predict, since BOS predicts one."""
     lengths_M = torch.cat([part["attention_mask"].sum(1) for part in parts])
     flat = torch.cat([part["input_ids"][part["attention_mask"].bool()] for part in parts])
     strings = _strings(parts, tokenizer)

@@ -1,7 +1,7 @@
 """sweep: one pass of a model over a split, which fills Draws.
 
-The noise of a text depends on the seed and the position of the text alone (a counter-based generator), so the draws
-do not depend on how texts and samples are grouped into batches, nor on how many texts there are.
+The noise of a text depends only on the seed and the position of the text (a counter-based generator). So the draws do
+not depend on the batches or on the number of texts.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def sweep(
         seed: of the noise.
         precision: ``fp32``, or ``bf16`` for autocast; densities of z are in float64 in any case.
         texts: number of texts, from the first on; all by default.
-        keep_z: how many of the S samples of z are kept; the densities of all are.
+        keep_z: how many of the S samples of z are kept; the densities are kept for all S.
         progress: called with the texts done and the number of texts.
     """
     count = min(texts or len(tokenized), len(tokenized))
@@ -123,7 +123,7 @@ def _controls(
 
 
 def _others(count: int, seed: int) -> Tensor:
-    """A permutation that leaves no text in its place: the next one in a random circle."""
+    """A permutation without fixed points: the next text on a random cycle."""
     circle_N = torch.randperm(count, generator=stream(seed, "other texts"))
     others_N = torch.empty(count, dtype=torch.int64)
     others_N[circle_N] = circle_N.roll(1)
@@ -132,6 +132,6 @@ def _others(count: int, seed: int) -> Tensor:
 
 def sample_prior(prior: Prior, n: int, seed: int, *purpose: str) -> Tensor:
     """Return n samples of p(z) for one purpose, on the CPU, ``[n, D]``; the global random state stays as it is."""
-    # a prior of another program may not say where it is
+    # a prior of another program may have no device
     with seeded(seed, *purpose, device=getattr(prior, "device", None)), torch.inference_mode():
         return prior.sample(n).float().cpu()

@@ -36,8 +36,8 @@ def text_space_weights(
 ) -> Tensor:
     """Return log P(x) + log q(z|x) - log p(x|z) at the first z of each text, ``[1 + K, P]``, float64.
 
-    First of the text that made z, then of K texts drawn from the decoder at z. A drawn text has weight 0 (-inf) where
-    P gives it no probability and where it did not end.
+    The first row is of the text that z comes from, the others of K texts drawn from the decoder at z. A drawn text has
+    weight 0 (-inf) if P gives it no probability or if it did not end.
 
     Args:
         model: the model, on any device.

@@ -1,4 +1,4 @@
-"""Predictions of the decoder token by token, with z of the posterior and of the prior, and its attention to z."""
+"""Token-by-token predictions of the decoder with z of the posterior and of the prior, and its attention to z."""
 
 from __future__ import annotations
 

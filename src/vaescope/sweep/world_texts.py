@@ -26,13 +26,12 @@ CACHE_BYTES = 2**31
 """Most bytes of keys and values of the texts drawn together, were all of the greatest length."""
 
 POSITIONS = 4_096
-"""Tokens whose logits are held at once in scoring."""
+"""Largest number of tokens whose logits are in memory during scoring."""
 
 
 def banned_tokens(model: TransformerVAE, tokenizer: PreTrainedTokenizerBase) -> Tensor:
-    """Return the tokens that no text may hold: those that frame texts, except EOS, and rows without a token.
-
-    The unknown token stays, since a tokenizer may make it of a text.
+    """Return the tokens that no text may contain: special tokens except EOS, and embedding rows without a token. The
+    unknown token is allowed, since a tokenizer may produce it.
     """
     special = set(tokenizer.all_special_ids) | {model.config.bos_token_id, model.config.pad_token_id}
     rows = head_of(model.decoder).tokens
@@ -68,7 +67,7 @@ def draw_texts(
 
 
 def _uniform(seed: int, stream: int, index: int, count: int) -> np.ndarray:
-    """Random numbers of one text, whatever texts are drawn with it."""
+    """Random numbers of one text, independent of the texts drawn with it."""
     return np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, index, stream + 1])).random(count)
 
 

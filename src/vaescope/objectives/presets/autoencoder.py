@@ -1,4 +1,4 @@
-"""Autoencoder: minimise the distortion D alone; z is free of charge.
+"""Autoencoder: minimise only the distortion D; the rate costs nothing.
 
 The end of the rate-distortion curve at beta = 0.
 """

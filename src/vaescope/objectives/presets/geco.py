@@ -9,8 +9,9 @@ def geco(*, language_model: float = 100.0, saved: float = 8.0, method: str = "pi
     """Minimise R subject to D == ``language_model`` - ``saved``: holds the distortion and leaves the rate free.
 
     Give as ``language_model`` the loss in nats per text of the control (preset ``language_model``) on this corpus, and
-    as ``saved`` how many of them z shall save; 100 fits sentences of news. mdr traces the same curve from the other
-    side. The constraint D <= bound of the paper always binds, since the rate is minimised, so it is an equality here.
+    as ``saved`` how many of these nats z should save; 100 suits sentences of news. mdr traces the same curve from the
+    other side. The constraint D <= bound of the paper always binds, since the rate is minimised, so it is an equality
+    here.
 
     As in Rezende and Viola, Taming VAEs, arXiv:1810.00597, the weight of the distortion is multiplied at each step by
     exp(step * error). The error here is relative to ``saved``, and ``method`` ``pi`` averages and damps it.

@@ -10,7 +10,8 @@ def infovae(*, alpha: float = 1.0, lambda_: float = 1000.0) -> Spec:
     """Minimise D + (1 - alpha) R + (alpha + lambda - 1) MMD^2(q(z), p(z)).
 
     Zhao, Song and Ermon, InfoVAE, AAAI 2019. ``alpha`` = 1 leaves the information free (their MMD-VAE), 0 makes it the
-    VAE with a penalty; ``lambda_`` scales the divergence, 1000 as in their experiments, since 0.01 of it is much.
+    VAE with a penalty; ``lambda_`` scales the divergence, 1000 as in their experiments, since an MMD^2 of 0.01 is
+    already large.
 
     Raises:
         UserError: weights that would be negative.

@@ -10,8 +10,7 @@ def lagvae(*, elbo: float = -100.0, mmd: float = 0.01, method: str = "pi") -> Sp
 
     Zhao, Song and Ermon, The Information Autoencoding Family, UAI 2018: of all models that fit the data and match the
     prior, the one whose z is most informative, with the bound H - D in place of I. ``elbo`` depends on the corpus: give
-    a few nats less than a VAE reaches there; -100 fits sentences of news. A bound that is not met is reported at the
-    end.
+    a few nats less than a VAE reaches; -100 suits sentences of news. A bound that is not met is reported at the end.
     """
     constraints = [
         {"term": "elbo", "relation": ">=", "bound": elbo, "method": method},

@@ -1,4 +1,4 @@
-"""Language model: no latent, minimise -log p(x); the baseline that shows what z buys (sets injection `none`)."""
+"""Language model: no latent, minimise -log p(x); the baseline that shows what z is worth (sets injection `none`)."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ def marginal_cap(
     """Minimise D + R subject to R >= ``rate`` and ``measure`` <= ``marginal_kl``, so a forced rate must be information.
 
     ``measure`` is a term. ``marginal_kl_gaussian`` holds the moments of q(z), ``marginal_kl_kde`` the distribution of
-    each unit: both are parts of the marginal KL, cheap and without a ceiling. ``marginal_kl`` is all of it, but it
-    cannot show less than R - log N with N training texts. The assessment measures what was reached.
+    each unit: both are parts of the marginal KL, cheap and without a ceiling. ``marginal_kl`` estimates all of it, but
+    is at least R - log N with N training texts. The assessment measures what was reached.
 
     The constraint on the rate is that of Pelsmaeker and Aziz (ACL 2020); two constraints at once as in Zhao et al.,
     The Information Autoencoding Family, UAI 2018.

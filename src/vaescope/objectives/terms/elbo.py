@@ -1,4 +1,4 @@
-"""Evidence lower bound ELBO = -D - R <= log p(x), maximised where it has a weight.
+"""Evidence lower bound ELBO = -D - R <= log p(x), maximised if it has a weight.
 
 Unbiased; costs what distortion and rate cost. At most 0, since log p(x) is the log of a probability. Kingma and
 Welling, Auto-Encoding Variational Bayes, ICLR 2014.

@@ -1,4 +1,4 @@
-"""Importance-weighted bound L_S = E log 1/S sum_s p(x, z_s) / q(z_s|x) <= log p(x), maximised where it has a weight.
+"""Importance-weighted bound L_S = E log 1/S sum_s p(x, z_s) / q(z_s|x) <= log p(x), maximised if it has a weight.
 
 Unbiased for L_S from the S samples of the pass (``training.samples``). As an estimate of log p(x) it is biased
 downward, less so for larger S; at S = 1 it is the sampled ELBO. Cost: S decoder passes, O(1) on top. At most 0. The

@@ -1,4 +1,4 @@
-"""Nats saved G = L - D: by how much z lowers the loss L of a language model, maximised where it has a weight.
+"""Nats saved G = L - D: by how much z lowers the loss L of a language model, maximised if it has a weight.
 
 Unbiased, at the cost of the distortion. At most L. Without a latent it is about 0, and a bound on it does not depend on
 the length of the texts, in contrast to one on D. L is the loss of the control (preset ``language_model``) in nats per
