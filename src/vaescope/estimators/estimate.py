@@ -56,8 +56,8 @@ class Estimate:
         kind: one of ``KINDS``.
         n: number of texts (or draws) behind it.
         low: lower end of the 95% interval, by default by Student's t with n - 1 degrees of freedom. The interval is for
-        the truth (kinds exact, unbiased, consistent, interval) or for the expectation of the estimator (``lower``,
-        ``upper``).
+            the truth (kinds exact, unbiased, consistent, interval) or for the expectation of the estimator (``lower``,
+            ``upper``).
         high: its upper end.
         ceiling: the largest value that the estimator can return (log N for information), or None.
         detail: further numbers (effective sample sizes, parts of a sum).

@@ -24,9 +24,10 @@ MARGINAL_EVALUATIONS = 400_000_000
 
 
 class AggregatePosterior:
-    """log q_N(z_i), z_i ~ q(z|x_i), under all N posteriors, with and without those of text i itself. A text that
-    appears several times is one component, weighted by the number of its copies. Leaving a text out of its own mixture
-    leaves out all its copies.
+    """log q_N(z_i), z_i ~ q(z|x_i), under all N posteriors, with and without those of text i itself.
+
+    A text that appears several times is one component, weighted by the number of its copies. Leaving a text out of its
+    own mixture leaves out all its copies.
 
         Args:
             draws: the N assessed texts, whose first z are the queries.

@@ -21,14 +21,16 @@ from vaescope.evidence.facts import Facts
 
 @dataclass(frozen=True)
 class Draws:
-    """The numbers of a latent variable model on N texts with S samples of q(z|x) each. Anything that fills it (a
-    vaescope run, another framework's VAE, a file) can be assessed. All densities are in nats per text.
+    """The numbers of a latent variable model on N texts with S samples of q(z|x) each.
+
+    Anything that fills it (a vaescope run, another framework's VAE, a file) can be assessed. All densities are in nats
+    per text.
 
     Attributes:
         posterior_mean: mean of the diagonal Gaussian q(z|x), ``[N, D]``.
         posterior_std: its standard deviation, positive, ``[N, D]``.
         z: samples of q(z|x), ``[Z, N, D]`` with 1 <= Z <= S: the first Z of the S samples (a sweep of many texts keeps
-        few; only the densities need all S).
+            few; only the densities need all S).
         log_p_x_z: log p(x|z) summed over predicted tokens, ``[S, N]``.
         log_p_z: log p(z), ``[S, N]``.
         log_q_z_x: log q(z|x), ``[S, N]``.
@@ -117,8 +119,9 @@ class Draws:
         return found if found.distinct > 1 else Copies.of(torch.arange(self.texts))
 
     def clusters(self, kept_N: Tensor | None = None) -> Copies | None:
-        """Return the copies that count as one observation in a mean over all texts, or over those kept. None if the
-        texts are known to be independent draws of a distribution (``log_q_x``), even if some are equal.
+        """Return the copies that count as one observation in a mean over all texts, or over those kept.
+
+        None if the texts are known to be independent draws of a distribution (``log_q_x``), even if some are equal.
         """
         if self.log_q_x is not None:
             return None

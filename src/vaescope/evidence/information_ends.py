@@ -107,8 +107,9 @@ class InformationEnds:
 
     @cached_property
     def value(self) -> tuple[float, float]:
-        """I_self and its standard error; if the interval is above I_self, its lower end and the error of that bound. R
-        minus this value is the value of the marginal KL, which is then also inside its interval.
+        """I_self and its standard error; if the interval is above I_self, its lower end and the error of that bound.
+
+        R minus this value is the value of the marginal KL, which is then also inside its interval.
         """
         own, rate = jackknife.value(self._own), jackknife.value(self._rate)
         lowest = {

@@ -32,7 +32,7 @@ class TrainingMarginal:
 
     Attributes:
         rates: log q(z_i|x_i) - log g(z_i), with the closed form KL(q(z|x_i) || p) in place of its sample if it is
-        known, ``[N]``.
+            known, ``[N]``.
         log_density: log g(z_i), ``[N]``.
         chosen: the density that scores each half of the texts.
     """

@@ -19,11 +19,11 @@ class Term(ABC):
 
     Attributes:
         maximised: True for a term that should be large (the ELBO): its weight enters the minimised sum with a minus, so
-        weights are always non-negative.
+            weights are always non-negative.
         unit: the scale of the term: violations of small bounds are measured in it, and multipliers grow in steps of its
-        inverse. One nat for all terms but those of another scale.
+            inverse. One nat for all terms but those of another scale.
         own_gradient: True if the gradient estimates the gradient of the expected value but is not the derivative of the
-        value.
+            value.
         target: the rate in nats per text that the term leaves free or aims at; None for most.
     """
 

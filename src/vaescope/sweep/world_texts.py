@@ -30,8 +30,9 @@ POSITIONS = 4_096
 
 
 def banned_tokens(model: TransformerVAE, tokenizer: PreTrainedTokenizerBase) -> Tensor:
-    """Return the tokens that no text may contain: special tokens except EOS, and embedding rows without a token. The
-    unknown token is allowed, since a tokenizer may produce it.
+    """Return the tokens that no text may contain: special tokens except EOS, and embedding rows without a token.
+
+    The unknown token is allowed, since a tokenizer may produce it.
     """
     special = set(tokenizer.all_special_ids) | {model.config.bos_token_id, model.config.pad_token_id}
     rows = head_of(model.decoder).tokens

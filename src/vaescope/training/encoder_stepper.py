@@ -15,8 +15,10 @@ from vaescope.objectives.encoder_steps import EncoderSteps
 
 
 class EncoderStepper:
-    """Make the extra steps that ``EncoderSteps`` describes, and drop the gradients of the other side. The optimiser
-    does not change a parameter without a gradient, nor its moments. Without extra steps every method does nothing.
+    """Make the extra steps that ``EncoderSteps`` describes, and drop the gradients of the other side.
+
+    The optimiser does not change a parameter without a gradient, nor its moments. Without extra steps every method does
+    nothing.
 
     Raises:
         UserError: the encoder shares parameters with the decoder, so it cannot move alone.

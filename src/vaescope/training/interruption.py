@@ -16,9 +16,10 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 
 class Interruption:
-    """Record a signal to stop, so that the loop ends where a checkpoint can be written. Before the first step, and at a
-    second signal, stop at once. A handler is only installed in the main thread and where the signal is not ignored (as
-    SIGHUP is under ``nohup``).
+    """Record a signal to stop, so that the loop ends where a checkpoint can be written.
+
+    Before the first step, and at a second signal, stop at once. A handler is only installed in the main thread and
+    where the signal is not ignored (as SIGHUP is under ``nohup``).
 
     Attributes:
         number: the signal that came, or None.

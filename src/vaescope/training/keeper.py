@@ -27,6 +27,7 @@ OF_TEXTS = ("log_likelihood", "elbo", "distortion", "objective", "perplexity", "
 
 class Keeper:
     """Save the model of a validation on the front as ``RUN/pareto/step-N`` and delete those that are no longer on it.
+
     ``RUN/pareto/front.json`` lists them with their criteria, and the criteria that were dropped with the reason: the
     first validation does not have it, it is about z and there is no z, or ``near`` has no target. A folder stays until
     a checkpoint without it is written, so a run that resumes from its last checkpoint finds every model that was on the

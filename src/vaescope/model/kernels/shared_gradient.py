@@ -1,5 +1,6 @@
-"""Accumulate the gradient of the vocabulary matrix in one buffer. It is the largest matrix of a small model, and its
-gradient comes from several places: embedding lookups and logits.
+"""Accumulate the gradient of the vocabulary matrix in one buffer.
+
+It is the largest matrix of a small model, and its gradient comes from several places: embedding lookups and logits.
 """
 
 from __future__ import annotations
