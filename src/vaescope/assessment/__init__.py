@@ -1,1 +1,1 @@
-"""From draws of a model over a split to estimates with their errors and findings."""
+"""From evidence of a model on a split to estimates with errors, and to findings."""

@@ -1,4 +1,4 @@
-"""What the comparisons of q(z) with p(z) share: one z per text, and samples of the prior."""
+"""Shared by comparisons of q(z) with p(z): one z per text, and samples of the prior."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from vaescope.randomness import stream
 def encodings(draws: Draws, *, most: int | None = None) -> Tensor:
     """One z of each distinct text, ``[N, D]``, float64; of at most ``most`` texts, chosen at random.
 
-    One z per text, since several of the same text are not independent draws of q(z). A comparison with the prior is
-    then of the distinct texts. Texts that are drawn from a known distribution all count.
+    Several z of the same text are not independent draws of q(z), so each distinct text counts once. If the texts are
+    drawn from a known distribution, all of them count.
     """
     z_ND = draws.z[0].double()
     if (copies := draws.clusters()) is not None:
@@ -34,7 +34,7 @@ def prior_samples(draws: Draws, count: int, purpose: str) -> Tensor:
 
 
 def prior_points(draws: Draws, count: int) -> Tensor:
-    """Points whose means are close to those of p(z), ``[count, D]``, float64.
+    """Points over which means are close to means under p(z), ``[count, D]``, float64.
 
     For N(0, I) a scrambled Sobol sequence, which is more even than independent samples; for another prior its samples,
     of which there may be fewer.
@@ -49,13 +49,14 @@ def standard_prior(draws: Draws) -> None:
     """Require the prior N(0, I).
 
     Raises:
-        Missing: the prior is another one, known by its samples alone.
+        Missing: the prior is another one, known only by samples.
     """
     if draws.prior_z is not None:
         raise Missing("closed form of the prior: this number is only known for N(0, I)")
 
 
 def refit_prior(draws: Draws) -> str:
-    """Return the step that repairs a mismatch of q(z) and p(z) after training: the command, if the run is known."""
+    """Return the next step that repairs a mismatch of q(z) and p(z) after training, with the command if the run is
+    known."""
     run = draws.metadata.get("run")
     return "refit the prior" if run is None else f"refit the prior: vaescope refit {run}"

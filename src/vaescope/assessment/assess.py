@@ -38,15 +38,15 @@ def assess(
 ) -> Assessment:
     """Run the diagnostics that the evidence allows on any latent variable model, and judge them.
 
-    A diagnostic whose evidence is missing is skipped with the reason, as is one that an identity blocks: where the
-    sampler is not the scorer, say, no number on drawn texts means anything.
+    A diagnostic whose evidence is missing is skipped, with the reason. So is one that depends on an identity that
+    fails: for instance, if sampler and scorer disagree, numbers on drawn texts have no meaning.
 
     Args:
-        evidence: what is known of a model on N texts. The draws of a sweep alone are enough for what concerns rate,
-            information and q(z); what concerns p(x, z) and the texts themselves needs ``Evidence``.
+        evidence: what is known of a model on N texts. The draws of a sweep are enough for rate, information and q(z);
+            diagnostics of p(x, z) and of the texts need ``Evidence``.
         suite: ``full`` for all diagnostics, ``fast`` for those that are cheap enough for every validation.
         diagnostics: names, or diagnostics constructed with options, instead of a suite.
-        also: more of them, in addition.
+        also: further diagnostics, in addition.
         thresholds: values to override in the table of conventions.
 
     Raises:
@@ -82,7 +82,8 @@ def assess(
 def _run(
     chosen: dict[str, Diagnostic], evidence: Evidence, failed: list[str]
 ) -> tuple[dict[str, Diagnostic], dict[str, Estimate], dict[str, str]]:
-    """Run diagnostics; return those that had what they need, the estimates, and why other names are absent."""
+    """Run diagnostics; return those with complete evidence, the estimates, and the reasons why other names are
+    absent."""
     ran: dict[str, Diagnostic] = {}
     estimates: dict[str, Estimate] = {}
     skipped: dict[str, str] = {}
@@ -145,7 +146,7 @@ def _judge(
 
 
 def _applies_without_latent(finding: Finding, diagnostic: Diagnostic) -> bool:
-    """Whether a finding asks for something that a language model has: numbers to trust, and texts."""
+    """Whether a finding applies to a language model: it is about the numbers or about texts."""
     if finding.name == "latent_use" or finding.name.startswith("text_"):
         return True
     return not diagnostic.consistency and verdicts.question_of(finding.name) in ("trust", "other")

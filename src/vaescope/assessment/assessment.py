@@ -1,4 +1,4 @@
-"""Assessment: the estimates and findings of one sweep, and the file that they are kept in."""
+"""Assessment: the estimates and findings of one sweep, and their file."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Assessment:
         estimates: the numbers by name.
         findings: the judgements, worst first.
         skipped: why a diagnostic did not run, by name.
-        metadata: sizes, thresholds, versions, and what the draws say of their origin (split, run, seed).
+        metadata: sizes, thresholds, versions, and the origin of the draws (split, run, seed).
         figures: the pictures of the diagnostics by name.
-        per_text: the numbers of each single text, for comparisons of models; not part of the JSON.
+        per_text: the numbers of each text, for comparisons of models; not part of the JSON.
     """
 
     estimates: dict[str, Estimate]
@@ -90,7 +90,7 @@ class Assessment:
                 target.parent.mkdir(exist_ok=True)
                 with whole_file(target) as new:
                     figure.savefig(new)
-        # last, so that a file of numbers says that all of the assessment is there
+        # written last, so that its existence means that the assessment is complete
         write_text(path, json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n")
         return path
 
@@ -103,7 +103,7 @@ class Assessment:
             name: NAME, where a folder is given.
 
         Raises:
-            UserError: no such file, or not that of an assessment.
+            UserError: no such file, or not a file of an assessment.
         """
         path = Path(path) if Path(path).suffix == ".json" else Path(path) / f"{name}.json"
         texts = path.with_name(f"{path.stem}-texts.safetensors")
@@ -129,7 +129,7 @@ class Assessment:
         return [{"name": name, **{k: getattr(e, k) for k in names}} for name, e in self.estimates.items()]
 
     def __repr__(self) -> str:
-        """Return the headline, the verdict and how much there is, in a few lines."""
+        """Return the headline, the verdict and the number of estimates and findings, in a few lines."""
         counts = f"{len(self.estimates)} estimates, {len(self.findings)} findings"
         return f"Assessment({self.verdict}: {self.headline} {counts})"
 
@@ -138,7 +138,7 @@ class Assessment:
         return views.as_html(self)
 
     def summary(self) -> str:
-        """Return the headline, the badges, the estimates and what is not PASS as text of 80 columns."""
+        """Return the headline, the badges, the estimates and the findings that are not PASS, as text of 80 columns."""
         return views.as_text(self)
 
     def to_dataframe(self) -> DataFrame:

@@ -1,4 +1,4 @@
-"""BLEU of a corpus: how many sequences of up to four units (words or characters) two sets of texts share."""
+"""BLEU of a corpus: the overlap of sequences of up to four units (words or characters) in two sets of texts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ngrams(units: Sequence[str], n: int) -> Counter[tuple[str, ...]]:
 
 
 def order_of(rows: np.ndarray) -> int:
-    """Return the greatest n up to 4 for which the references have n-grams at all; 0 where they are all empty.
+    """Return the largest n up to 4 for which the references have n-grams; 0 if all are empty.
 
     >>> order_of(np.stack([counts("the red cat", "a blue dog")]))
     3
@@ -42,8 +42,8 @@ def bleu(rows: np.ndarray, order: int | None = None) -> float:
     """BLEU from the counts of many texts, in [0, 1], without smoothing, over n-grams of up to ``order`` units.
 
     exp(mean_n log(matches_n / n-grams_n)) times the penalty exp(1 - reference/length) for texts that are too short
-    (Papineni et al. 2002). Of references without a sequence of four units BLEU-4 is 0/0, so the order is 4 or as much
-    as they have (``order_of``).
+    (Papineni et al. 2002). If the references have no sequence of four units, BLEU-4 is 0/0, so the order is then
+    smaller (``order_of``).
 
     >>> bleu(np.stack([counts("the cat sat on the mat", "the cat sat on the mat")]))
     1.0

@@ -1,4 +1,4 @@
-"""Diagnostic: base class of diagnostics: a statistic, its judgement and its figure, all from the evidence alone."""
+"""Base class of diagnostics: a statistic, its judgement and its figure, all functions of the evidence."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 Estimates = dict[str, Estimate]
 Results = Mapping[str, Estimate | Missing]
-"""Estimates by name, or why a single one is absent."""
+"""Estimates by name, or the reason why one is absent."""
 
 
 class Diagnostic:
     """A pure function of the evidence. A choice is a file of ``diagnostics/`` whose class has its options as keywords.
 
     Attributes:
-        truths: the property of ``evidence.linear_gaussian.LinearGaussian`` that an estimate is of, by its name; the
-            contract tests check every number against it.
+        truths: the property of ``evidence.linear_gaussian.LinearGaussian`` that each estimate estimates, by name; the
+            contract tests compare every number with it.
         no_truth: the reason, where ``truths`` is empty.
-        blocked_by: identities without which its numbers mean nothing.
+        blocked_by: identities that must hold for its numbers to have a meaning.
         consistency: whether its findings ask if distributions agree, which holds trivially for a collapsed model.
         suite: ``fast`` (cheap enough for every validation) or ``full`` (a few seconds each).
     """
@@ -38,11 +38,11 @@ class Diagnostic:
     suite: str = "fast"
 
     def under(self, thresholds: Thresholds) -> Diagnostic:
-        """Return the diagnostic as the table of conventions defines it; the number of most depends on none."""
+        """Return the diagnostic with the conventions of the table of thresholds; most diagnostics have none."""
         return self
 
     def estimate(self, evidence: Evidence) -> Results:
-        """Return the numbers by name, or why a single one is absent.
+        """Return the numbers by name, or the reason why one is absent.
 
         Raises:
             Missing: the evidence lacks what all of them need (``evidence.need``).
@@ -59,7 +59,7 @@ class Diagnostic:
 
 
 def attempt(make: Callable[[], Estimate]) -> Estimate | Missing:
-    """Return an estimate, or why it cannot be had while others can."""
+    """Return an estimate, or the reason why it cannot be computed while others can."""
     try:
         return make()
     except Missing as reason:

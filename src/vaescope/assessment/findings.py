@@ -20,7 +20,7 @@ class Finding:
         name: the question.
         verdict: one of ``VERDICTS``.
         message: what was found, as a sentence with its numbers.
-        rule: when it would have been PASS, WARN or FAIL.
+        rule: the conditions of PASS, WARN and FAIL.
         next_step: what to try, or an empty string.
         command: a command to copy that does so for this run, or shows the page; ``remedies.advised`` writes it.
 
@@ -49,7 +49,7 @@ class Finding:
         return replace(self, verdict="VACUOUS", message=f"{self.message} (without meaning: z carries nothing)")
 
     def without_latent(self) -> Finding:
-        """Return the finding of a language model, which has no z that it could be about."""
+        """Return the finding of a language model, which has no z."""
         return replace(
             self, verdict="VACUOUS", message=f"{self.message} (without meaning: there is no z)", next_step=""
         )
@@ -88,7 +88,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Check:
-    """A condition of a PASS that holds or does not, with the sentence that states it.
+    """A yes-or-no condition of a PASS, with the sentence that states it.
 
     Attributes:
         passes: completes "PASS if ...".
@@ -124,7 +124,7 @@ class Rule:
         fails: the limit of a FAIL; infinite where nothing fails.
         unit: of the number and of both limits.
         good: which side is good, ``below`` or ``above``.
-        subject: what the number is, where the message does not make it plain.
+        subject: the name of the number, if the message does not give it.
         sure: whether the interval decides; else the value does.
         needs: further conditions of a PASS.
         seen: where the number is between the limits: WARN if this holds, else its other verdict. By default, where
@@ -173,7 +173,7 @@ class Rule:
     def judge(
         self, name: str, estimate: Estimate, message: str, *, next_step: str, more: str = "assess more texts"
     ) -> Finding:
-        """Return the finding on a number: what to try where it is WARN or FAIL, or what would resolve it."""
+        """Return the finding on a number, with what to try if it is WARN or FAIL, or what would resolve it."""
         verdict = self.verdict(estimate)
         step = {"PASS": "", "UNRESOLVED": more}.get(verdict, next_step)
         return Finding(name, verdict, message, str(self), step)
@@ -192,5 +192,5 @@ class Rule:
 
 
 def worst_first(findings: list[Finding]) -> list[Finding]:
-    """Return the findings in the order of their verdicts; latent use first, since collapse explains the others."""
+    """Return the findings sorted by verdict, latent use first, since collapse explains the others."""
     return sorted(findings, key=lambda finding: (VERDICTS.index(finding.verdict), finding.name != "latent_use"))

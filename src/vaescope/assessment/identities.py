@@ -1,4 +1,4 @@
-"""Identities that hold for every model: where one fails, the draws or the program are wrong, not the model."""
+"""Identities that hold for every model: if one fails, the draws or the program are wrong, not the model."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from vaescope.randomness import stream
 
 IDENTITY = Check("an identity holds within its errors (where it does not, the draws or the program are wrong)", "FAIL")
 SAMPLER_TEXTS = 64
-"""Fewest drawn texts on which sampler and scorer are said to agree."""
+"""Smallest number of drawn texts for a PASS of sampler against scorer."""
 NULL_TEXTS = 500
 """Texts of the check with the prior in place of q(z|x)."""
 ROUNDING = 1e-3
-"""Nats that an identity may be off whatever N is: float32 densities leave a systematic 1e-4."""
+"""Nats by which an identity may be off for any N: float32 densities have a systematic error of 1e-4."""
 
 
 def evidence_identities(evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-    """Check the evidence before anything is estimated from it; what fails blocks the diagnostics that name it."""
+    """Check the evidence before anything is estimated from it; an identity that fails blocks the diagnostics that
+    depend on it."""
     draws = evidence.draws
     checks = [
         _sampler(evidence, thresholds),
@@ -43,7 +44,7 @@ def evidence_identities(evidence: Evidence, thresholds: Thresholds) -> list[Find
 
 
 def estimate_identities(evidence: Evidence, estimates: Estimates, thresholds: Thresholds) -> list[Finding]:
-    """Check the relations between the estimates that were made; each finding is PASS or FAIL."""
+    """Check the relations between the estimates; each finding is PASS or FAIL."""
     checks = []
     if "mutual_information" in estimates:
         checks.append(_ceiling(evidence.draws, estimates, thresholds))
@@ -53,7 +54,7 @@ def estimate_identities(evidence: Evidence, estimates: Estimates, thresholds: Th
 
 
 def _sampler(evidence: Evidence, thresholds: Thresholds) -> Finding | None:
-    """The sampler draws from the model that the scorer scores: their log-probabilities of a text are equal."""
+    """Sampler and scorer use the same model: their log-probabilities of a text are equal."""
     simulations = evidence.simulations
     if simulations is None:
         return None
@@ -68,7 +69,7 @@ def _sampler(evidence: Evidence, thresholds: Thresholds) -> Finding | None:
 
 
 def _repeated(evidence: Evidence, thresholds: Thresholds) -> Finding | None:
-    """The same texts and z have the same likelihood, whatever else is in the batch."""
+    """The same texts and z have the same likelihood in any batch."""
     if (repeated_P := evidence.experiments.repeated) is None:
         return None
     error = repeated_P.max().item()
@@ -112,8 +113,8 @@ def _rate_by_samples(draws: Draws, thresholds: Thresholds) -> Finding | None:
 def _bound_order(draws: Draws, thresholds: Thresholds) -> Finding:
     """ELBO (with the rate as it is reported) <= importance-weighted bound, paired on texts.
 
-    With the rate by the same samples Jensen's inequality holds whatever the numbers are; with the closed form it is a
-    test, off by no more than the two rates are.
+    With the rate by the same samples Jensen's inequality always holds. With the closed form it is a test, whose
+    tolerance is the difference of the two rates.
     """
     gap = mean_of(log_mean_exp(draws.log_weights) + draws.distortions + draws.rates, unit="nats/text")
     message = f"log-likelihood - ELBO, paired on texts, is {gap.value:.2g} ± {gap.se:.2g} nats"
@@ -168,12 +169,12 @@ def _decomposition(estimates: Estimates) -> Finding:
 
 
 def _slack(estimate: Estimate, thresholds: Thresholds) -> float:
-    """By how much an identity may be off by chance; and by rounding."""
+    """Tolerance of an identity: chance and rounding."""
     return deviations(thresholds.identity_sigmas, estimate.n) * estimate.se + ROUNDING
 
 
 def _slack_of_samples(draws: Draws, thresholds: Thresholds) -> float:
-    """By how much the rate by samples may be off the closed form, whatever N and S are; 0 without a closed form.
+    """Tolerance of the rate by samples against the closed form, for any N and S; only rounding without a closed form.
 
     With z = m + s e the samples differ by a (e^2 - 1) + m s e, a = (s^2 - 1)/2, whose variance is known. A sum of such
     squares has heavier tails than a normal variable: P(|sum| > sqrt(2 v t) + 2 max|a| t) <= 2 exp(-t) (Laurent and

@@ -1,4 +1,4 @@
-"""What it means for the numbers of an assessment that a tokenizer loses text, as a finding."""
+"""Finding on texts that the tokenizer does not preserve, and its effect on the numbers."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from vaescope.errors import Missing
 from vaescope.evidence.facts import Facts
 
 LEAST_SHARE = 0.95
-"""Share of texts that must come back from their tokens for a number per byte or per word, which is then theirs."""
+"""Smallest share of texts that must survive tokenization for numbers per byte or per word, which then use these
+texts."""
 
 
 def comparable(recovered_N: Tensor | None, texts: int, per: str) -> Tensor:
-    """Return which texts a number per byte or word can be of: those that come back from their tokens, ``[N]``, bool.
+    """Return which texts can have a number per byte or word: those that survive tokenization, ``[N]``, bool.
 
-    -log p of the tokens is then an upper bound of -log p of the text. All texts, where nothing is known.
+    -log p of the tokens is then an upper bound of -log p of the text. All texts, if nothing is known.
 
     Raises:
-        Missing: too few of them come back.
+        Missing: too few texts survive.
     """
     if recovered_N is None:
         return torch.ones(texts, dtype=torch.bool)
@@ -33,7 +34,7 @@ def comparable(recovered_N: Tensor | None, texts: int, per: str) -> Tensor:
 
 
 def lost_text(facts: Facts) -> list[Finding]:
-    """Report texts that do not come back from their tokens; nothing where all do, or where that is not known."""
+    """Report texts that do not decode to themselves; nothing if all do, or if it is unknown."""
     if facts.recovered is None or bool(facts.recovered.all()):
         return []
     share = 1 - facts.recovered.double().mean().item()

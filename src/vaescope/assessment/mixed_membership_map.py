@@ -1,4 +1,4 @@
-"""The mixed-membership map: which of several models put mass where the prior does, and where else."""
+"""The mixed-membership map: where several models put the mass of q(z), compared with the prior."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def mixed_membership_map(
 ) -> MixedMembership:
     """Fit the map to encodings of each model and two groups of samples of the prior N(0, I).
 
-    The two null groups have the same distribution: what their weights differ by, ``expected_kl(*NULLS)``, is the
-    noise floor of every other pair. It is a map and no estimator of the marginal KL: a model's weights depend on
-    which other models are in it.
+    The two null groups have the same distribution: the difference of their weights, ``expected_kl(*NULLS)``, is the
+    noise floor of every other pair. It does not estimate the marginal KL: a model's weights depend on the other models
+    in the map.
 
     Args:
         encodings: one z of each text by model, ``[N, D]`` (``against_prior.encodings``, or a posterior mean with its
             noise); the prior of every model is N(0, I).
         components: shared Gaussian components K.
-        most: the largest number of points of a group; of more, a random choice.
+        most: the largest number of points of a group; larger groups are subsampled.
         seed: of the prior's samples, the choice and the fit.
 
     Raises:

@@ -17,7 +17,7 @@ BINS = 10
 
 
 def token_mean(values_T: Tensor, text_T: Tensor, *, unit: str, detail: Mapping[str, Any]) -> Estimate:
-    """The mean over tokens, whose error counts texts, since the tokens of a text depend on one another."""
+    """The mean over tokens, with an error clustered by text, since the tokens of a text depend on each other."""
     _, place_T = text_T.unique(return_inverse=True)
     counts = torch.bincount(place_T)
     sums = torch.zeros(len(counts), dtype=torch.float64).index_add_(0, place_T, values_T.double())

@@ -27,7 +27,7 @@ def ratio(
 ) -> Estimate:
     """sum numerator / sum denominator; its error is that of the mean residual a_n - r b_n over mean b.
 
-    ``copies`` names the rows that are one text, as in ``mean_of``.
+    ``copies`` gives the rows that are the same text, as in ``mean_of``.
 
     >>> import torch
     >>> r = ratio(torch.tensor([2.0, 4.0]), torch.tensor([1, 2]), unit="nats/token", kind="upper")
@@ -47,7 +47,7 @@ def ratio(
 def perplexity(log_p_N: Tensor, counts_N: Tensor, *, unit: str, copies: Copies | None = None) -> Estimate:
     """exp(-sum log p / sum counts), an upper bound when log p is a lower one; the interval is that of the exponent.
 
-    Beyond exp(LARGEST_EXPONENT) it stays there, so that a hopeless model has a number.
+    It is capped at exp(LARGEST_EXPONENT), so that a very bad model has a finite number.
     """
     nats = ratio(-log_p_N, counts_N, unit=unit, kind="upper", copies=copies)
     value, low, high = (math.exp(min(end, LARGEST_EXPONENT)) for end in (nats.value, nats.low, nats.high))

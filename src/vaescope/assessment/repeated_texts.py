@@ -1,4 +1,4 @@
-"""What repeated texts mean for the numbers of an assessment, as a finding."""
+"""Findings on repeated texts, and their effect on the numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vaescope.evidence.evidence import Evidence
 
 
 def repeated_texts(draws: Draws, thresholds: Thresholds) -> list[Finding]:
-    """Report copies of texts among the assessed ones; nothing where there are none."""
+    """Report copies of texts among the assessed ones; nothing if there are none."""
     copies = draws.copies
     extra = draws.texts - copies.distinct
     if extra == 0:
@@ -30,7 +30,7 @@ def repeated_texts(draws: Draws, thresholds: Thresholds) -> list[Finding]:
 
 
 def training_texts(evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-    """Report assessed texts that are also training texts; nothing where there are none, or where that is not known."""
+    """Report assessed texts that are also training texts; nothing if there are none, or if it is unknown."""
     facts, texts = evidence.facts, evidence.draws.texts
     if not facts.in_train:
         return []

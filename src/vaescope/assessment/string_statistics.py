@@ -27,7 +27,7 @@ def length(strings: Sequence[str], split: Split = words) -> np.ndarray:
 
 
 def repetition(strings: Sequence[str], split: Split = words) -> np.ndarray:
-    """Share of the units of each text that it has said before: 1 - types/tokens."""
+    """Share of the units of each text that are repetitions: 1 - types/tokens."""
     parts = [split(text) for text in strings]
     return np.array([1 - len(set(units)) / max(len(units), 1) for units in parts])
 
@@ -35,7 +35,8 @@ def repetition(strings: Sequence[str], split: Split = words) -> np.ndarray:
 class Bigrams:
     """Surprisal under pairs of units counted in other texts, -1/T sum_t log p(w_t|w_{t-1}), nats per unit.
 
-    p(w|v) = (1 - a) count(v, w)/count(v) + a (count(w) + 1)/(total + V): pairs, backed by units, backed by uniform.
+    p(w|v) = (1 - a) count(v, w)/count(v) + a (count(w) + 1)/(total + V): bigrams, interpolated with unigrams,
+    interpolated with uniform.
     """
 
     def __init__(self, strings: Sequence[str], split: Split = words, *, backing: float = 0.3) -> None:
@@ -68,8 +69,8 @@ class Topics:
     """Surprisal of the units of a text, in any order, under ten topics fitted to other texts, nats per unit.
 
     -1/T sum_t log sum_k theta_k phi_k(w_t), phi by latent Dirichlet allocation (Blei, Ng, Jordan 2003) and theta its
-    posterior mean for the text: high where the units of a text are not of one topic. Units that the other texts lack
-    are left out; a text of nothing else is as surprising as a uniform distribution.
+    posterior mean for the text: high if the units of a text are not from one topic. Units that do not occur in the
+    other texts are left out; a text without other units has the surprisal of a uniform distribution.
 
     Raises:
         Missing: the texts are empty.
@@ -99,7 +100,7 @@ class Topics:
 
 
 def distinct(strings: Sequence[str], n: int, split: Split = words) -> float | None:
-    """Share of the n-grams of all texts that are different from one another (Li et al. 2016); None without n-grams."""
+    """Share of distinct n-grams among the n-grams of all texts (Li et al. 2016); None without n-grams."""
     found = sum((ngrams(split(text), n) for text in strings), Counter())
     return len(found) / found.total() if found else None
 
@@ -107,8 +108,8 @@ def distinct(strings: Sequence[str], n: int, split: Split = words) -> float | No
 def null_quantile(values: np.ndarray, drawn: int) -> float:
     """95% quantile of the Wasserstein distance between all n values and ``drawn`` others of the same distribution.
 
-    From two disjoint random parts of the values, for ``SPLITS`` cuts, each of as many values as can be had; that of n
-    and m values is theirs times the ratio of sqrt(1/n + 1/m), as the distance falls where the distributions are equal.
+    Computed from two disjoint random parts of the values, as large as possible, for ``SPLITS`` splits. It is rescaled
+    to n and m values by the ratio of sqrt(1/n + 1/m), the rate at which the distance falls for equal distributions.
     """
     generator = numpy_stream(0, "null of string statistics")
     count, size = len(values), min(len(values) // 2, drawn)

@@ -1,7 +1,7 @@
 """The thresholds of the findings: conventions, in one place, with a version; every one can be overridden.
 
-Only ``good_tail_share`` rests on a result (Vehtari et al. 2024); the others are choices of effect sizes in nats that
-matter to a person, so a finding always shows its number with its verdict.
+Only ``good_tail_share`` rests on a result (Vehtari et al. 2024); the others are effect sizes in nats that we consider
+relevant, so a finding always shows its number with its verdict.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ VERSION = "2"
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where a finding turns from PASS to WARN to FAIL; in nats per text unless the name says otherwise.
+    """The limits of PASS, WARN and FAIL; in nats per text unless stated otherwise.
 
     >>> Thresholds.override({"latent_use": 0.5}).latent_use
     0.5
@@ -25,7 +25,7 @@ class Thresholds:
     latent_use: float = 0.1
     """Rate and information below this: the model is collapsed."""
     use_share: float = 0.1
-    """What the z of another text costs, as a share of the rate, below which the decoder reads little of z; no unit."""
+    """Cost of another text's z as a share of the rate, below which the decoder reads little of z; no unit."""
     saturation: float = 1.0
     """Information is unresolved when it is nearer than this to its ceiling log N."""
     resolved_width: float = 1.0
@@ -46,9 +46,9 @@ class Thresholds:
     inference_gap_fail: float = 2.0
     inference_gap_fail_share: float = 0.5
     good_tail_share: float = 0.05
-    """Share of texts with an unreliable bound up to which the mean is a number, not a bound,"""
+    """Share of texts with an unreliable bound up to which the mean can be reported as the log-likelihood,"""
     bad_tail_share: float = 0.2
-    """and above which it may only be published as a bound."""
+    """and above which it may only be reported as a bound."""
     doubling_gain: float = 0.1
     """Gain of the importance-weighted bound by doubling S that still counts as converged."""
     copies: float = 0.1
@@ -68,17 +68,17 @@ class Thresholds:
     constant_share_fail: float = 0.5
     """Share of drawn texts that differ in a statistic which all texts of the data have in common."""
     attention_pass: float = 0.01
-    """Share of the attention on the latent slots below which the decoder hardly looks at them; no unit."""
+    """Share of the attention on the latent slots below which the decoder hardly attends to them; no unit."""
     unfinished_share: float = 0.05
     """Share of drawn texts that may be cut off by the length limit."""
     sampler_error: float = 1e-3
     """Nats per token by which sampler and scorer may differ (rounding of float32)."""
     efficiency_pass: float = 0.5
     efficiency_fail: float = 0.25
-    """Nats of distortion bought per nat of rate: enough from the first on, too few below the second; no unit."""
+    """Nats of distortion saved per nat of rate: enough above the first, too few below the second; no unit."""
     multiplier_warn: float = 0.9
     multiplier_fail: float = 1.0
-    """Multiplier of a rate constraint; at 1 forced rate buys no distortion (stationarity); no unit."""
+    """Multiplier of a rate constraint; at 1 forced rate saves no distortion (stationarity); no unit."""
     margin_distance_pass: float = 0.1
     margin_distance_fail: float = 0.2
     """Kolmogorov-Smirnov distances of one-dimensional distributions, as probabilities."""

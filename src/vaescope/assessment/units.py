@@ -1,4 +1,4 @@
-"""What texts are made of: words where they are separated by white space, else characters."""
+"""The units of texts: words if they are separated by white space, else characters."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Callable, Sequence
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-"""Letters of scripts that put no space between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
+"""Letters of scripts without spaces between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
 
 LONGEST_SEGMENTED = 3.0
-"""Mean characters per word of texts in such a script up to which their words have been separated by spaces."""
+"""Mean characters per word, for texts in such a script, up to which words count as separated by spaces."""
 
 LONGEST_WORD = 25.0
-"""Mean characters per word of texts in any script beyond which they are not made of words (DNA, base64)."""
+"""Mean characters per word, in any script, beyond which texts are not made of words (DNA, base64)."""
 
 Split = Callable[[str], list[str]]
 
 
 def words(text: str) -> list[str]:
-    """Return the parts of a text between white space."""
+    """Split a text at white space."""
     return text.split()
 
 
 def characters(text: str) -> list[str]:
-    """Return the characters of a text but white space."""
+    """Return the characters of a text, without white space."""
     return [letter for letter in text if not letter.isspace()]
 
 

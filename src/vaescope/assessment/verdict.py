@@ -1,7 +1,7 @@
-"""The verdict on a model: three questions, each with a badge, and one sentence; contradictions cannot occur.
+"""The verdict on a model: three questions, each with a badge, and one sentence.
 
-The verdict comes from the first two questions. The third is about the numbers: an estimate that cannot be trusted says
-nothing against the model.
+The verdict comes from the first two questions. The third is about the numbers: an unreliable estimate is no argument
+against the model.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ QUESTIONS = {
     "trust": "Can these numbers be trusted?",
     "model": "What else is known of the model",
 }
-"""The questions in their order; findings of the last one have no part in the verdict."""
+"""The questions in their order; findings of the last one do not enter the verdict."""
 
 RUN_VERDICTS = (*VERDICTS, "BASELINE")
 """Verdicts on a run, the worst first. BASELINE: a language model, which has no z to judge."""
@@ -91,7 +91,7 @@ class Badge:
 
 
 def question_of(name: str) -> str:
-    """Return the question that a finding belongs to; one of a diagnostic from elsewhere counts as ``other``.
+    """Return the question that a finding belongs to; findings of external diagnostics are ``other``.
 
     >>> question_of("decoder_use"), question_of("identity_rate"), question_of("text_length"), question_of("mine")
     ('use', 'trust', 'model', 'other')
@@ -120,9 +120,9 @@ def badges(findings: Sequence[Finding]) -> dict[str, Badge]:
 
 
 def verdict(findings: Sequence[Finding]) -> str:
-    """Return the verdict on a run: that of the worse of the first two badges, and of findings from elsewhere.
+    """Return the verdict on a run: the worst of the first two badges and of findings of external diagnostics.
 
-    Where an identity fails, the draws or the program are wrong, and no model is judged at all: FAIL.
+    If an identity fails, the draws or the program are wrong, so the model cannot be judged: FAIL.
 
     >>> verdict([Finding("latent_use", "PASS", ""), Finding("log_likelihood", "FAIL", "")])
     'PASS'
@@ -143,7 +143,7 @@ def _worst(verdicts: Sequence[str]) -> str:
 
 
 def _named(findings: Sequence[Finding], question: str) -> dict[str, str]:
-    """Return the verdicts of the findings of a question by name, of several of a name the worst."""
+    """Return the verdicts of the findings of a question by name; the worst of several with the same name."""
     found: dict[str, str] = {}
     for finding in findings:
         if question_of(finding.name) == question:
@@ -157,7 +157,7 @@ def _badge(question: str, verdict: str, found: Mapping[str, str]) -> Badge:
 
 
 def _use(findings: Sequence[Finding]) -> Badge:
-    """Collapsed where the code or the decoder's use of it fails; a forced rate that buys little is use in part."""
+    """Collapsed if the rate or the decoder's use of z fails; partial use if forced rate saves little distortion."""
     found = _named(findings, "use")
     judged = _worst([found[name] for name in ("latent_use", "decoder_use") if name in found])
     others = {name: of for name, of in found.items() if name not in ("latent_use", "decoder_use")}
@@ -169,7 +169,7 @@ def _use(findings: Sequence[Finding]) -> Badge:
 
 
 def _fit(findings: Sequence[Finding]) -> Badge:
-    """The marginal KL decides where it can; what other distances find is then at most a WARN."""
+    """The marginal KL decides if it is resolved; other distances are then at most a WARN."""
     found = _named(findings, "fit")
     whole, others = found.get("marginal_kl"), {name: of for name, of in found.items() if name != "marginal_kl"}
     seen = _worst([of for of in others.values() if of in ("FAIL", "WARN")])
@@ -185,7 +185,7 @@ def _fit(findings: Sequence[Finding]) -> Badge:
 
 
 def _trust(findings: Sequence[Finding]) -> Badge:
-    """Only an identity makes the numbers wrong; a bound that is far or an interval that is wide marks some of them."""
+    """Only a failed identity makes the numbers wrong; a loose bound or a wide interval concerns some of them."""
     found = _named(findings, "trust")
     if _named(findings, "use").get("mutual_information") == "UNRESOLVED":
         found["mutual_information"] = "UNRESOLVED"
@@ -198,7 +198,8 @@ def _trust(findings: Sequence[Finding]) -> Badge:
 
 
 def headline(estimates: Mapping[str, Estimate], findings: Sequence[Finding], metadata: Mapping[str, Any]) -> str:
-    """Return one sentence on a run: what z carries of a text, in how many units, and how well q(z) fits the prior."""
+    """Return one sentence on a run: the information in z, the number of active units, and the fit of q(z) to the
+    prior."""
     found = badges(findings)
     if found["trust"].verdict == "FAIL":
         return f"The draws contradict themselves ({', '.join(found['trust'].because)}): no number here means anything."
@@ -216,7 +217,7 @@ def _collapsed(findings: Sequence[Finding]) -> bool:
 
 
 def _cost(estimates: Mapping[str, Estimate], metadata: Mapping[str, Any], before: str) -> str:
-    """What a text costs: its entropy where that is known, else by the bound on log p(x)."""
+    """The information content of a text: the entropy if it is known, else the bound on log p(x)."""
     if isinstance(entropy := metadata.get("entropy"), int | float):
         return f"{before}{entropy:.1f} nats"
     bound = estimates.get("log_likelihood") or estimates.get("elbo")
@@ -256,7 +257,7 @@ def _fitted(estimates: Mapping[str, Estimate], fit: Badge) -> str:
 
 
 def _span(estimate: Estimate) -> str:
-    """Return one number where the interval is narrow, else both ends."""
+    """Return one number if the interval is narrow, else both ends."""
     low, high = f"{max(0.0, estimate.low):.1f}", f"{estimate.high:.1f}"
     near = estimate.high - max(0.0, estimate.low) <= max(0.1, 0.1 * estimate.high)
     return f"{(max(0.0, estimate.low) + estimate.high) / 2:.1f}" if near or low == high else f"{low} to {high}"

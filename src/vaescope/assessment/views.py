@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vaescope.estimators.estimate import Estimate
 
 QUIET = ("PASS", "VACUOUS")
-"""Verdicts that are counted rather than shown."""
+"""Verdicts that are only counted, not listed."""
 
 
 def sentence(finding: Finding) -> str:

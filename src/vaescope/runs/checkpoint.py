@@ -21,17 +21,17 @@ WEIGHTS, STATE = "model.safetensors", "state.pt"
 FIX = "remove this folder to start again"
 
 _DIGESTS: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
-"""Digests of frozen weights, which do not change in a process."""
+"""Digests of frozen weights, which do not change during a process."""
 
 
 def save_checkpoint(path: Path, model: nn.Module, state: dict[str, Any]) -> None:
-    """Write the trained weights, ``state`` (optimiser, multipliers, step) and their checksums as a whole folder.
+    """Write the trained weights, ``state`` (optimiser, multipliers, step) and their checksums as one complete folder.
 
-    Frozen weights are those that the configuration builds, so only their digest is written. Randomness is a function of
-    the seed and the step, so no state of a generator belongs to it.
+    The configuration rebuilds frozen weights, so only their digest is written. Randomness is a function of the seed and
+    the step, so no generator state is needed.
 
     Raises:
-        UserError: the disk is full or refuses; the last checkpoint is still there.
+        UserError: the disk is full or not writable; the last checkpoint still exists.
     """
     with whole_folder(path) as folder:
         tensors = {name: value.detach().contiguous() for name, value in trained_tensors(model).items()}
@@ -39,7 +39,7 @@ def save_checkpoint(path: Path, model: nn.Module, state: dict[str, Any]) -> None
         try:
             torch.save({**state, "frozen": frozen_digest(model)}, folder / STATE)
         except RuntimeError as error:
-            # the writer of torch loses the reason of the system
+            # torch hides the reason that the system gives
             if not re.search("inline_container|PytorchStreamWriter", str(error)):
                 raise
             message = f"{path / STATE}: cannot be written whole; make room on the disk and run the command again"
@@ -67,11 +67,11 @@ def load_checkpoint(path: Path, model: nn.Module) -> dict[str, Any] | None:
     except UserError as error:
         raise UserError(f"{error}; {FIX}") from error
     except Exception as error:
-        # whatever an unpickler of plain data meets on its way through a damaged file
+        # an unpickler can raise almost any error on a damaged file
         raise UserError(f"{path / STATE}: the checkpoint cannot be read (damaged, or not plain data); {FIX}") from error
     if not isinstance(state, dict) or not isinstance(state.get("step"), int):
         raise UserError(f"{path / STATE}: not the state of a training; {FIX}")
-    # a checkpoint without a digest holds all weights, the frozen ones too
+    # a checkpoint without a digest holds all weights, including the frozen ones
     if "frozen" in state and state["frozen"] != frozen_digest(model):
         raise UserError(
             f"{path}: the frozen weights are not those that this run was trained with; give model.encoder, "

@@ -1,4 +1,4 @@
-"""Checksums of a folder of weights, by which a damaged file is found before its numbers are used."""
+"""Checksums of a folder of weights, to detect damaged files before they are used."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def write_checksums(folder: Path) -> None:
 
 
 def verify_checksums(folder: Path, *, fix: str) -> None:
-    """Check the files of a folder; one that was written without checksums passes.
+    """Check the files of a folder; a folder without checksums passes.
 
     Args:
-        folder: what ``write_checksums`` was called on.
+        folder: a folder written with ``write_checksums``.
         fix: what the user can do about a damaged file.
 
     Raises:
-        UserError: names the first file that is missing or is not what was written.
+        UserError: names the first file that is missing or has changed.
     """
     if not (folder / FILE).exists():
         return

@@ -1,7 +1,6 @@
-"""The data of a run: digests of its splits, by which changed texts are found, and where the texts are.
+"""The data of a run: digests of its splits, to detect changed texts, and the place of the texts.
 
-Where the data lie does not matter for a run; which texts it read does. ``data.json`` holds their
-digests, and a run continues with the same texts at any place.
+A run may continue with the same texts at another place: ``data.json`` holds their digests.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def check_data(run: Path, corpus: Corpus, splits: tuple[str, ...] = SPLITS) -> N
 
 
 def located(run: Path, config: DataConfig) -> DataConfig:
-    """Return the data of a run with a path that exists, if there is one.
+    """Return the data configuration of a run with a path that exists, if there is one.
 
     A relative path is tried from the working directory, then where it was when the run was started, then from the run
     folder.

@@ -1,4 +1,4 @@
-"""Environment: what a run was made with, so that it can be made again."""
+"""Environment: the versions and hardware of a run, so that it can be reproduced."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def environment() -> dict[str, Any]:
 
 
 def record_start(run: Path, step: int) -> None:
-    """Note in ``environment.json`` with what a run is started or resumed at ``step``.
+    """Record in ``environment.json`` the environment in which a run is started or resumed at ``step``.
 
     The file holds the environment of the first start, and under ``resumed`` a list with the step and the environment
     of each resume. A resume with other versions of Python or of a package is logged as a warning.
@@ -85,7 +85,7 @@ def _damaged(file: Path) -> UserError:
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Return what has another version now, as ``torch 2.8.0 instead of 2.7.1``."""
+    """Return packages whose version has changed, as ``torch 2.8.0 instead of 2.7.1``."""
     old = {"python": before.get("python"), **dict(before.get("packages", {}))}
     new = {"python": now["python"], **now["packages"]}
     return [f"{name} {new[name]} instead of {old[name]}" for name in new if old.get(name, new[name]) != new[name]]

@@ -13,12 +13,12 @@ from vaescope.errors import UserError, explained
 log = logging.getLogger("vaescope")
 
 _held: set[Path] = set()
-"""Folders that this process holds, so that a block within a block does not wait for itself."""
+"""Folders that this process has locked, so that nested blocks do not wait for themselves."""
 
 
 @contextmanager
 def one_at_a_time(folder: Path, *, wanted: bool = True) -> Iterator[None]:
-    """Hold a run folder until the end of the block.
+    """Lock a run folder until the end of the block.
 
     The folder is created if it does not exist, and removed again if it is empty at the end: what fails at its start
     leaves nothing.

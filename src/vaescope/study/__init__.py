@@ -1,1 +1,1 @@
-"""Runs examined: what joins corpora, model, training and assessment."""
+"""Join corpora, model, training and assessment: examine runs, refit them, and run studies."""

@@ -26,7 +26,8 @@ VALIDATION_SAMPLES = 4
 
 
 def validation_assessment(config: RunConfig) -> Callable[[TransformerVAE], dict[str, Any]] | None:
-    """Return the fast suite on the texts that the run is validated on, or None where it is switched off.
+    """Return a function that assesses the model on the validation texts with the fast suite, or None if this is
+    switched off.
 
     What it returns is one line of ``metrics.jsonl``: every estimate by name, the findings that do not pass, and the red
     flags in words, which are also logged.

@@ -1,4 +1,4 @@
-"""check_runs: the configurations of all runs of a study, tried before the first one starts."""
+"""check_runs: check the configurations of all runs of a study before the first run starts."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Progress = Callable[[int, int], None]
 def check_runs(runs: Sequence[PlannedRun], source: str, progress: Progress | None = None) -> None:
     """Read the data and build the objective and the model of every run, without memory for its weights.
 
-    What several runs share is tried once. A run that has a folder is not tried again.
+    Parts that several runs share are checked once. A run that has a folder is not checked again.
 
     Args:
         runs: the runs of a study.
-        source: what the message names first, the file of the study.
+        source: the file of the study, for messages.
         progress: called with the number of runs checked.
 
     Raises:
@@ -50,7 +50,7 @@ def check_runs(runs: Sequence[PlannedRun], source: str, progress: Progress | Non
 
 
 class _Tried:
-    """What was made from a part of a configuration, by that part."""
+    """Objects built from parts of configurations, by part."""
 
     def __init__(self) -> None:
         self._found: dict[str, Any] = {}

@@ -20,10 +20,11 @@ from vaescope.sweep.sweep import sweep
 def labels_of(
     tokenized: Tokenized, corpus: Corpus, config: RunConfig, split: str, given: Path | None
 ) -> tuple[dict[str, list[str]], float | None]:
-    """Return labels of the texts of a split by kind, and the accuracy of the best reader of the texts if it is known.
+    """Return labels of the texts of a split by kind, and the accuracy of the best classifier of the texts if it is
+    known.
 
-    They are those that are given (a file with a label per line, or the name of one kind of the corpus), else all that
-    the corpus has: its columns, or the causes of a built-in corpus.
+    The labels come from a file with a label per line, from one kind of the corpus, or by default from all kinds of the
+    corpus: its columns, or the causes of a built-in corpus.
 
     Raises:
         UserError: no such file or kind, or not as many labels as texts.
@@ -38,7 +39,7 @@ def labels_of(
     causes = None if tokenized.dropped else known_causes(corpus, config, split)
     if causes is None:
         return {}, None
-    # the best reader is one of whole texts
+    # the best classifier reads whole texts
     return {"label": causes[0]}, None if tokenized.truncated else causes[1]
 
 
@@ -63,16 +64,16 @@ def in_train(tokenized: Tokenized, corpus: Corpus, split: str, count: int) -> in
     """Return how many of the first texts of a split are also training texts; None for the training texts."""
     if split == "train":
         return None
-    # texts are cut where they are not dropped, and then each is in its place
+    # long texts are truncated, not dropped, so each text is in its place
     texts = tokenized.texts if tokenized.dropped else corpus.split(split)
     train = set(corpus.train)
     return sum(text in train for text in texts[:count])
 
 
 def known_causes(corpus: Corpus, config: RunConfig, split: str) -> tuple[list[str], float] | None:
-    """Return the cause of each text of a built-in corpus, and the accuracy of the best reader of the texts.
+    """Return the cause of each text of a built-in corpus, and the accuracy of the best classifier of the texts.
 
-    The causes are drawn again with the seed of the split; None where a corpus has no discrete cause.
+    The causes are redrawn with the seed of the split; None if the corpus has no discrete cause.
     """
     known = corpus.known
     if not isinstance(known, DiscreteCause) or len(known.prior()) < 2:

@@ -1,4 +1,4 @@
-"""What is known of q(z) beyond the assessed texts: encodings of other texts, and texts drawn where P(x) is known."""
+"""Collect evidence about q(z) from other texts: their encodings, and texts drawn at z where P(x) is known."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from vaescope.sweep.encode import encode
 from vaescope.sweep.world_texts import log_prob as log_prob_in_world
 
 COMPONENTS_STREAM = 7
-"""Which of the seeds derived from the data's seed draws further texts of a built-in corpus; the splits have 0 to 2."""
+"""Index of the derived seed for further texts of a built-in corpus; the splits use 0 to 2."""
 
 
 def training_encodings(
@@ -45,7 +45,7 @@ def training_encodings(
 def numbered_encodings(
     model: TransformerVAE, assessed: Tokenized, others: Tokenized, settings: AssessmentConfig
 ) -> Encodings:
-    """Return the posteriors of other texts, with numbers that say which of them are copies of assessed texts."""
+    """Return the posteriors of other texts, with numbers that identify copies of assessed texts."""
     found = encode(model, others, group_tokens=settings.group_tokens, precision=settings.precision)
     return replace(found, text_id=joined([assessed, others]).text_id[len(assessed) :])
 
@@ -105,7 +105,7 @@ def _of_file(
 def exact_log_prob(
     corpus: Corpus, config: RunConfig, tokenizer: PreTrainedTokenizerFast
 ) -> Callable[[Tokenized], Tensor] | None:
-    """Return log P(x) as a function of token sequences, where the corpus knows it; else None."""
+    """Return log P(x) as a function of token sequences if the corpus knows it; else None."""
     if config.data.world is not None:
         model, settings = load_drawn_model(config.data.world.expanduser())
         banned = torch.tensor(settings.banned)
@@ -117,9 +117,9 @@ def exact_log_prob(
 
 
 def _known_log_prob(known: KnownCorpus, tokenizer: PreTrainedTokenizerFast, texts: Tokenized) -> Tensor:
-    """log P of strings; -inf for tokens that are not those that the tokenizer makes of the string.
+    """log P of strings; -inf for tokens other than the tokenizer's own encoding of the string.
 
-    The probability of a string belongs to one token sequence alone, else it would be counted several times.
+    The probability of a string belongs to one token sequence only; otherwise it would be counted several times.
     """
     found: dict[str, Any] = encode_tokens(texts.texts, tokenizer, int(texts.lengths.max()))
     again, own = found["ids"].split(found["counts"].tolist()), texts.ids.split(texts.lengths.tolist())

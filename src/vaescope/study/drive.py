@@ -1,4 +1,4 @@
-"""drive: all runs of a study through an engine; those that are done are kept, a failing one stops no other."""
+"""drive: run a study through an engine. Completed runs are skipped; a failure does not stop the other runs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from vaescope.study.progress import Job
 from vaescope.study.save_assessment import splits_to_assess
 
 PAUSE = 0.5
-"""Seconds between two looks at the runs."""
+"""Seconds between two polls of the runs."""
 
 
 class Engine(Protocol):
-    """What carries out runs by their names."""
+    """Starts and stops runs by their names."""
 
     capacity: int
 
@@ -39,9 +39,9 @@ class Engine(Protocol):
 
 
 def drive(plan: Plan, engine: Engine, watch: Callable[[list[Job]], None]) -> list[Job]:
-    """Carry out all runs, each after its control and the run it starts from have ended; return what became of each.
+    """Execute all runs, each after its control and the run that it starts from; return the final state of each.
 
-    ``watch`` is shown the runs again and again. An interrupt (Ctrl-C, or SIGTERM) ends all of them.
+    ``watch`` is called with the runs at every poll. An interrupt (Ctrl-C, or SIGTERM) ends all of them.
     """
     jobs = {run.name: Job(run) for run in plan.runs}
     try:
@@ -83,7 +83,7 @@ def prospect(plan: Plan, run: PlannedRun) -> tuple[str, str]:
 
 
 def _start_some(plan: Plan, jobs: dict[str, Job], engine: Engine) -> None:
-    """Settle what needs no process, and start what there is room for."""
+    """Update runs that need no process, and start as many others as there is room for."""
     for job in jobs.values():
         needed = [jobs[name] for name in job.run.needs]
         if job.state == "waiting" and all(other.finished for other in needed):
@@ -118,7 +118,7 @@ def _failure(log: Path, status: int) -> str:
 
 
 def last_error(lines: list[str]) -> str:
-    """Return the last line that tells of an error, of torchrun's own words none; else the last line.
+    """Return the last line that reports an error, ignoring those of torchrun; else the last line.
 
     >>> last_error(["step 3", "vaescope: step 4: loss is not finite", "Root Cause (first observed failure):", "===="])
     'step 4: loss is not finite'
@@ -133,7 +133,7 @@ def last_error(lines: list[str]) -> str:
 
 @contextmanager
 def _interrupted_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM, by which machines end a job, do what Ctrl-C does."""
+    """Treat SIGTERM, which clusters send to end a job, like Ctrl-C."""
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt

@@ -51,7 +51,7 @@ class Examined:
         config: its configuration.
         model: its model, in evaluation mode.
         tokenizer: its tokenizer.
-        checkpoint: which of its models it is, a folder of the run.
+        checkpoint: which model of the run, as a folder of the run.
     """
 
     folder: RunFolder
@@ -65,7 +65,7 @@ class Examined:
         """Read a run folder, with its final model or one that was kept (``pareto/step-500``).
 
         Raises:
-            UserError: not a run folder, or one without that model.
+            UserError: not a run folder, or a run without that model.
         """
         folder = RunFolder(path)
         config, model, tokenizer = folder.config, folder.load_model(checkpoint), folder.load_tokenizer()
@@ -77,12 +77,12 @@ class Examined:
         return cls(folder, config, model, tokenizer, checkpoint)
 
     def with_config(self, config: RunConfig) -> Examined:
-        """Return the run to be assessed by the settings of another configuration of the same training."""
+        """Return the run with the assessment settings of another configuration of the same training."""
         return replace(self, config=config)
 
     @cached_property
     def corpus(self) -> Corpus:
-        """The texts that the run was trained on, chosen by and is reported on."""
+        """The texts of the run: training, validation and test."""
         return read_corpus(self.config.data)
 
     def with_data_at(self, place: Path) -> Examined:
@@ -115,7 +115,7 @@ class Examined:
         control: Examined | None = None,
         progress: Progress | None = None,
     ) -> Assessment:
-        """Return the assessment on a split; what is not given is as in the configuration.
+        """Return the assessment on a split; options default to the configuration.
 
         Args:
             split: ``train``, ``valid`` or ``test``.
@@ -143,7 +143,7 @@ class Examined:
             progress=progress,
         )
         evidence = self._described(draws, tokenized, split, *known)
-        # the settings that the numbers were made with, which are not always those that the run was trained with
+        # the settings of this assessment, which may differ from those of the run's configuration
         evidence.draws.metadata["config"]["assessment"] = settings.model_dump(mode="json")
         if control is not None:
             nll = baseline_nll(control.model, control.tokenized(split), draws.texts, group_tokens=settings.group_tokens)
@@ -160,10 +160,10 @@ class Examined:
     def _described(
         self, draws: Draws, tokenized: Tokenized, split: str, labels: dict[str, list[str]], ceiling: float | None
     ) -> Evidence:
-        """Return the evidence of a sweep with what is known of its texts and of the training.
+        """Return the evidence of a sweep with the facts about its texts and the training.
 
-        The exact entropy H(X) of a built-in corpus and the log-probability of each text are passed on where every text
-        was read whole, since they are those of whole texts.
+        The exact entropy H(X) of a built-in corpus and the log-probability of each text are for whole texts, so they
+        are used only if no text was truncated.
         """
         source: dict[str, Any] = {
             "run": str(self.folder.path),
@@ -233,7 +233,7 @@ class Examined:
     def _with_experiments(
         self, evidence: Evidence, tokenized: Tokenized, control: Examined | None, progress: Progress | None
     ) -> Evidence:
-        """Add adapted proposals, texts that the model makes up, and experiments on few texts."""
+        """Add adapted proposals, texts drawn from the model, and experiments on a few texts."""
         settings, seed = self.config.assessment, self.config.seed
         count, tokens, draws = settings.simulations, settings.group_tokens, evidence.draws
         if not self.model.config.is_language_model:
@@ -257,5 +257,5 @@ class Examined:
         return replace(evidence, draws=draws, simulations=simulations, experiments=experiments)
 
     def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
-        """Return n texts sampled from the model, those of ``LatentSpace.sample``: z ~ p(z), x ~ p(x|z)."""
+        """Return n texts sampled from the model, as ``LatentSpace.sample``: z ~ p(z), x ~ p(x|z)."""
         return LatentSpace(self.model, self.tokenizer).sample(n, temperature=temperature, seed=seed)

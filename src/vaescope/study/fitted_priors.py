@@ -36,7 +36,7 @@ class Candidate:
 
     Attributes:
         name: in words, for a table.
-        spec: what ``model.prior`` of a configuration says of it.
+        spec: its value of ``model.prior`` in a configuration.
         prior: the density itself.
     """
 
@@ -46,7 +46,7 @@ class Candidate:
 
 
 def mixtures(encodings: Encodings, *, seed: int) -> Iterator[Candidate]:
-    """Yield mixtures of more and more diagonal Gaussians, fitted by EM to one sample of each posterior."""
+    """Yield mixtures of increasing numbers of diagonal Gaussians, fitted by EM to one sample of each posterior."""
     order_T = torch.randperm(len(encodings), generator=stream(seed, "refit", "mixture"))[:MOST_FITTED]
     z_TD = sampled(encodings, seed=seed, purpose="mixture")[order_T].double().numpy()
     floor = 1e-4 * z_TD.var(0).mean()
@@ -54,7 +54,7 @@ def mixtures(encodings: Encodings, *, seed: int) -> Iterator[Candidate]:
         state = seed_of(seed, "refit", "mixture", size) % 2**32
         fit = GaussianMixture(size, covariance_type="diag", reg_covar=floor, tol=1e-2, random_state=state)
         with warnings.catch_warnings():
-            # an unfinished fit is a density like any other: it is judged on texts that it has not seen
+            # a fit that has not converged is still a density, and is judged on held-out texts
             warnings.simplefilter("ignore", ConvergenceWarning)
             fit.fit(z_TD)
         prior = Mixture(z_TD.shape[1], components=size)
@@ -81,7 +81,7 @@ def aggregates(
 
 
 def flow(encodings: Encodings, score: Callable[[Prior], float], *, seed: int) -> Iterator[Candidate]:
-    """Yield a spline flow trained on samples of the posteriors, as it was when its validation ``score`` was lowest.
+    """Yield a spline flow trained on samples of the posteriors, from the step with the lowest validation ``score``.
 
     Raises:
         UserError: zuko is not installed.

@@ -1,7 +1,7 @@
-"""A world from a trained language model: texts drawn to a folder, in parts that any number of processes may draw.
+"""Make a world from a trained language model: draw texts to a folder, in parts, by any number of processes.
 
-Every text has its own random numbers (seed, split, place), so the texts depend neither on the number of processes
-nor on interruptions, and a larger world begins with the texts of the smaller one.
+Every text has its own random numbers (seed, split, place), so the texts do not depend on the number of processes or on
+interruptions, and a larger world begins with the texts of a smaller one.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from vaescope.sweep.world_texts import banned_tokens, draw_texts
 from vaescope.writing import whole_folder, write_json, write_tensors, write_text
 
 DEFAULT_LENGTH = 64
-"""Most tokens of a text drawn from a checkpoint that states no length."""
+"""Largest number of tokens of a text if the checkpoint states no length."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the texts of a world, in addition to the model in its folder.
+    """The settings that determine the texts of a world, in addition to the model in its folder.
 
     Attributes:
         source: where the model came from.
@@ -96,7 +96,7 @@ def make_world(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Draw the texts of a world that are not there yet, and return its record.
+    """Draw the missing texts of a world, and return its record.
 
     Args:
         source: a run of a language model, or a causal checkpoint of transformers.
@@ -176,7 +176,7 @@ def _settings(out: Path) -> Settings:
 
 @contextmanager
 def _executor(workers: int) -> Iterator[Any]:
-    """Give a function that draws parts, here or in other processes, and yields how many texts each has."""
+    """Yield a function that draws parts, here or in other processes, and yields the number of texts of each."""
     if workers == 1:
         yield lambda out, todo: (draw_part(out, *part) for part in todo)
         return
@@ -187,7 +187,7 @@ def _executor(workers: int) -> Iterator[Any]:
 
 
 def draw_part(out: Path, split: str, chunk: int, count: int) -> int:
-    """Draw one file of a world, which appears whole or not at all, and return the number of its texts."""
+    """Draw one file of a world, written as a whole or not at all, and return the number of its texts."""
     model, settings = load_drawn_model(out)
     drawn = draw_texts(
         model,
@@ -223,7 +223,7 @@ def _there(out: Path, split: str, chunk: int) -> int:
 
 
 def _finish(out: Path, sizes: Mapping[str, int]) -> dict[str, Any]:
-    """Write the strings and the record: H(X) with its error, and what P is."""
+    """Write the strings and the record: H(X) with its error, and the definition of P."""
     tokenizer = load_tokenizer(TokenizerConfig(path=str(out / "tokenizer")), [])
     all_log_p, entropies, forced, other = [], {}, 0, 0
     for split, size in sizes.items():
@@ -259,7 +259,7 @@ def _entropy(log_prob_N: torch.Tensor) -> dict[str, float]:
 
 
 def _otherwise(texts: list[str], drawn: Drawn, tokenizer: PreTrainedTokenizerFast) -> int:
-    """Count the texts whose string the tokenizer would encode to other tokens than those that were drawn."""
+    """Count the texts whose string the tokenizer would encode to other tokens than the drawn ones."""
     found = encode(texts, tokenizer, int(drawn.counts.max()))
     again, own = found["ids"].split(found["counts"].tolist()), drawn.ids.split(drawn.counts.tolist())
     return sum(not torch.equal(one, two[1:-1]) for one, two in zip(again, own, strict=True))

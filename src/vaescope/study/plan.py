@@ -1,4 +1,4 @@
-"""Plan: the runs that one file stands for, each with its name, its labels and its checked configuration."""
+"""Plan: the runs of a study file, each with its name, its labels and its checked configuration."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from vaescope.writing import write_text
 from vaescope.yaml_file import apply_override, read_yaml, set_key
 
 FILE = "study.yaml"
-"""The resolved study in the folder of its runs: a study itself, of which nothing lies in other files."""
+"""The resolved study in the folder of its runs: a study file that refers to no other file."""
 
 MOST_RUNS = 10_000
-"""The most runs of a study: each has a folder, and all of them are checked before the first."""
+"""Largest number of runs of a study: each has a folder, and all are checked before the first one starts."""
 
 
 class StudyConfig(Section):
@@ -74,12 +74,12 @@ class PlannedRun:
     """One run of a study.
 
     Attributes:
-        name: the labels of the axes and the seed, ``mdr-8_seed0``; its folder in that of the study.
+        name: the labels of the axes and the seed, ``mdr-8_seed0``; also the name of its folder.
         labels: the label on each axis.
         seed: its seed.
         config: its whole configuration.
         control: the name of the language model that it is assessed against; None for a control and without a control.
-        after: the name of the run whose weights it starts from, of stages.
+        after: in a study of stages, the name of the run whose weights it starts from.
     """
 
     name: str
@@ -91,7 +91,7 @@ class PlannedRun:
 
     @property
     def needs(self) -> list[str]:
-        """The names of the runs that must have ended before it can start."""
+        """The names of the runs that must end before it can start."""
         return [name for name in (self.control, self.after) if name is not None]
 
 
@@ -111,7 +111,7 @@ class Plan:
         """Return a run by its name.
 
         Raises:
-            UserError: none has that name; the message suggests the nearest.
+            UserError: no run has that name; the message suggests the nearest.
         """
         found = next((run for run in self.runs if run.name == name), None)
         if found is None:
@@ -225,7 +225,8 @@ def _checked(raw: dict[str, Any], source: str) -> RunConfig:
 
 
 def _control_of(study: StudyConfig, source: str) -> Callable[[dict[str, str]], dict[str, str]]:
-    """Return what gives the labels of the control of a run: the control's label on its axis, or those of one run."""
+    """Return a function from a run's labels to those of its control: the control's label on its axis, or the labels of
+    one run."""
     control = study.control
     axes = [key for key, values in study.grid.items() if control in values]
     if control is None:
@@ -283,7 +284,7 @@ def _labelled_values(key: str, values: Any) -> dict[str, Any]:
 
 
 def _refuse_overlap(source: str, keys: list[str]) -> None:
-    """Refuse a key that is set by what belongs to the study, or by two axes or overrides at once."""
+    """Refuse a key that the study sets itself, or that two axes or overrides set."""
     for key in keys:
         if key.split(".")[0] in ("seed", "out"):
             raise UserError(

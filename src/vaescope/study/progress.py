@@ -1,4 +1,4 @@
-"""How far the runs of a study are, and how long they will take."""
+"""The progress of the runs of a study, and the time that they still need."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from vaescope.study.plan import PlannedRun
 
 @dataclass
 class Job:
-    """A run of a study on its way.
+    """The progress of one run of a study.
 
     Attributes:
-        run: what is to be carried out.
+        run: the run.
         state: ``waiting`` (for its control), ``ready``, ``running``, ``kept`` (was there already), ``done`` or
             ``failed``.
         step: optimiser steps made.
-        rate: the last rate that was logged, in nats per text; None before, and for a language model.
+        rate: the last logged rate, in nats per text; None before that, and for a language model.
         message: why it failed.
         started: when it was started (seconds of a monotonic clock).
         ended: when it ended.
@@ -41,23 +41,23 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether it has ended."""
         return self.state in ("kept", "done", "failed")
 
     def look(self) -> None:
-        """Read how far it is from its folder."""
+        """Read its progress from its folder."""
         for line in last_lines(self.run.config.out / "metrics.jsonl"):
             self.step = line.get("step", self.step)
             if line.get("kind") == "train" and not self.run.config.is_language_model:
                 self.rate = line.get("rate", self.rate)
 
     def begin(self) -> None:
-        """Note that it is started now."""
+        """Record that it starts now."""
         self.look()
         self.state, self.started, self.first_step = "running", time.monotonic(), self.step
 
     def end(self, message: str = "") -> None:
-        """Note that it has ended, with what went wrong."""
+        """Record that it has ended, with the error if it failed."""
         self.look()
         self.state, self.message, self.ended = "failed" if message else "done", message, time.monotonic()
 
@@ -72,16 +72,16 @@ class Job:
         return (time.monotonic() if self.ended is None else self.ended) - self.started
 
     def time_left(self) -> float | None:
-        """Return the seconds that its training will still take at its pace so far; None before the pace is known."""
+        """Return the remaining seconds of its training at its speed so far; None before the speed is known."""
         if self.state != "running" or not self.made:
             return None
         return (self.steps - self.step) * self.seconds / self.made
 
 
 def time_left(jobs: list[Job], at_once: int) -> float | None:
-    """Return the seconds until all runs are done, at the pace of those carried out so far, their assessment included.
+    """Return the seconds until all runs are done, at the speed of the runs so far, including assessments.
 
-    None before any step is made.
+    None before the first step.
     """
     tried = [job for job in jobs if job.started and job.made]
     made = sum(job.made for job in tried)
@@ -93,7 +93,7 @@ def time_left(jobs: list[Job], at_once: int) -> float | None:
 
 
 def clock(seconds: float | None) -> str:
-    """Return a time as a person says it.
+    """Return a time in words.
 
     >>> clock(None), clock(42), clock(600), clock(7500), clock(200_000)
     ('', '42 s', '10 min', '2 h 5 min', '2 d 8 h')

@@ -1,4 +1,4 @@
-"""refit: fit p(z) to the encodings of the training texts, and leave the rest of the model as it is."""
+"""refit: fit p(z) to the encodings of the training texts, without changing the rest of the model."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from vaescope.writing import whole_folder, write_json, write_text
 FAMILIES = ("mixture", "aggregate", "flow")
 """The densities that can be fitted."""
 SAMPLES = 4
-"""Samples of each posterior by which the densities are compared."""
+"""Samples of each posterior for comparing the densities."""
 AS_TRAINED = "as trained"
 """The name of the prior of the run among the candidates."""
 COPIED = ("metrics.jsonl", "status.json", "environment.json", "data.json", "front.json")
-"""What the new run keeps of the training of its weights."""
+"""Files of the old run that the new run keeps."""
 
 
 @dataclass(frozen=True)
 class Refit:
-    r"""A prior g in place of p(z). Information and distortion stay as they are, so with R_g = E KL(q(z|x) || g)
+    r"""A prior g in place of p(z). Information and distortion do not change, so with R_g = E KL(q(z|x) || g)
 
     .. math:: ELBO' = ELBO + (R - R_g), \qquad KL(q(z) \| g) = R_g - I, \qquad I \le R_g.
 
@@ -45,8 +45,8 @@ class Refit:
         chosen: the density with the smallest rate on the validation texts.
         validation: the rate of the validation texts under every density, nats per text; ``as trained`` is R.
         before: R of the held-out texts.
-        after: R_g of the held-out texts, which neither the fit nor the choice has seen.
-        gain: R - R_g of the held-out texts, paired by text: what the mismatch of p(z) cost that a prior can repair.
+        after: R_g of the held-out texts, which were used neither for the fit nor for the choice.
+        gain: R - R_g of the held-out texts, paired by text: the cost of the mismatch of p(z) that a prior can repair.
         training: R_g of the training texts themselves; far below ``after`` if g has memorised them.
     """
 
@@ -58,7 +58,7 @@ class Refit:
     training: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as data for JSON, without the density."""
+        """Return the fields for JSON, without the density."""
         numbers = {name: getattr(self, name).to_json() for name in ("before", "after", "gain")}
         chosen = {"name": self.chosen.name, "prior": self.chosen.spec}
         return {"chosen": chosen, "validation": self.validation, **numbers, "training": self.training}
@@ -80,7 +80,7 @@ def fit_prior(
         prior: p(z) as trained; it competes with the fitted densities.
         prior_spec: the prior as ``model.prior`` gives it.
         encodings: of ``train``, ``valid`` and ``test``.
-        families: of ``FAMILIES``, those to try.
+        families: which of ``FAMILIES`` to try.
         components: at most this many training posteriors in an aggregate; each costs a density per sample of z.
         seed: of samples and starts.
 
@@ -116,7 +116,7 @@ def fit_prior(
 
 
 class _Rates:
-    """KL(q(z|x) || g) of each text of a split for any g, by the same samples of z for all of them.
+    """KL(q(z|x) || g) of each text of a split for any g, with the same samples of z for every g.
 
     Attributes:
         before: the rate under the prior as trained, in closed form where there is one, ``[N]``.
@@ -124,7 +124,7 @@ class _Rates:
 
     def __init__(self, prior: Prior, encodings: Encodings, split: str, seed: int) -> None:
         q = DiagonalGaussian(encodings.mean.to(prior.device), encodings.std.to(prior.device))
-        # one sample for each of the training texts, of which there are many
+        # one sample per training text is enough, since there are many
         samples = 1 if split == "train" else SAMPLES
         self._z = sampled(encodings, seed=seed, purpose=f"rates of {split}", samples=samples).to(prior.device)
         self._log_p = self._log_prob(prior)
@@ -135,7 +135,7 @@ class _Rates:
         self._prior = prior
 
     def under(self, density: Prior) -> Tensor:
-        """R_g = R - E [log g(z) - log p(z)], whose noise vanishes where the densities agree, ``[N]``."""
+        """R_g = R - E [log g(z) - log p(z)], whose noise vanishes if the densities agree, ``[N]``."""
         if density is self._prior:
             return self.before
         return self.before - (self._log_prob(density) - self._log_p)
@@ -153,13 +153,13 @@ def refit_run(
     components: int = 5_000,
     progress: Progress | None = None,
 ) -> Refit:
-    """Write to ``out`` a run with the same encoder and decoder, whose prior was fitted to the training encodings.
+    """Write to ``out`` a run with the same encoder and decoder and a prior that is fitted to the training encodings.
 
-    The folder can be assessed, sampled, compared and explored like any run; ``refit.json`` says where it comes from
-    and what was gained. Nothing is written if no fitted density is better than the prior as trained.
+    The folder can be assessed, sampled, compared and explored like any run; ``refit.json`` records its origin and the
+    gain. Nothing is written if no fitted density is better than the prior as trained.
 
     Raises:
-        UserError: a language model, a folder that is there, or what ``fit_prior`` refuses.
+        UserError: a language model, an existing folder, or the errors of ``fit_prior``.
     """
     if run.model.config.is_language_model:
         raise UserError(f"{run.folder.path}: a language model has no latent, so there is no prior to refit")
@@ -190,7 +190,7 @@ def refit_run(
 
 
 def save(run: Examined, found: Refit, out: Path) -> None:
-    """Write the run with its new prior as a whole folder or none."""
+    """Write the run with its new prior as a complete folder or not at all."""
     data = run.config.model_dump(mode="json")
     config = parse_config({**data, "out": str(out), "model": {**data["model"], "prior": found.chosen.spec}})
     device, before = run.model.device, (run.model.prior, run.model.config.prior)

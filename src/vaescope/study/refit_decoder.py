@@ -1,4 +1,4 @@
-"""Refit of the decoder: train a new p(x|z) on the encodings of a trained encoder, which stays as it is."""
+"""Refit of the decoder: train a new p(x|z) on the encodings of a trained, frozen encoder."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def decoder_config(run: Path, out: Path) -> RunConfig:
     """Return the configuration that trains the decoder and the prior of a run further, with q(z|x) frozen.
 
     With q(z|x) fixed, D + R is minimised by the p(x|z) and p(z) closest to the joint distribution q(x, z): the
-    information stays as it is, and D falls towards H(X) - I from above. Sides that share their parameters are parted.
-    The steps and the learning rate are those of the run.
+    information does not change, and D falls towards H(X) - I from above. Tied encoders and decoders are untied. The
+    steps and the learning rate are those of the run.
 
     Raises:
-        UserError: not a finished run, a language model, or a folder that is there.
+        UserError: not a finished run, a language model, or an existing folder.
     """
     folder = RunFolder(run)
     config = folder.config

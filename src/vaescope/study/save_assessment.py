@@ -17,8 +17,7 @@ from vaescope.study.show_texts import texts_to_show
 def assess_and_save(run: Examined, split: str, **options: Any) -> tuple[Assessment, Path]:
     """Assess a run on a split with the options of ``Examined.assess``; return the assessment and its file.
 
-    ``NAME-texts.json`` holds the texts that a page shows alongside the numbers, and the card of the final model then
-    says what was found.
+    ``NAME-texts.json`` holds the texts that a page shows with the numbers; the card of the final model is updated.
     """
     assessment = run.assess(split, **options)
     name = assessment_name(split, run.checkpoint)
@@ -30,7 +29,8 @@ def assess_and_save(run: Examined, split: str, **options: Any) -> tuple[Assessme
 
 
 def splits_to_assess(config: RunConfig, control: Path | None = None) -> list[str]:
-    """Return the splits of a run that are not assessed with its settings since its model, or the control's, was made.
+    """Return the splits of a run without an assessment that has its settings and is newer than its model and its
+    control.
 
     Args:
         config: the configuration of the run.
@@ -52,7 +52,7 @@ def _is_current(config: RunConfig, split: str, control: Path | None, since: floa
         metadata: dict[str, Any] = read_json(file)["metadata"]
         made = AssessmentConfig.model_validate(metadata["config"]["assessment"])
     except (ValueError, KeyError, TypeError):
-        # half written, or by another version
+        # incomplete, or written by another version
         return False
     before = metadata.get("control")
     same_control = (None if before is None else Path(before).name) == (None if control is None else control.name)
@@ -60,5 +60,5 @@ def _is_current(config: RunConfig, split: str, control: Path | None, since: floa
 
 
 def _settings(config: AssessmentConfig) -> dict[str, Any]:
-    """What changes the numbers of an assessment."""
+    """The settings that change the numbers of an assessment."""
     return config.model_dump(exclude={"splits", "at_validation"})

@@ -1,4 +1,7 @@
-"""The texts that a page shows of a run: samples, reconstructions and one path, made when the run is assessed."""
+"""Make the texts that a page shows of a run: samples, reconstructions and one path.
+
+They are made with the assessment.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,14 @@ from vaescope.runs.shown_texts import ShownTexts
 from vaescope.study.examine import Examined
 
 SAMPLES, RECONSTRUCTIONS, STEPS = 4, 3, 5
-"""Samples, reconstructions, and points of the path with both its ends."""
+"""Numbers of samples, reconstructions, and points of the path including its ends."""
 
 WORDS = range(5, 13)
-"""Lengths in words of the texts that are shown, where the split has enough of them."""
+"""Lengths in words of the texts that are shown, if the split has enough of them."""
 
 
 def sources(texts: Sequence[str]) -> list[str]:
-    """Return the first different texts that are neither very short nor long, else the first different ones.
+    """Return the first distinct texts that are neither very short nor long, else the first distinct ones.
 
     >>> sources(["one", "a text of five words", "a text of five words", "two", "three"])
     ['one', 'a text of five words', 'two']
@@ -27,7 +30,7 @@ def sources(texts: Sequence[str]) -> list[str]:
 
 
 def texts_to_show(run: Examined, split: str) -> ShownTexts:
-    """Let a run write: samples from its prior, and what it makes of the first texts of a split."""
+    """Return samples from the prior of a run, and its reconstructions of the first texts of a split."""
     space = LatentSpace(run.model, run.tokenizer)
     samples = space.sample(SAMPLES, seed=run.config.seed)
     given = sources(run.tokenized(split).texts)

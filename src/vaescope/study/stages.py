@@ -1,7 +1,7 @@
-"""Stages: runs in a row, each starting from the weights of an earlier one.
+"""Stages: a sequence of runs, each starting from the weights of an earlier one.
 
-A recipe for a strong decoder is such a row: a language model, then an encoder for the frozen decoder, then both
-together under a constraint. Several stages can start from the same one, so that targets or objectives share it.
+A recipe for a strong decoder is such a sequence: a language model, then an encoder for the frozen decoder, then both
+together under a constraint. Several stages can start from the same one, so that several targets or objectives share it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Stage(Section):
-    """One run of the row: what it changes in the shared configuration, and where its weights come from."""
+    """One run of the sequence: its changes to the shared configuration, and the origin of its weights."""
 
     after: str | None = Field(None, description="the stage whose weights this one starts from")
     take: list[str] = Field(

@@ -1,4 +1,4 @@
-"""What the record of a training says about the model that came out of it."""
+"""Findings from the record of a training: were the constraints met?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vaescope.runs.run_folder import RunFolder
 from vaescope.training.keeper import kept_point
 
 READINGS = 5
-"""Values of a multiplier that are taken from the last fifth of training, far enough apart to be independent."""
+"""Number of values of a multiplier taken from the last fifth of training, far enough apart to be independent."""
 
 
 def training_findings(folder: RunFolder, checkpoint: str = "model") -> list[Finding]:
@@ -30,7 +30,7 @@ def training_findings(folder: RunFolder, checkpoint: str = "model") -> list[Find
 def last_multipliers(folder: RunFolder, checkpoint: str = "model") -> dict[str, list[float]]:
     """Return some values of each multiplier, by names such as ``rate>=``, from the last fifth of training.
 
-    For a kept checkpoint (``pareto/step-500``) training is what led up to it.
+    For a kept checkpoint (``pareto/step-500``), training ends at its step.
     """
     kept = kept_point(folder.path, checkpoint)
     last = math.inf if kept is None else kept.step

@@ -23,8 +23,8 @@ class ActiveUnits(Diagnostic):
     """A count with a bootstrap error over texts, and the variance and rate of each unit.
 
     The cut is a convention (Burda, Grosse, Salakhutdinov 2016) and has a meaning only because the prior has unit
-    variance; a unit can be active at a negligible rate, so the detail has both. The cut is the threshold
-    ``active_variance`` unless it is given.
+    variance; a unit can be active at a negligible rate, so the detail has both. By default the cut is the threshold
+    ``active_variance``.
     """
 
     truths: ClassVar = {"active_units": "active_units"}

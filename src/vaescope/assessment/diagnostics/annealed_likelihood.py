@@ -23,7 +23,7 @@ class AnnealedLikelihood(Diagnostic):
     suite = "full"
 
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``annealed_likelihood``, an interval, and how far the importance-weighted bound is below it."""
+        """Return ``annealed_likelihood``, an interval, and the distance of the importance-weighted bound below it."""
         found = need(evidence.experiments.annealed, "annealed bounds", "assess with assessment.annealing_steps=STEPS")
         lower, upper = (mean_of(bound_P, unit="nats/text") for bound_P in (found.lower, found.upper))
         width = mean_of(found.upper - found.lower, unit="nats/text", kind="upper")

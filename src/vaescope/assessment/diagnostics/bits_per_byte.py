@@ -19,8 +19,7 @@ class BitsPerByte(Diagnostic):
     """-sum log2 p(x) / sum bytes over the corpus, from the importance-weighted bound: an upper bound.
 
     The end of each text is predicted, so its cost is included, but it does not count as a byte. It is an upper bound
-    for texts that their tokens give back unchanged: the others are left out, and if there are many,
-    no number is given.
+    for texts that decode to themselves. The others are left out, and if there are many, there is no estimate.
     """
 
     truths: ClassVar = {"bits_per_byte": "bits_per_byte"}

@@ -1,4 +1,4 @@
-"""Classifier two-sample test: by how many nats a classifier can tell encodings from samples of the prior."""
+"""Classifier two-sample test: the gain in nats of a classifier of encodings against samples of the prior."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ MOST, FEWEST = 2000, 20
 class ClassifierTwoSample(Diagnostic):
     """Held-out gain log 2 - cross-entropy <= Jensen-Shannon divergence, of trees and of a quadratic logistic.
 
-    Two classifiers of different bias, since none sees everything; at most 2,000 texts, half to train and half to
-    test. A gain near or below zero says that *these* classifiers see nothing.
+    Two classifiers of different bias, since none detects everything; at most 2,000 texts, half to train and half to
+    test. A gain near or below zero means that *these* classifiers find no difference.
     """
 
     no_truth: ClassVar[str] = "a lower bound that depends on the classifiers; its null rate is checked"

@@ -1,4 +1,4 @@
-"""Conversion efficiency: nats of distortion bought per nat of rate, (NLL of a language model - D) / R."""
+"""Conversion efficiency: nats of distortion saved per nat of rate, (NLL of a language model - D) / R."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vaescope.evidence.evidence import Evidence, need
 class ConversionEfficiency(Diagnostic):
     """G = NLL_LM - D, the distortion gain, and G/R, against a language model of equal size on the same texts.
 
-    Where the baseline has one number per text the differences are paired, and the errors small. G is *no* lower bound
+    If the baseline has one number per text, the differences are paired, and the errors small. G is *no* lower bound
     of the information, since NLL_LM >= H(X).
     """
 
@@ -49,7 +49,7 @@ class ConversionEfficiency(Diagnostic):
         return {"distortion_gain": gain, "conversion_efficiency": replace(efficiency, detail=detail)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Judge what a nat of rate returns."""
+        """Judge how much distortion a nat of rate saves."""
         draws = evidence.draws
         share, gain = estimates["conversion_efficiency"], estimates["distortion_gain"]
         rule = Rule(thresholds.efficiency_pass, thresholds.efficiency_fail, "nats per nat", good="above")

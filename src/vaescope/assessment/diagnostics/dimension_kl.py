@@ -1,4 +1,4 @@
-"""Dimension-wise KL: the mismatch of each latent unit alone, sum_d KL(q(z_d) || p(z_d))."""
+"""Dimension-wise KL: the mismatch of each latent unit separately, sum_d KL(q(z_d) || p(z_d))."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vaescope.evidence.evidence import Evidence
 
 
 class DimensionKl(Diagnostic):
-    """The value is that of these N texts; the interval, with each text left out of its own mixture, the population's.
+    """The value is for these N texts; the interval is for the population, leaving each text out of its own mixture.
 
     Only for the prior N(0, I), which is a product over units.
     """

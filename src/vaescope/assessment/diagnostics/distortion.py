@@ -1,4 +1,4 @@
-"""Distortion: how badly a posterior sample reconstructs its text, D = -E log p(x|z)."""
+"""Distortion: the reconstruction error of a text from a sample of its posterior, D = -E log p(x|z)."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ from vaescope.evidence.evidence import Evidence, need
 
 
 class GeneratedLikelihood(Diagnostic):
-    """Mean log p(x) of drawn texts less that of the data, both by the bound of the same number of samples.
+    """Mean log p(x) of drawn texts minus that of the data, both by the bound with the same number of samples.
 
     With unequal numbers the two bounds would be low by different amounts, and models of high rate would seem to
-    generate what they did not learn. The detail has the Wasserstein distance of the two distributions, and its
+    generate texts that they did not learn. The detail has the Wasserstein distance of the two distributions, and its
     95% quantile between halves of the data.
     """
 
@@ -56,7 +56,7 @@ class GeneratedLikelihood(Diagnostic):
         return {"generated_likelihood": estimate}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Judge the distance of the two distributions by that of halves of the data."""
+        """Compare the distance of the two distributions with that between halves of the data."""
         estimate = estimates["generated_likelihood"]
         detail = estimate.detail
         multiple = detail["wasserstein"] / max(detail["wasserstein_null_p95"], 1e-12)
@@ -79,7 +79,7 @@ class GeneratedLikelihood(Diagnostic):
 
 
 def _bounds(evidence: Evidence) -> tuple[Tensor, Tensor, int]:
-    """The bounds of the texts of the data and of the model, and the samples S behind both."""
+    """The bounds for texts of the data and of the model, and the number S of samples of both."""
     draws, drawn = evidence.draws, need(evidence.simulations, "drawn texts", "assess with suite=full").draws
     count = min(draws.samples, drawn.samples)
     return log_mean_exp(draws.log_weights[:count]), log_mean_exp(drawn.log_weights[:count]), count

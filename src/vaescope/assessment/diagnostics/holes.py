@@ -1,4 +1,4 @@
-"""Holes: how much of the prior lies where no text is encoded."""
+"""Holes: the share of the prior where no text is encoded."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ LEVEL = 0.01
 class Holes(Diagnostic):
     """Share of prior samples at which log q_N(z) is below its 1% quantile at encodings (own posterior left out).
 
-    0.01 where q(z) = p(z); near 1 where encodings fill a small part of the prior. ``holes_nats`` is the mean of
-    the same, E_p[-log q_N(z)] - E_q[-log q_N(z)]: 0 where they are equal.
+    0.01 where q(z) = p(z); near 1 where encodings fill a small part of the prior. ``holes_nats`` is the difference of
+    the means, E_p[-log q_N(z)] - E_q[-log q_N(z)]: 0 where they are equal.
     """
 
     no_truth: ClassVar[str] = "0.01 where q(z) = p(z), else no closed form; its null rate is checked"
@@ -40,7 +40,7 @@ class Holes(Diagnostic):
     @override
     def estimate(self, evidence: Evidence) -> Results:
         copies = evidence.draws.clusters()
-        # copies of a text add no evidence of where the encodings are
+        # copies of a text add no information about the place of the encodings
         texts = evidence.draws.texts if copies is None else int(copies.effective)
         if texts < FEWEST:
             raise Missing(f"{FEWEST} texts, without which the edge of the encodings is unknown: assess more")
@@ -74,12 +74,12 @@ class Holes(Diagnostic):
 def hole_share(encoded_N: Tensor, prior_M: Tensor, texts: int) -> Estimate:
     """The share of ``prior_M`` above the quantile 1 - LEVEL of ``encoded_N``, with the error of both.
 
-    The number of texts above the true quantile is binomial. Its 95% range gives two other cuts, and these the share.
-    Where q(z) = p(z) the share above the r-th largest of n texts is Beta(r, n + 1 - r): above a few texts it is often
-    large, and a share that is no surprise says nothing.
+    The number of texts above the true quantile is binomial. The ends of its 95% range give two other cuts, and the cuts
+    the interval. Where q(z) = p(z) the share above the r-th largest of n texts is Beta(r, n + 1 - r): with few texts it
+    is often large, and then says nothing.
     """
     few, many = (int(stats.binom.ppf(end, texts, LEVEL)) for end in (0.025, 0.975))
-    # among n values the chance to be above the r-th largest is r/(n + 1)
+    # a new value exceeds the r-th largest of n with probability r/(n + 1)
     value, more = (_share_above(encoded_N, prior_M, rank / (texts + 1)) for rank in (LEVEL * (texts + 1), many + 1))
     fewer = _share_above(encoded_N, prior_M, few / (texts + 1)) if few else 0.0
     m, reach = len(prior_M), quantile(texts)
@@ -92,7 +92,7 @@ def hole_share(encoded_N: Tensor, prior_M: Tensor, texts: int) -> Estimate:
 
 
 def _share_above(encoded_N: Tensor, prior_M: Tensor, chance: float) -> float:
-    """The share of the prior above the cut that a text is above with a chance (at most the largest text)."""
+    """The share of the prior above the cut that a text exceeds with a given probability (at most the largest text)."""
     place = len(encoded_N) - chance * (len(encoded_N) + 1)
     ordered_N = encoded_N.sort().values
     below = min(max(0, math.floor(place)), len(ordered_N) - 1)
@@ -102,7 +102,7 @@ def _share_above(encoded_N: Tensor, prior_M: Tensor, chance: float) -> float:
 
 
 def _difference(aggregate: AggregatePosterior, prior_RM: Tensor) -> Estimate | Missing:
-    """E_p[-log q_N] - E_q[-log q_N] with the error by the jackknife, which counts that encodings also make q_N."""
+    """E_p[-log q_N] - E_q[-log q_N] with the jackknife error, which accounts for the use of the encodings in q_N."""
     encoded_R = aggregate.information_others - aggregate.means(aggregate.own)
     replicates = prior_RM.mean(1) - encoded_R
     if not replicates.isfinite().all():

@@ -1,4 +1,4 @@
-"""Inference gap: how far q(z|x) is from the model's posterior, E KL(q(z|x) || p(z|x)), and whose fault that is."""
+"""Inference gap: how far q(z|x) is from the model's posterior, E KL(q(z|x) || p(z|x)), and why."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ PARTS = ("inference_gap_amortisation", "inference_gap_approximation")
 class InferenceGap(Diagnostic):
     """log p(x) - ELBO on the same texts, a lower bound, since the importance-weighted bound is one.
 
-    Samples of q(z|x) cannot see mass of the posterior where q has none: a mode that q misses adds to the gap what no
-    number of samples shows.
+    Samples of q(z|x) never reach modes of the posterior that q misses, so such modes add to the gap without any sign in
+    the estimate.
 
-    The experiments of the full suite split it (Cremer, Li, Duvenaud 2018, arXiv:1801.03558): *amortisation*, what a
-    Gaussian optimised for the text alone would gain, is the encoder's; *approximation*, the rest, is that of Gaussians.
+    The experiments of the full suite split it (Cremer, Li, Duvenaud 2018, arXiv:1801.03558): *amortisation* is the gain
+    of a Gaussian optimised for each text, the fault of the encoder; *approximation* is the rest, the fault of the
+    Gaussian family.
     """
 
     truths: ClassVar = {"inference_gap": "inference_gap"}
     consistency = True
 
     def estimate(self, evidence: Evidence) -> Results:
-        """Return ``inference_gap``, and with the experiments its two parts."""
+        """Return ``inference_gap`` and, given the experiments, its two parts."""
         draws = evidence.draws
         gap_N = importance.log_mean_exp(draws.log_weights) + draws.distortions + draws.rates
         bound = mean_of(gap_N, unit="nats/text", kind="lower", copies=draws.clusters())

@@ -1,4 +1,5 @@
-"""Interpolation: are texts between two texts as probable as the texts at the ends, or does the path cross a hole?"""
+"""Interpolation: are decoded texts between two encodings as probable as those at the ends, or does the path cross a
+hole?"""
 
 from __future__ import annotations
 
@@ -14,10 +15,10 @@ from vaescope.evidence.evidence import Evidence, need
 
 
 class Interpolation(Diagnostic):
-    """-log p(x) per token of the greedy text in the middle of the path, less the mean of the ends.
+    """-log p(x) per token of the greedy text in the middle of the path, minus the mean of the ends.
 
-    Above 0, the middle decodes to texts that the model itself finds improbable: a hole. The detail has the whole
-    profile, and that of -log p(x_a|z_t) of the first text, which rises as its z is left.
+    Above 0, the middle decodes to texts that are improbable under the model: a hole. The detail has the whole profile,
+    and the profile of -log p(x_a|z_t) of the first text, which rises with the distance from its z.
     """
 
     no_truth: ClassVar[str] = "it compares texts that the model decodes"

@@ -1,4 +1,4 @@
-"""Joint classifier: do pairs (x, z) of the model differ from those of data and encoder, in x, in z, or in both?"""
+"""Joint classifier: do pairs (x, z) from the model differ from pairs from data and encoder, in x, in z, or jointly?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class JointClassifier(Diagnostic):
     """Held-out gains log 2 - cross-entropy of three classifiers, lower bounds on Jensen-Shannon divergences in nats.
 
     From x alone: the texts differ from the data. From z alone: the encodings differ from the prior. From both, beyond
-    the larger of these: q(z|x) is not p(z|x) (or the decoder is not used as it is trained). Features of x are hashed
+    the larger of these: q(z|x) is not p(z|x) (or the decoder runs differently than in training). Features of x are
+    hashed
     words, the length and the encoder's mean; of the pair also the standardised residual of z. Lopez-Paz and Oquab 2017.
     """
 
@@ -63,7 +64,7 @@ class JointClassifier(Diagnostic):
 
 
 def _gains(evidence: Evidence) -> dict[str, torch.Tensor]:
-    """log 2 + log-probability of the right side for each pair, held out, ``[2 n]``."""
+    """log 2 + held-out log-probability of the true source of each pair, ``[2 n]``."""
     draws, simulations = evidence.draws, need(evidence.simulations, "drawn texts", "assess with suite=full")
     count = min(int(simulations.finished.sum()), draws.texts)
     if count < FEWEST:
@@ -102,7 +103,7 @@ def _hashed(strings: list[str]) -> np.ndarray:
 
 
 def _held_out(features: np.ndarray, sides: np.ndarray) -> np.ndarray:
-    """log p(right side) of each pair, ``[2 n]``, by the mean log-odds of a linear and a boosted classifier."""
+    """log p(true source) of each pair, ``[2 n]``, by the mean log-odds of a linear and a boosted classifier."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict

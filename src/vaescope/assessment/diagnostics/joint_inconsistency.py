@@ -17,17 +17,17 @@ from vaescope.evidence.evidence import Evidence, need
 
 
 class JointInconsistency(Diagnostic):
-    """The one number to drive to zero, split in two ways.
+    """The total mismatch of the two joint distributions, split in two ways.
 
     By z: prior mismatch (marginal KL) plus decoder mismatch E KL(q(x|z) || p(x|z)), each an interval. By x: data
-    mismatch KL(q(x) || p(x)) plus inference gap E KL(q(z|x) || p(z|x)). Where the draws have log q(x) of each text it
-    replaces -H: the mean is the same, and the differences in probability between texts leave the error.
+    mismatch KL(q(x) || p(x)) plus inference gap E KL(q(z|x) || p(z|x)). If the draws have log q(x) of each text, it
+    replaces -H: the expectation is the same, and the variance of log q(x) over texts drops out of the error.
     """
 
     truths: ClassVar = {"joint_inconsistency": "joint_inconsistency"}
 
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``joint_inconsistency`` with its split by z, and ``joint_inconsistency_data``, of the split by x."""
+        """Return ``joint_inconsistency`` with its split by z, and ``joint_inconsistency_data``, for the split by x."""
         draws = evidence.draws
         log_q_x = _log_q_x(evidence)
         joint = mean_of(draws.rates + draws.distortions + log_q_x, unit="nats/text")
@@ -42,7 +42,7 @@ class JointInconsistency(Diagnostic):
         return {"joint_inconsistency": replace(joint, detail=detail), "joint_inconsistency_data": data}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Check the information inequality R + D >= H and put both splits into words."""
+        """Check the information inequality R + D >= H and report both splits."""
         joint, data = estimates["joint_inconsistency"], estimates["joint_inconsistency_data"]
         detail = joint.detail
         prior, decoder = detail["prior_mismatch"], detail["decoder_mismatch"]

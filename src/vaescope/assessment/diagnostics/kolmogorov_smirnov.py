@@ -1,4 +1,4 @@
-"""Kolmogorov-Smirnov: does each latent unit alone look like the prior? The largest distance of its distribution."""
+"""Kolmogorov-Smirnov: does the distribution of each latent unit match the prior? The largest distance over units."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from vaescope.evidence.evidence import Evidence
 class KolmogorovSmirnov(Diagnostic):
     """max_d sup |F_d - F| of q(z_d) and p(z_d), in an interval that holds for all units together.
 
-    p-values of every unit, adjusted by Holm, say what can be detected with N texts; the verdict rests on the
-    distance. By Pinsker sum_d 2 distance_d^2 <= sum_d KL(q(z_d) || p(z_d)).
+    Holm-adjusted p-values of the units show what N texts can detect; the verdict uses the distance. By Pinsker sum_d 2
+    distance_d^2 <= sum_d KL(q(z_d) || p(z_d)).
     """
 
     no_truth: ClassVar[str] = "a maximum over units without a closed form; its coverage is checked against a grid"

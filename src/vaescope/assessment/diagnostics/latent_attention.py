@@ -19,7 +19,7 @@ from vaescope.evidence.evidence import Evidence, need
 class LatentAttention(Diagnostic):
     """Mean over heads, layers and tokens, from the attention function in use; for injections that add slots.
 
-    Attention is not use: a slot can be attended to and carry nothing (its rate says so).
+    Attention is not use: the decoder can attend to a slot that carries nothing (see its rate).
     """
 
     no_truth: ClassVar[str] = "a property of a network"
@@ -35,7 +35,7 @@ class LatentAttention(Diagnostic):
         return {"latent_attention": token_mean(share_T, tokens.text, unit="share", detail=profiles)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Say whether the decoder looks at z at all."""
+        """Judge whether the decoder attends to z at all."""
         estimate = estimates["latent_attention"]
         message = f"{estimate.value:.1%} of the decoder's attention falls on z"
         rule = Rule(thresholds.attention_pass, -math.inf, "of the attention", good="above", sure=False)

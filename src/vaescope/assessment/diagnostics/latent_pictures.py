@@ -1,4 +1,4 @@
-"""Latent pictures: encodings next to samples of the prior, which show what chance looks like."""
+"""Latent pictures: encodings next to samples of the prior, which show the effect of chance."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MOST = 1000
 class LatentPictures(Diagnostic):
     """Rows: encodings, and as many samples of the prior (the null). Columns: units, radius, principal plane, a pair.
 
-    The units are those whose posterior means vary most. Structure that the lower row shows too is chance.
+    The units are those whose posterior means vary most. Structure that also appears in the lower row is chance.
     """
 
     no_truth: ClassVar[str] = "it is a picture"
 
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return no number: it is a picture."""
+        """Return no number: this diagnostic is a picture."""
         return {}
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:

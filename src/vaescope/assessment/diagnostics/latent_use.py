@@ -1,4 +1,4 @@
-"""Latent use: what the decoder loses when z comes from another text or from the prior, D_shuffled - D."""
+"""Latent use: the loss of the decoder if z comes from another text or from the prior, D_shuffled - D."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LatentUse(Diagnostic):
     """D_shuffled - D and D_prior - D, paired on texts; zero for a decoder that ignores z, whatever the rate is.
 
     Each text appears in two terms of D_shuffled, its own and that of the text that gets its z, so the error of the mean
-    counts the covariance of such terms; where ``shuffled_from`` is not known, the most that it can be.
+    includes the covariance of such terms; if ``shuffled_from`` is unknown, its upper bound.
     """
 
     truths: ClassVar = {"latent_use": "latent_use", "latent_use_prior": "latent_use_prior"}
@@ -40,7 +40,7 @@ class LatentUse(Diagnostic):
         return {"latent_use": use, "latent_use_prior": mean_of(prior_N, unit="nats/text", copies=draws.clusters())}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Judge whether the decoder reads z; whether the code carries anything is judged with the rate."""
+        """Judge whether the decoder reads z; the diagnostic ``rate`` judges whether z carries anything."""
         use, information = estimates["latent_use"], estimates.get("mutual_information")
         limit, rate = thresholds.latent_use, evidence.draws.rates.mean().item()
         little = max(limit, thresholds.use_share * rate)
@@ -60,7 +60,7 @@ class LatentUse(Diagnostic):
         return [rule.judge("decoder_use", use, message, next_step=step)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
-        """Histogram of what the z of another text costs; the line is the mean."""
+        """Histogram of the cost of another text's z; the line is the mean."""
         draws = evidence.draws
         figure, (axes,) = plotting.axes(5, 3)
         plotting.histogram(axes, _losses(draws))
@@ -70,7 +70,7 @@ class LatentUse(Diagnostic):
 
 
 def _losses(draws: Draws) -> Tensor:
-    """What the z of another text costs each text, nats, ``[N]``."""
+    """The cost of another text's z for each text, nats, ``[N]``."""
     remedy = "score each text with the z of another one"
     return -need(draws.log_p_x_z_shuffled, "'log_p_x_z_shuffled'", remedy).double() - draws.distortions
 
@@ -78,7 +78,7 @@ def _losses(draws: Draws) -> Tensor:
 def _mean_of_circle(values_N: Tensor, from_N: Tensor | None, copies: Copies | None) -> Estimate:
     """The mean of terms that share a text with the terms at ``from_N``: its variance is (g_0 + 2 g_1)/N, g_1 <= g_0/2.
 
-    With texts that exchange their z, both are the same pair and count once.
+    If two texts exchange their z, both terms are the same pair and count once.
     """
     mean = mean_of(values_N, unit="nats/text", copies=copies)
     ratio = 2.0

@@ -22,15 +22,16 @@ from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 
 BINS = (0.5, 0.7, 1.0)
-"""Where the tail index is called ok, bad and very bad (Vehtari et al. 2024)."""
+"""Limits of the tail index: good, bad and very bad (Vehtari et al. 2024)."""
 TOLERANCE = 0.025
-"""Gain of the bound of a text by doubling S, nats, up to which its tail index does not matter."""
+"""Gain of a text's bound by doubling S, in nats, below which its tail index does not matter."""
 
 
 class LogLikelihood(Diagnostic):
-    """L_S = log 1/S sum_s w_s <= log p(x) in expectation; judges whether it may be read as a number.
+    """L_S = log 1/S sum_s w_s <= log p(x) in expectation; judges whether it can be reported as the log-likelihood.
 
-    ``log_likelihood_adapted`` is the same for the first P texts with z of a Gaussian optimised for each: a tighter
+    ``log_likelihood_adapted`` is the same for the first P texts, with z from a Gaussian optimised for each text: a
+        tighter
     bound where the encoder is far from the posterior. Its gain is paired on those texts.
     """
 
@@ -75,7 +76,7 @@ class LogLikelihood(Diagnostic):
         return [rule.judge("log_likelihood", number, message, next_step=step)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
-        """The bound as the number of samples doubles: still rising is not converged."""
+        """The bound as the number of samples doubles: it has not converged while it still rises."""
         figure, (axes,) = plotting.axes(5, 3)
         for name, label in (("log_likelihood", "q(z|x)"), ("log_likelihood_adapted", "adapted to each text")):
             if name in estimates:
@@ -87,7 +88,7 @@ class LogLikelihood(Diagnostic):
 
 
 def _adapted(draws: Draws, adapted_SP: Tensor) -> Estimate:
-    """The bound by adapted proposals, and what it gains on the same texts."""
+    """The bound by adapted proposals, and its gain on the same texts."""
     first_N = torch.arange(draws.texts) < adapted_SP.shape[1]
     copies = draws.clusters(first_N)
     own_P = importance.log_mean_exp(draws.log_weights[:, first_N])

@@ -1,4 +1,4 @@
-"""Marginal KL: do encodings, taken together, look like the prior? KL(q(z) || p(z)) as an interval."""
+"""Marginal KL: does the distribution of all encodings match the prior? KL(q(z) || p(z)) as an interval."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def marginal_kl(evidence: Evidence) -> Estimate:
 
 
 class MarginalKl(Diagnostic):
-    """The value is the rate less the value of the information: that of these N texts, R - I_self, or the upper end.
+    """The value is the rate minus the value of the information: that of these N texts, R - I_self, or the upper end.
 
     The interval is that of the population: R - I with the bounds of I (``InformationEnds``), paired on the texts, each
-    end widened by its error; ``low_by`` and ``high_by`` say which bounds they are. R - R_g is what refitting the prior
-    as the density g would save.
+    end widened by its error; ``low_by`` and ``high_by`` name these bounds. R - R_g is the gain of refitting the prior
+    as the density g.
     """
 
     truths: ClassVar = {"marginal_kl": "marginal_kl"}
@@ -60,7 +60,7 @@ class MarginalKl(Diagnostic):
         return {"marginal_kl": marginal_kl(evidence)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Judge the mismatch of the aggregate posterior and the prior by the ends of the interval."""
+        """Judge the mismatch between the aggregate posterior and the prior by the ends of the interval."""
         draws = evidence.draws
         estimate, rate = estimates["marginal_kl"], draws.rates.mean().item()
         message = f"marginal KL {bounds_in_words(estimate)}"

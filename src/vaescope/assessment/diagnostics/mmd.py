@@ -21,7 +21,7 @@ class Mmd(Diagnostic):
     """MMD^2 / E k(z, z'), z, z' ~ p(z), by the kernel of the median heuristic, on at most 1,000 texts.
 
     Unbiased, so it can be negative. For a shift by s prior standard deviations in every unit it is about s^2/2 at any
-    D, while plain MMD^2 vanishes with D. The p-value takes the best of ten bandwidths, calibrated on the same
+    D, while plain MMD^2 vanishes with D. The p-value uses the best of ten bandwidths, calibrated on the same
     permutations of at most 500 texts.
     """
 

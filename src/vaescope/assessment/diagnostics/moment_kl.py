@@ -1,4 +1,4 @@
-"""Moment KL: the mismatch of mean and covariance of q(z) alone, KL(N(m, S) || N(0, I)) <= KL(q(z) || p(z))."""
+"""Moment KL: the mismatch of only the mean and the covariance of q(z), KL(N(m, S) || N(0, I)) <= KL(q(z) || p(z))."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 
 ENOUGH = 10
-"""Texts per unit from which the bias is small enough to be corrected."""
+"""Texts per unit above which the bias is small enough to be corrected."""
 
 
 def moment_kl(draws: Draws) -> Estimate:
-    """KL(N(m, S) || N(0, I)), m = mean mu_i, S = Cov(mu_i) + mean V_i, with the bias of N texts taken out.
+    """KL(N(m, S) || N(0, I)), m = mean mu_i, S = Cov(mu_i) + mean V_i, corrected for the bias of N texts.
 
-    Without correction the expectation is at least the truth, whatever N is (the KL is convex in the first and second
-    moments). With fewer than 10 texts per unit no correction is safe: the interval then reaches from 0 to the upper end
-    of the uncorrected number. Copies of a text count once.
+    Without correction the expectation is at least the truth for every N (the KL is convex in the first and second
+    moments). With fewer than 10 texts per unit no correction is safe: the interval is then from 0 to the upper end of
+    the uncorrected number. Copies of a text count once.
     """
     standard_prior(draws)
     draws = _distinct(draws)
@@ -108,12 +108,12 @@ def _evidence(draws: Draws) -> Copies:
 
 
 def _bias(draws: Draws) -> float:
-    """By how much the plain number is too large: that of -log|S|/2, since tr S + m'm is a mean over texts.
+    """The bias of the uncorrected number: that of -log|S|/2, since tr S + m'm is a mean over texts.
 
     To first order it is sum_k a_k/(2 N) + [sum_k a_k^2 + (sum_k a_k)^2]/(4 N), a_k in [0, 1] the eigenvalues of
     S^-1 Cov(mu): all 1 for sharp codes, all 0 where every posterior is the prior. The terms beyond are those of a sharp
     code of K = sum_k a_k units, whose bias is known (Wishart): [K log(N/2) - sum_j psi((N - j)/2)]/2, j = 1 .. K, where
-    the first order is K (K + 3)/(4 N). N is the number of independent texts, of which copies are one.
+    the first order is K (K + 3)/(4 N). N is the number of independent texts; copies of a text count as one.
     """
     texts, mean_ND = max(2.0, _evidence(draws).effective), draws.posterior_mean.double()
     variance_D = draws.posterior_std.double().square().mean(0)

@@ -64,7 +64,7 @@ class Moments(Diagnostic):
         return estimates
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Judge the mismatch of the moments in nats, and say what it consists of."""
+        """Judge the mismatch of the moments in nats, and describe it."""
         draws = evidence.draws
         kl = estimates.get("moment_kl") or moment_kl(draws)
         rate = draws.rates.mean().item()
@@ -80,7 +80,7 @@ class Moments(Diagnostic):
         return [rule.judge("moments", kl, message, next_step=step, more=more)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
-        """Eigenvalues of Cov(z) in order, over those of one sample of the prior."""
+        """Sorted eigenvalues of Cov(z), with those of one sample of the prior."""
         draws = evidence.draws
         figure, (axes,) = plotting.axes(5, 3)
         found_ND = encodings(draws)

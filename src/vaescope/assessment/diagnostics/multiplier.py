@@ -18,8 +18,8 @@ class Multiplier(Diagnostic):
     """lambda of the constraint ``rate >= r`` on D + R, from ``metadata["multipliers"]["rate>="]``.
 
     The Lagrangian D + R + lambda (r - R) is stationary where -dD/dR = 1 - lambda: at lambda = 0 the floor costs
-    nothing, at 1 a nat of forced rate buys no distortion. One number, or the last ones of training (their spread is
-    the error; they must be far apart to be independent).
+    nothing, at 1 a nat of forced rate saves no distortion. Give one number, or the last ones of training (their spread
+    gives the error; they must be far apart to be independent).
     """
 
     no_truth: ClassVar[str] = "it repeats a number of the training"
@@ -40,7 +40,7 @@ class Multiplier(Diagnostic):
         return {"multiplier": estimate}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Judge what forced rate returns."""
+        """Judge how much distortion the forced rate saves."""
         estimate = estimates["multiplier"]
         message = (
             f"multiplier {estimate.value:.3f}: another nat of rate buys {1 - estimate.value:.3f} nats of distortion"

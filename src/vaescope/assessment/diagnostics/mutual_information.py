@@ -27,7 +27,7 @@ WORDS = {
     "mixture_marginal": "a fitted mixture",
     "training_marginal": "the encodings of training texts",
 }
-"""The bounds of ``InformationEnds`` in the words of a finding."""
+"""The names of the bounds of ``InformationEnds`` in findings."""
 
 
 def mutual_information(evidence: Evidence) -> Estimate:
@@ -59,8 +59,8 @@ def mutual_information(evidence: Evidence) -> Estimate:
 class MutualInformation(Diagnostic):
     """The interval is that of the population, from the best lower to the best upper bound that the evidence allows.
 
-    Each end is widened by its error; ``low_by`` and ``high_by`` say which bounds they are (``InformationEnds``). The
-    value is the information about *which of these N texts*, I_self; where another bound certifies more, it is the lower
+    Each end is widened by its error; ``low_by`` and ``high_by`` name these bounds (``InformationEnds``). The
+    value is the information about *which of these N texts*, I_self; if another bound certifies more, it is the lower
     end.
     """
 
@@ -71,7 +71,7 @@ class MutualInformation(Diagnostic):
         return {"mutual_information": mutual_information(evidence)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Judge the information against the rate, and say where the rate exceeds what N texts can hold."""
+        """Judge the information against the rate, and report a rate above log N."""
         draws = evidence.draws
         rate = draws.rates.mean().item()
         ceiling = draws.copies.entropy
@@ -91,13 +91,13 @@ def resolved(information: Estimate, thresholds: Thresholds) -> bool:
 
 
 def bounds_in_words(estimate: Estimate) -> str:
-    """Return the interval of a quantity with the bounds that its ends are."""
+    """Return the interval of a quantity with the names of the bounds at its ends."""
     low, high = WORDS[estimate.detail["low_by"]], WORDS[estimate.detail["high_by"]]
     return f"in [{estimate.low:.2f}, {estimate.high:.2f}] nats (at least by {low}, at most by {high})"
 
 
 def _judged(information: Estimate, rate: float, thresholds: Thresholds) -> Finding:
-    """Judge which share of the rate is information, where the evidence can resolve it."""
+    """Judge the share of the rate that is information, if the evidence can resolve it."""
     clear = resolved(information, thresholds)
     words = f"the interval is at most {thresholds.resolved_width:g} nats or {thresholds.resolved_share:.0%} wide"
     rule = Rule(

@@ -1,4 +1,4 @@
-"""Perplexity: exp of the negative log-likelihood per predicted token, and per word with one end per text."""
+"""Perplexity: exp of the negative log-likelihood per predicted token, and per word (with one end-of-text per text)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Perplexity(Diagnostic):
     """exp(-sum log p(x) / sum tokens) over the corpus, from the importance-weighted bound: an upper bound.
 
     The tokens are the predicted ones (EOS yes, BOS and padding no); the words are those of the text and one EOS. Per
-    word it is of the texts whose words come back from their tokens.
+    word it is computed on texts whose words survive tokenization.
     """
 
     truths: ClassVar = {"perplexity_per_token": "perplexity"}

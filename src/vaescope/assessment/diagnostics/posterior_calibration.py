@@ -1,4 +1,4 @@
-"""Posterior calibration: is the z that made a text of the model a sample of q(z|x)? (SBC and coverage)."""
+"""Posterior calibration: for texts drawn from the model, is their z a sample of q(z|x)? (SBC and coverage)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class PosteriorCalibration(Diagnostic):
         return {"posterior_calibration": mean_of(covered_M, unit="coverage at 0.9", detail=detail)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Judge the coverage; that a band is crossed is only worth a warning."""
+        """Judge the coverage; crossing a band is only a warning."""
         estimate = estimates["posterior_calibration"]
         detail = estimate.detail
         rejected = detail["rejected"]
@@ -84,7 +84,8 @@ class PosteriorCalibration(Diagnostic):
         return [rule.judge("posterior_calibration", distance, message, next_step=step, more=more)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
-        """Empirical distribution of each quantity less that of a uniform; grey: where 95% of whole curves stay."""
+        """Empirical distribution function of each quantity minus the uniform one; grey: the band that contains 95% of
+        whole curves."""
         draws = evidence.draws
         transforms, _ = _transforms(need(evidence.simulations, "drawn texts", "assess with suite=full"))
         grid, low, high = calibration.band(len(transforms))

@@ -1,4 +1,4 @@
-"""Probe: how well a linear reader of z tells a label of the text (topic, sentiment, attribute), held out."""
+"""Probe: how well a linear classifier predicts a label of the text (topic, sentiment, attribute) from z, held out."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from vaescope.evidence.evidence import Evidence, need
 
 
 class Probe(Diagnostic):
-    """Accuracy of logistic regression from one sample z ~ q(z|x), cross-validated, and the nats known of the label.
+    """Accuracy of logistic regression from one sample z ~ q(z|x), cross-validated, and the nats of information about
+    the label.
 
-    The gain H(label) - cross-entropy is a lower bound on I(Z; label). From the posterior mean, which is not a function
-    of z, it would not be: the means of a collapsed model may differ by far less than its posteriors are wide, and a
-    reader of rescaled means still predicts the label well. That accuracy, which the literature reports, is the detail
-    ``posterior_mean``. The ceiling, where it is known, is the accuracy of the best reader of the whole text; the floor
-    is that of always giving the commonest label.
+    The gain H(label) - cross-entropy is a lower bound on I(Z; label). The same from the posterior mean, which is not a
+    function of z, is not such a bound: the means of a collapsed model may differ by much less than the posterior
+    standard deviation, and a classifier of rescaled means still predicts the label well. That accuracy, which the
+    literature reports, is the detail ``posterior_mean``. The ceiling, if known, is the accuracy of the best classifier
+    of the whole text; the floor is that of the most common label.
     """
 
     no_truth: ClassVar[str] = "it depends on labels; bounds on a known label are checked"
 
     def estimate(self, evidence: Evidence) -> Estimates:
-        """Return ``probe`` (accuracy) and ``probe_information`` (nats); of several kinds of labels ``probe_KIND``."""
+        """Return ``probe`` (accuracy) and ``probe_information`` (nats); with several kinds of labels ``probe_KIND``."""
         kinds = evidence.facts.label_kinds or None
         kinds = need(kinds, "labels", "set data.label, or assess with --labels FILE, one label per line")
         found: dict[str, Estimate] = {}
@@ -44,7 +45,7 @@ class Probe(Diagnostic):
         return found
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Say for each kind of label whether z tells it at all."""
+        """Judge for each kind of label whether z predicts it at all."""
         names = [name for name in estimates if name == "probe" or not name.startswith("probe_information")]
         return [_finding(name, estimates) for name in names if name.startswith("probe")]
 
@@ -57,7 +58,7 @@ def _too_few(labels: list[str]) -> str:
 
 
 def _read(evidence: Evidence, labels: list[str]) -> tuple[Estimate, Estimate]:
-    """Return accuracy and nats known of one kind of label, from the texts that have one."""
+    """Return accuracy and information of one kind of label, from the texts that have one."""
     draws, rows = evidence.draws, [i for i, label in enumerate(labels) if label]
     own = [labels[i] for i in rows]
     from_z, from_mean = predict_labels(draws.z[0][rows], own), predict_labels(draws.posterior_mean[rows], own)

@@ -37,8 +37,9 @@ def squares(draws: Draws) -> tuple[Tensor, Tensor | None]:
 def radius_squared(draws: Draws) -> Estimate:
     """E|z - m|^2 over that of the prior.
 
-    For a sampled prior the error counts its M samples too: they give the denominator, and the centre m of both. Around
-    their own mean they are too near by the factor 1 - 1/M, and the encodings are too far by one M-th.
+    For a sampled prior the error includes its M samples, which give the denominator and the centre m. Distances of the
+    samples from their own mean are too small by the factor 1 - 1/M, and those of the encodings too large by 1/M; both
+    are corrected.
     """
     squares_N, prior_M = squares(draws)
     if prior_M is None or draws.prior_z is None:
@@ -57,8 +58,8 @@ def radius_squared(draws: Draws) -> Estimate:
 class Radius(Diagnostic):
     """sup |F - F_prior| of |z|^2, which is chi-square with D degrees of freedom under N(0, I).
 
-    One number per text that adds up a mismatch of scale too small to see in any unit. For another prior |z - m|^2
-    around the mean m of its samples, against the samples.
+    One number per text adds up mismatches of scale that are too small to detect in any single unit. For another prior
+    |z - m|^2 around the mean m of its samples, against the samples.
     """
 
     truths: ClassVar = {"radius_squared": "radius_squared"}
@@ -84,7 +85,7 @@ class Radius(Diagnostic):
         return {"radius": estimate, "radius_squared": radius_squared(draws)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Judge the distance, and say on which side the encodings are."""
+        """Judge the distance, and report whether encodings are too near or too far."""
         estimate, ratio = estimates["radius"], estimates["radius_squared"]
         message = f"|z|^2 is {ratio.value:.3f} of the prior's on average; its distribution differs by "
         message += f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}] of probability"

@@ -1,4 +1,4 @@
-"""Rate: what a code costs, R = E KL(q(z|x) || p(z))."""
+"""Rate: the cost of the code z, R = E KL(q(z|x) || p(z))."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from vaescope.evidence.evidence import Evidence
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FAR = 20
-"""Interquartile ranges above the median from which on the rate of a text is outlying."""
+"""Interquartile ranges above the median beyond which the rate of a text is an outlier."""
 
 WIDE = 10
-"""Times the limit of latent use: an interval that reaches further cannot say that z is barely used."""
+"""Multiple of the limit of latent use: a wider interval cannot show that z is barely used."""
 
 
 class Rate(Diagnostic):
@@ -93,7 +93,7 @@ class Rate(Diagnostic):
 
 
 def _enclosed(rate: Estimate, information: Estimate) -> Estimate:
-    """The interval of the information, which no rate is below."""
+    """The interval of the information, limited by that of the rate."""
     high = min(information.high, max(rate.high, information.low))
     return replace(information, kind="interval", low=max(0.0, information.low), high=max(0.0, high))
 
@@ -106,7 +106,7 @@ def _correlation(draws: Draws) -> float | None:
 
 
 def _outlying(draws: Draws) -> list[Finding]:
-    """Report texts, if any, whose rate is far above that of all others: they alone can make the mean."""
+    """Report texts whose rate is far above all others: a few of them can dominate the mean."""
     low, middle, high = draws.rates.quantile(draws.rates.new_tensor((0.25, 0.5, 0.75)))
     cut = (middle + FAR * (high - low)).item()
     far_N = draws.rates > cut

@@ -1,4 +1,4 @@
-"""Reconstruction: how much of a text comes back from its posterior mean: exact matches and BLEU."""
+"""Reconstruction: how much of a text is recovered from its posterior mean: exact matches and BLEU."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ RESAMPLES = 200
 class Reconstruction(Diagnostic):
     """The greedy text at the posterior mean against the text; the detail has the same against *another* text's.
 
-    The text is that which its tokens spell. BLEU is over words, or over characters where the texts have no spaces
-    between words, and over sequences of up to four of them, or as many as the longest text has (details ``unit`` and
-    ``order``). BLEU of shuffled pairs is what texts of one corpus share anyway. Errors by the bootstrap over texts.
+    The text is decoded from its tokens. BLEU uses words, or characters if the texts have no spaces between words, in
+    sequences of up to four, or fewer if all texts are shorter (details ``unit`` and ``order``). BLEU of shuffled pairs
+    is the overlap of unrelated texts of the corpus. Errors by the bootstrap over texts.
     """
 
     no_truth: ClassVar[str] = "it compares texts that the model decodes"

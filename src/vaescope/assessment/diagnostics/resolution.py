@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 HALVINGS = 4
 FEWEST = 20
-"""Fewest texts of a point of the curve."""
+"""Smallest number of texts for a point of the curve."""
 
 
 class Resolution(Diagnostic):
     """The width of the interval of the information, and the ends of both intervals for the first n = N, N/2, ... texts.
 
-    Only what belongs to the assessed texts is halved; encodings of other texts are used whole at every n. The figure
+    Only the assessed texts are halved; all encodings of other texts are used at every n. The figure
     draws the ends over n, with log n, the largest I_self of n texts.
     """
 
@@ -61,7 +61,7 @@ class Resolution(Diagnostic):
 
 
 def first_texts(evidence: Evidence, n: int) -> Evidence:
-    """Return the evidence of the first n texts alone, with the same encodings of other texts."""
+    """Return the evidence of only the first n texts, with the same encodings of other texts."""
     draws, references = evidence.draws, evidence.references
     kept = Draws(
         posterior_mean=draws.posterior_mean[:n],

@@ -1,4 +1,4 @@
-"""Sliced Wasserstein: how far encodings must be moved to be the prior, along random directions, in latent units."""
+"""Sliced Wasserstein: the transport distance from encodings to the prior along random directions, in latent units."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def squared_distance(draws: Draws) -> tuple[float, float]:
     """The mean of W_2^2 over directions with its standard error, by the jackknife over texts (and prior samples).
 
     Along a direction W_2^2 = Var z + Var y + (E z - E y)^2 - 2 C, with C the covariance of the quantile functions of
-    q(z) and p(z). Sorting adapts to the noise of a sample, so C comes out too small: of n samples of the prior itself
-    by a known factor, which is divided out. That is right for every q(z) of the shape of the prior, wherever it lies
-    and however wide it is: for N(0, I), for all Gaussian q(z).
+    q(z) and p(z). The empirical C is too small in a finite sample: for n samples of the prior itself by a known factor,
+    which is divided out. The correction is exact for every q(z) with the shape of the prior, at any location and scale:
+    for N(0, I), for all Gaussian q(z).
     """
     directions_DP = directions(draws.latent_size)
     z_NP = encodings(draws, most=MOST) @ directions_DP
@@ -49,7 +49,7 @@ class SlicedWasserstein(Diagnostic):
 
     For a Gaussian q(z) = N(m, S) the square is E_theta [(sqrt(theta'S theta) - 1)^2 + (theta'm)^2]. Bonneel et al.
     2015.
-    Another prior than N(0, I) is given by its samples, of which half or more are kept to compare with.
+    A prior other than N(0, I) is given by samples, half or more of which are kept for the comparison.
     """
 
     no_truth: ClassVar[str] = "an average over its own directions; its coverage is checked along these"
@@ -60,7 +60,7 @@ class SlicedWasserstein(Diagnostic):
         square, se = squared_distance(evidence.draws)
         texts = len(encodings(evidence.draws, most=MOST))
         blocks = min(BLOCKS, texts)
-        # the square is at least 0, so an estimate below it leaves the upper end as far above it as its error says
+        # the square is at least 0: if the estimate is below 0, its upper end is measured from 0
         centre, reach = max(0.0, square), quantile(blocks) * se
         low, high = math.sqrt(max(0.0, square - reach)), math.sqrt(centre + reach)
         estimate = Estimate(
@@ -146,12 +146,13 @@ def _normal_shrinkage(n: int) -> float:
 
 
 def _shrinkage(y_MP: Tensor, n: int) -> Tensor:
-    """The same for a prior known by samples: the covariance of n of them and the others, over the variance, ``[P]``."""
+    """The same for a prior given by samples: the covariance between n of them and the others, over the variance,
+    ``[P]``."""
     generator, variance_P = stream(0, "parts of the prior"), y_MP.var(0)
     total_P = torch.zeros_like(variance_P)
     for _ in range(SPLITS):
         order_M = torch.randperm(len(y_MP), generator=generator)
         part_NP, rest_RP = y_MP[order_M[:n]], y_MP[order_M[n:]]
-        # the variances of the parts are that of all on average: subtracting what they are off by takes out noise
+        # on average the variances of the parts equal that of all samples: subtracting their deviation reduces the noise
         total_P += _covariance(part_NP, rest_RP) - (part_NP.var(0) + rest_RP.var(0)) / 2 + variance_P
     return total_P / SPLITS / variance_P

@@ -31,10 +31,10 @@ DIGITS = 9
 class TextStatistics(Diagnostic):
     """Wasserstein distance of each statistic between drawn texts and data, against that between halves of the data.
 
-    Word pairs are counted and topics fitted in the second half of the data; all are compared with the first. That of a
-    language model, where there is one, says how near a model of that size can come. Words are characters where the
-    texts have no spaces between words. Does z steer? The rank correlation
-    of a text's statistic with that of a text drawn from its z, compared with that for the text of another z (shuffled).
+    Word pairs are counted and topics fitted in the second half of the data; all are compared with the first. The
+    distance of a language model, if given, shows how close a model of that size can come. If the texts have no spaces
+    between words, characters replace words. Does z steer? The rank correlation of a text's statistic with that of a
+    text drawn from its z, compared with that for the text of another z (shuffled).
     """
 
     no_truth: ClassVar[str] = "it compares texts that the model decodes"
@@ -63,7 +63,7 @@ class TextStatistics(Diagnostic):
         return {**estimates, "text_statistics_distinct": _distinct(data, simulations.strings, split)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Judge each distance by that of halves of the data, and say how many drawn texts did not end."""
+        """Compare each distance with that between halves of the data, and report how many drawn texts did not end."""
         found = [
             _judged(name.removeprefix("text_statistics_"), estimate, thresholds)
             for name, estimate in estimates.items()
@@ -82,7 +82,7 @@ def _simulations(evidence: Evidence) -> Simulations:
 
 def _compared(statistic: of.Statistic, unit: str, strings: Sequence[str], simulations: Simulations) -> Estimate:
     data = strings[: len(strings) // 2]
-    # sums in another order differ in the last digits, although the texts are the same
+    # equal texts can differ in the last digits, by the order of a sum
     observed, drawn = (statistic(texts).round(DIGITS) for texts in (data, simulations.strings))
     detail = {
         "data_mean": observed.mean(),
@@ -111,9 +111,10 @@ def _compared(statistic: of.Statistic, unit: str, strings: Sequence[str], simula
 
 
 def _steering(statistic: of.Statistic, strings: Sequence[str], simulations: Simulations) -> dict[str, float | None]:
-    """Rank correlation of the statistic of a text and of a text drawn from its z, or from the z of another.
+    """Rank correlation between the statistic of a text and that of a text drawn from its z, or from the z of another
+    text.
 
-    Only texts of the first half: the others were counted, and to be counted or not would correlate too.
+    Only texts of the first half are used: pairs are counted in the second half, which would add to the correlation.
     """
     if simulations.resampled is None or simulations.seeds is None:
         return {}
@@ -136,7 +137,8 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float | None:
 
 
 def _distinct(data: Sequence[str], drawn: Sequence[str], split: Split) -> Estimate | Missing:
-    """Distinct pairs of units of drawn texts over those of as many texts of the data; the error by half samples."""
+    """Ratio of the distinct pairs of units in drawn texts to those in as many texts of the data; the error by half
+    samples."""
     size = min(len(data), len(drawn))
     generator = numpy_stream(0, "halves of drawn texts")
 
@@ -157,7 +159,7 @@ def _judged(name: str, estimate: Estimate, thresholds: Thresholds) -> Finding:
     null, other = detail["null_p95"], detail["drawn_other_share"]
 
     def apart(distance: float) -> str:
-        # halves of identical texts have distance 0, of which there are no multiples
+        # halves of identical texts have distance 0, and a ratio to it is undefined
         return f"{distance / null:.1f} times" if null else "0.0 times" if not distance else f"{distance:.3g} {unit}"
 
     message = f"{name} of drawn texts is {estimate.value:.3g} {unit} from the data "

@@ -1,4 +1,5 @@
-"""Token accuracy: how often the next token is predicted with z of the text, and how much less with z of the prior."""
+"""Token accuracy: how often the next token is predicted with z of the text, and how much less often with z of the
+prior."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TokenAccuracy(Diagnostic):
-    """Teacher-forced: the tokens before are given. The drop along the text tells where the decoder needs z."""
+    """Teacher-forced: the previous tokens are given. The drop along the text shows where the decoder needs z."""
 
     no_truth: ClassVar[str] = "it counts tokens that a model predicts"
     suite = "full"
@@ -31,6 +32,6 @@ class TokenAccuracy(Diagnostic):
         }
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
-        """Accuracy with z of the text, and what of it z of the prior loses, in ten parts of the text."""
+        """Accuracy with z of the text, and its drop with z of the prior, in ten parts of the text."""
         labels = {"token_accuracy": "token accuracy", "token_accuracy_drop": "token accuracy drop"}
         return profile_figure(labels, estimates, "share of tokens")

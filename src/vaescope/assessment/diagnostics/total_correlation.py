@@ -15,10 +15,11 @@ from vaescope.evidence.evidence import Evidence
 
 
 class TotalCorrelation(Diagnostic):
-    """The value is that of these N texts by exact sums; as a statement on the population it inherits the ceiling log N.
+    """The value is that of these N texts by exact sums; as an estimate for the population it inherits the ceiling log
+    N.
 
-    The interval is that of the population: E log q(z) = E log q(z|x) - I with the interval of I, less the
-    marginals with and without the text itself. It depends on the coordinates of z.
+    The interval is that of the population: E log q(z) = E log q(z|x) - I with the interval of I, minus the marginals
+    with and without the text itself. It depends on the coordinates of z.
     """
 
     truths: ClassVar = {"total_correlation": "total_correlation"}
@@ -32,13 +33,13 @@ class TotalCorrelation(Diagnostic):
         uppers = evidence.information_ends.upper
         lower = {name: own - bound - marginals.upper for name, bound in uppers.items()}
         low, _ = jackknife.highest_lower_end(lower)
-        # with two texts nothing is left to leave out, and only TC <= KL(q(z) || p(z)) <= R is known
+        # with two texts no text can be left out, and only TC <= KL(q(z) || p(z)) <= R is known
         widest = own - aggregate.information - marginals.lower
         high = jackknife.upper_end(widest if widest.isfinite().all() else aggregate.rate)
         return {"total_correlation": marginals.interval(index_code, low=low, high=high)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
-        """Say whether it may be read as a property of the population."""
+        """Judge whether it can be read as a property of the population."""
         information = estimates.get("mutual_information") or mutual_information(evidence)
         estimate = estimates["total_correlation"]
         message = f"total correlation in [{estimate.low:.2f}, {estimate.high:.2f}] nats"

@@ -1,1 +1,1 @@
-"""Where the runs of a study are carried out: here, on Ray, or as a SLURM array; one file each."""
+"""Engines that execute the runs of a study: locally, on Ray, or as a SLURM array; one file each."""

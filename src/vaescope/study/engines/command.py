@@ -1,4 +1,4 @@
-"""The one command that every engine starts for a run, its log, and its end."""
+"""The command that every engine starts for a run, its log, and how to end it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 GRACE = 10.0
-"""Seconds that a process has to end itself."""
+"""Seconds that a process has to exit by itself."""
 
 
 def command(study: Path, name: str, *, gpus: int = 1) -> list[str]:
-    """Return what carries out one run of a resolved study, on several GPUs through torchrun.
+    """Return the command of one run of a resolved study, on several GPUs through torchrun.
 
     >>> command(Path("runs/study.yaml"), "vae_seed0", gpus=2)[1:]
     ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2', '-m',
@@ -25,7 +25,7 @@ def command(study: Path, name: str, *, gpus: int = 1) -> list[str]:
 
 
 def log_file(study: Path, name: str) -> Path:
-    """Return the file that takes what a run prints."""
+    """Return the log file of a run."""
     return study.parent / f"{name}.log"
 
 

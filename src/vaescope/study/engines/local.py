@@ -16,8 +16,8 @@ class Local:
     Args:
         study: the resolved study.
         jobs: how many runs at a time.
-        gpus: GPUs of each run; with none to give, a run is on the CPU.
-        devices: the GPUs there are, as ``CUDA_VISIBLE_DEVICES`` names them.
+        gpus: GPUs of each run; without GPUs, a run uses the CPU.
+        devices: the available GPUs, as in ``CUDA_VISIBLE_DEVICES``.
 
     Raises:
         UserError: fewer GPUs than the runs at one time need.
@@ -31,7 +31,7 @@ class Local:
         self._running: dict[str, tuple[int, subprocess.Popen]] = {}
 
     def start(self, name: str) -> None:
-        """Start a run in a place that is free."""
+        """Start a run in a free place."""
         place = min(set(range(self.capacity)) - {place for place, _ in self._running.values()})
         process = start(self._study, name, gpus=self._gpus, environment=self._environment(place))
         self._running[name] = (place, process)
@@ -57,9 +57,9 @@ class Local:
 
 
 def shares(devices: list[str], *, jobs: int, gpus: int) -> list[str] | None:
-    """Return the GPUs of each place for a run; None leaves the environment as it is, where there is no GPU.
+    """Return the GPUs of each place for a run; without GPUs, None leaves the environment unchanged.
 
-    Runs of one GPU may share it, where there are more runs than GPUs.
+    If there are more runs than GPUs, runs of one GPU may share it.
 
     >>> shares(["0", "1"], jobs=3, gpus=1), shares(["0", "1", "2", "3"], jobs=2, gpus=2), shares([], jobs=2, gpus=1)
     (['0', '1', '0'], ['0,1', '2,3'], None)

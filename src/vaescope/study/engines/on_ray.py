@@ -12,7 +12,7 @@ from vaescope.study.engines import command
 
 
 class OnRay:
-    """Tasks of Ray, each of which carries out one run as a process; Ray places them.
+    """Ray tasks, each of which executes one run as a process; Ray schedules them.
 
     The cluster is that of ``RAY_ADDRESS`` or one that was started on this machine; else Ray starts one here.
 
@@ -45,7 +45,7 @@ class OnRay:
         self._running: dict[str, Any] = {}
 
     def start(self, name: str) -> None:
-        """Hand a run to Ray."""
+        """Submit a run to Ray."""
         self._running[name] = self._task.options(name=name).remote(self._study, name, self._gpus, Path.cwd())
 
     def ended(self) -> dict[str, int]:
@@ -65,7 +65,7 @@ class OnRay:
             return 1
 
     def stop(self) -> None:
-        """End all runs, and the connection if it was made here."""
+        """End all runs, and the connection if this object opened it."""
         for reference in self._running.values():
             self._ray.cancel(reference)
         if self._running:
@@ -82,7 +82,7 @@ def _room(node: dict[str, float], gpus: int) -> int:
 
 
 def _carry_out(study: Path, name: str, gpus: int, folder: Path) -> int:
-    """Carry out a run on the machine of the worker; whatever ends the task ends the run."""
+    """Execute a run on the machine of the worker; the end of the task ends the run."""
     os.chdir(folder)
     process = command.start(study, name, gpus=gpus)
     try:

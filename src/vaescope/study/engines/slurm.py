@@ -38,7 +38,7 @@ def write_script(plan: Plan, study: Path, *, gpus: int = 1) -> Path:
 
 
 def submission(plan: Plan, script: Path, *, jobs: int | None = None) -> list[str]:
-    """Return the commands that submit the script: the controls, and after their end the runs assessed against them."""
+    """Return the commands that submit the script: first the controls, then the runs that are assessed against them."""
     controls = len({run.control for run in plan.runs if run.control is not None})
     count, limit, file = len(plan.runs), f"%{jobs}" if jobs else "", shlex.quote(str(script))
     if not controls:
