@@ -10,6 +10,9 @@ from vaescope.errors import Missing
 from vaescope.evidence.draws import Draws
 from vaescope.randomness import stream
 
+RICHER_PRIOR = "train with a prior that can take the form of q(z) (model.prior: mixture, vamp, flow)"
+"""The next step after a mismatch of the shape of q(z)."""
+
 
 def encodings(draws: Draws, *, most: int | None = None) -> Tensor:
     """One z of each distinct text, ``[N, D]``, float64; of at most ``most`` texts, chosen at random.

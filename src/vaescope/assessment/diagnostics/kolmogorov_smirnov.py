@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from typing_extensions import override
 
 from vaescope import plotting
-from vaescope.assessment.against_prior import encodings
+from vaescope.assessment.against_prior import RICHER_PRIOR, encodings
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
@@ -70,14 +70,7 @@ class KolmogorovSmirnov(Diagnostic):
         message = f"{rejected} of {draws.latent_size} units differ detectably from the prior; the farthest is unit "
         message += f"{worst} at {estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}] of probability"
         rule = Rule(thresholds.margin_distance_pass, thresholds.margin_distance_fail, estimate.unit)
-        return [
-            rule.judge(
-                "kolmogorov_smirnov",
-                estimate,
-                message,
-                next_step="train with a prior that can take the form of q(z) (model.prior: mixture, vamp, flow)",
-            )
-        ]
+        return [rule.judge("kolmogorov_smirnov", estimate, message, next_step=RICHER_PRIOR)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Distance of each unit; above the dashed line it is detectable at 5% for that unit alone."""

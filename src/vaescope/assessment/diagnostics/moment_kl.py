@@ -14,7 +14,6 @@ from vaescope import plotting
 from vaescope.assessment.against_prior import standard_prior
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.estimators import jackknife
-from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import Estimate
 from vaescope.estimators.gaussian import moments_kl
 from vaescope.evidence.draws import Draws
@@ -37,8 +36,7 @@ def moment_kl(draws: Draws) -> Estimate:
     plain, se = jackknife.value(replicates), jackknife.standard_error(replicates)
     bias = _bias(draws)
     value = max(0.0, plain - bias)
-    texts = _evidence(draws).effective
-    few = texts < ENOUGH * draws.latent_size
+    few = draws.texts < ENOUGH * draws.latent_size
     reach = jackknife.upper_end(replicates) - plain
     mean_D, covariance_DD = moments(draws)
     variance_D = covariance_DD.diagonal()
@@ -47,7 +45,7 @@ def moment_kl(draws: Draws) -> Estimate:
         se=se,
         unit="nats/text",
         kind="interval" if few else "consistent",
-        n=int(texts),
+        n=draws.texts,
         low=0.0 if few else max(0.0, plain - bias - reach),
         high=plain + reach if few else max(value, plain - bias) + reach,
         detail={
@@ -101,12 +99,6 @@ def _distinct(draws: Draws) -> Draws:
     )
 
 
-def _evidence(draws: Draws) -> Copies:
-    """Which texts are one piece of evidence: the copies of one text, unless all are known to be independent."""
-    copies = draws.clusters()
-    return Copies.of(torch.arange(draws.texts)) if copies is None else copies
-
-
 def _bias(draws: Draws) -> float:
     """The bias of the uncorrected number: that of -log|S|/2, since tr S + m'm is a mean over texts.
 
@@ -115,7 +107,7 @@ def _bias(draws: Draws) -> float:
     code of K = sum_k a_k units, whose bias is known (Wishart): [K log(N/2) - sum_j psi((N - j)/2)]/2, j = 1 .. K, where
     the first order is K (K + 3)/(4 N). N is the number of independent texts; copies of a text count as one.
     """
-    texts, mean_ND = max(2.0, _evidence(draws).effective), draws.posterior_mean.double()
+    texts, mean_ND = float(draws.texts), draws.posterior_mean.double()
     variance_D = draws.posterior_std.double().square().mean(0)
     squares_K = torch.linalg.svdvals((mean_ND - mean_ND.mean(0)) * (variance_D * draws.texts).rsqrt()).square()
     share_K = squares_K / (1 + squares_K)
@@ -129,13 +121,13 @@ def _bias(draws: Draws) -> float:
 
 def _replicates(draws: Draws) -> Tensor:
     """KL(N(m, S) || N(0, I)) of all texts, then without each block, from sums of first and second moments."""
-    text_N = _evidence(draws).text
-    blocks = jackknife.block_count(int(text_N.max()) + 1)
+    text_N = torch.arange(draws.texts)
+    blocks = jackknife.block_count(draws.texts)
     mean_ND = draws.posterior_mean.double()
     centre_D = mean_ND.mean(0)
     mean_ND = mean_ND - centre_D
-    firsts_RD = jackknife.means(mean_ND, blocks, index_N=text_N)
-    variances_RD = jackknife.means(draws.posterior_std.double().square(), blocks, index_N=text_N)
+    firsts_RD = jackknife.means(mean_ND, blocks)
+    variances_RD = jackknife.means(draws.posterior_std.double().square(), blocks)
     total_DD = mean_ND.mT @ mean_ND
     seconds = [total_DD / draws.texts]
     for block in range(blocks):

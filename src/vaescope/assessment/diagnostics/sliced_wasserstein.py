@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from vaescope.assessment.against_prior import encodings, prior_samples
+from vaescope.assessment.against_prior import RICHER_PRIOR, encodings, prior_samples
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
@@ -81,14 +81,7 @@ class SlicedWasserstein(Diagnostic):
         message = f"encodings are {estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}] latent units from the "
         message += "prior along a random direction"
         rule = Rule(thresholds.wasserstein_pass, thresholds.wasserstein_fail, estimate.unit)
-        return [
-            rule.judge(
-                "sliced_wasserstein",
-                estimate,
-                message,
-                next_step="train with a prior that can take the form of q(z) (model.prior: mixture, vamp, flow)",
-            )
-        ]
+        return [rule.judge("sliced_wasserstein", estimate, message, next_step=RICHER_PRIOR)]
 
 
 def directions(size: int) -> Tensor:
