@@ -227,7 +227,7 @@ def labelled(draws, labels):
 
 
 def test_a_probe_reads_what_z_holds_and_no_more():
-    draws = evidence(LinearGaussian.matched(latent_size=2, data_size=4, rate=4.0), n=300).draws
+    draws = evidence(LinearGaussian.matched(latent_size=2, data_size=4, rate=4.0), n=300, seed=1).draws
     told = ["up" if z > 0 else "down" for z in draws.posterior_mean[:, 0].tolist()]
     found = assess(labelled(draws, told), diagnostics=["probe"])
     assert found.estimates["probe"].value > 0.95

@@ -86,7 +86,7 @@ def test_one_joint_is_one():
 
 def test_a_wrong_prior_is_told_by_z():
     vae = matched()
-    known = evidence(replace(vae, encoder_bias=vae.encoder_bias + 1.0), n=300)
+    known = evidence(replace(vae, encoder_bias=vae.encoder_bias + 1.0), n=600)
     estimates = assess(known, diagnostics=["joint_classifier"]).estimates
     assert estimates["joint_classifier_z"].low > 0.05
 

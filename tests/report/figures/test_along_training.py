@@ -10,7 +10,7 @@ from vaescope.runs.snapshots import Snapshot
 
 
 def snapshot_of(vae, step, n=400):
-    mean, std = vae.encode(vae.sample_data(n, seed=step))
+    mean, std = vae.encode(vae.sample_data(n, seed=step + 1))
     return Snapshot(step, mean.float(), std.float())
 
 
