@@ -29,9 +29,9 @@ from vaescope.corpora.world import CHUNK, Drawn, chunk_file, read_chunk
 from vaescope.errors import UserError
 from vaescope.model.build import build_model
 from vaescope.model.vae import TransformerVAE
+from vaescope.model.vae_config import TransformerVAEConfig
 from vaescope.reading import read_json
 from vaescope.runs.lock import one_at_a_time
-from vaescope.model.vae_config import TransformerVAEConfig
 from vaescope.runs.run_folder import RunFolder
 from vaescope.sweep.scoring import Progress
 from vaescope.sweep.world_texts import banned_tokens, draw_texts

@@ -19,8 +19,8 @@ from vaescope.model.backbone import causal, new_config
 from vaescope.model.checkpoints.strict import differences
 from vaescope.model.network_settings import SET_BY_VAESCOPE
 from vaescope.model.vae import TransformerVAE
-from vaescope.reading import read_json
 from vaescope.model.vae_config import TransformerVAEConfig
+from vaescope.reading import read_json
 
 PREFIXES = {
     "encoder.model.pooler.dense.": "posterior_head.projection.",
