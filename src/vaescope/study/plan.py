@@ -225,8 +225,7 @@ def _checked(raw: dict[str, Any], source: str) -> RunConfig:
 
 
 def _control_of(study: StudyConfig, source: str) -> Callable[[dict[str, str]], dict[str, str]]:
-    """Return a function from a run's labels to those of its control: the control's label on its axis, or the labels of
-    one run."""
+    """Return a function from a run's labels to the labels of its control."""
     control = study.control
     axes = [key for key, values in study.grid.items() if control in values]
     if control is None:
