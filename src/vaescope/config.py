@@ -160,6 +160,7 @@ class TrainingConfig(Section):
 
     steps: int = Field(5_000, ge=1, le=10**9, description="optimiser steps")
     batch_size: int = Field(32, ge=1, description="texts per optimiser step, over all processes")
+    first_text: int = Field(0, ge=0, description="where in the shuffled texts to begin; a later stage reads new ones")
     accumulate: int = Field(1, ge=1, description="micro-batches per optimiser step and process")
     group_tokens: int = Field(4_096, ge=1, description="token budget of one forward pass over texts of similar length")
     samples: int = Field(1, ge=1, le=10_000, description="posterior samples per text")

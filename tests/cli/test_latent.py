@@ -61,6 +61,18 @@ def test_score_writes_numbers_of_each_text_and_shows_their_means(run, tmp_path):
     assert "log_likelihood  ≥" in output
 
 
+def test_options_of_generation_are_stated_as_no_draws_and_kept(run, tmp_path):
+    save_file({"z": torch.zeros(2, 3)}, tmp_path / "z.safetensors")
+    arguments = ["decode", str(run), str(tmp_path / "z.safetensors"), "--beams", "2", "--min-length", "6"]
+    done = runner.invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "beams 2, min_length 6: these texts are not draws of p(x|z)" in done.stderr
+    assert len({*done.stdout.splitlines()}) == 1
+    plain = runner.invoke(app, arguments[:3], catch_exceptions=False)
+    assert "not draws" not in plain.stderr
+    call("reconstruct", run, TEXTS[0], "--no-repeat", 2)
+
+
 def test_sampled_decoding_follows_its_seed(run, tmp_path):
     save_file({"z": torch.zeros(4, 3)}, tmp_path / "z.safetensors")
     first, again, other = (

@@ -68,3 +68,8 @@ def test_mistakes_name_the_mend():
 
 def test_steps_per_epoch():
     assert StepBatches(DATA, batch_size=20).steps_per_epoch == 2.5
+
+
+def test_a_later_beginning_is_the_same_stream_further_on():
+    whole, later = StepBatches(DATA, batch_size=12, seed=1), StepBatches(DATA, batch_size=12, seed=1, first_text=24)
+    assert [later.indices(t).tolist() for t in range(9)] == [whole.indices(t + 2).tolist() for t in range(9)]

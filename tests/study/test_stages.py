@@ -74,3 +74,12 @@ def test_a_row_that_cannot_be_is_refused_in_one_line(tmp_path, changes, message)
 def test_a_saved_plan_is_the_same_plan(tmp_path):
     plan = read_plan(staged(tmp_path))
     assert read_plan(plan.save()).runs == plan.runs
+
+
+def test_a_stage_begins_at_the_text_where_those_before_it_end(tmp_path):
+    stages = {name: stage | {"set": stage["set"] | {"training.steps": 3}} for name, stage in STAGES.items()}
+    runs = read_plan(staged(tmp_path, stages=stages)).runs
+    size = runs[0].config.training.batch_size
+    assert [run.config.training.first_text for run in runs] == [0, 3 * size, 6 * size]
+    stages["joint"]["set"]["training.first_text"] = 1
+    assert read_plan(staged(tmp_path, stages=stages)).runs[2].config.training.first_text == 1

@@ -29,6 +29,7 @@ from vaescope.cli.commands.study import study
 from vaescope.cli.commands.train import train
 from vaescope.cli.commands.world import world
 from vaescope.cli.examples import epilog
+from vaescope.cli.generation import with_generation
 from vaescope.cli.output import with_format
 
 app = typer.Typer(
@@ -47,7 +48,7 @@ app.command()(compare)
 app.command()(diagnose)
 app.command()(explain)
 app.command()(refit)
-app.command()(sample)
+app.command()(with_generation(sample))
 app.command()(score)
 app.command()(snapshots)
 app.command(name="list")(list_choices)

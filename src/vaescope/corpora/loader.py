@@ -35,6 +35,7 @@ class StepBatches:
         seed: int = 0,
         group_tokens: int = 4_096,
         overhead: int = OVERHEAD,
+        first_text: int = 0,
     ) -> None:
         check_batch_size(len(tokenized), batch_size, accumulate)
         self.tokenized = tokenized
@@ -42,6 +43,7 @@ class StepBatches:
         self.accumulate = accumulate
         self.group_tokens = group_tokens
         self.overhead = overhead
+        self.first_text = first_text
         self._shuffle = lru_cache(maxsize=2)(lambda epoch: _shuffle(len(tokenized), seed, epoch))
 
     @property
@@ -51,7 +53,8 @@ class StepBatches:
 
     def indices(self, t: int) -> Tensor:
         """Return the texts of step ``t``, ``[B]``, over all processes and micro-batches."""
-        n, start, stop = len(self.tokenized), t * self.batch_size, (t + 1) * self.batch_size
+        n, start = len(self.tokenized), self.first_text + t * self.batch_size
+        stop = start + self.batch_size
         parts = [
             self._shuffle(epoch)[max(start - epoch * n, 0) : stop - epoch * n]
             for epoch in range(start // n, (stop - 1) // n + 1)

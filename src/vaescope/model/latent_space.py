@@ -16,6 +16,7 @@ from vaescope.corpora.ids_to_text import decode, unknown_tokens
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError, unknown
 from vaescope.estimators.distributions import DiagonalGaussian
+from vaescope.model.generation import Generation
 from vaescope.model.paths import PATHS
 from vaescope.model.vae import TransformerVAE
 from vaescope.randomness import seeded
@@ -77,13 +78,21 @@ class LatentSpace:
                 mean_ND[batch.index], std_ND[batch.index] = posterior.mean.cpu(), posterior.stddev.cpu()
         return DiagonalGaussian(mean_ND, std_ND)
 
-    def decode(self, z: Tensor | Distribution, *, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    def decode(
+        self,
+        z: Tensor | Distribution,
+        *,
+        temperature: float = 0.0,
+        seed: int = 0,
+        generation: Generation | None = None,
+    ) -> list[str]:
         """Return one text for every point: the greedy one, or a sample of p(x|z) at a temperature.
 
         Args:
             z: points, ``[N, D]`` or ``[D]``; or a posterior from ``encode``, whose means are decoded.
             temperature: 0 takes the most probable token each time, 1 samples p(x|z) as it is.
             seed: of the samples; the global random state is neither read nor changed.
+            generation: another way of choosing texts, which are then no draws of p(x|z).
 
         Raises:
             UserError: points that are not finite or of another size than the model's.
@@ -93,7 +102,11 @@ class LatentSpace:
         unfinished = 0
         with seeded(seed, "texts", device=self.model.device):
             for part in z_ND.split(max(1, TOKENS_AT_ONCE // self.model.config.text_length)):
-                drawn = self.model.sample(part.to(self.model.device, self.model.dtype), temperature=temperature)
+                points = part.to(self.model.device, self.model.dtype)
+                if generation is None or not generation.note:
+                    drawn = self.model.sample(points, temperature=temperature)
+                else:
+                    drawn = generation.generate(self.model, points, temperature=temperature)
                 texts += decode(drawn.input_ids, self.tokenizer)
                 unfinished += int((~drawn.finished).sum())
         if unfinished:
@@ -101,17 +114,19 @@ class LatentSpace:
             log.warning("%d of %d decoded texts did not end within %d tokens", unfinished, len(texts), limit)
         return texts
 
-    def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
+    def sample(
+        self, n: int, *, temperature: float = 1.0, seed: int = 0, generation: Generation | None = None
+    ) -> list[str]:
         """Return n texts sampled from the model: z ~ p(z), x ~ p(x|z)."""
         if n < 1:
             raise UserError(f"the number of samples must be at least 1, not {n}")
         with seeded(seed, "z", device=self.model.device), torch.inference_mode():
             z_ND = self.model.prior.sample(n)
-        return self.decode(z_ND, temperature=temperature, seed=seed)
+        return self.decode(z_ND, temperature=temperature, seed=seed, generation=generation)
 
-    def reconstruct(self, texts: Sequence[str]) -> list[str]:
-        """Return the greedy text at the posterior mean of each text."""
-        return self.decode(self.encode(texts).mean)
+    def reconstruct(self, texts: Sequence[str], *, generation: Generation | None = None) -> list[str]:
+        """Return the greedy text at the posterior mean of each text, or the one that ``generation`` chooses there."""
+        return self.decode(self.encode(texts).mean, generation=generation)
 
     def interpolate(self, a: str, b: str, *, steps: int = 7, path: str = "linear") -> list[str]:
         """Return the texts at equal steps on a path from text ``a`` to text ``b``, both ends included.

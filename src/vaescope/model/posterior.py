@@ -14,11 +14,13 @@ class Posterior(nn.Module):
 
     Attributes:
         outputs: how many numbers the head computes for each latent unit.
+        start_std: sigma of q(z|x) at the start, where the means start at the whitened states of the encoder; else None.
         of_batch: True if q(z|x) of a text depends, in training, on the other texts of the micro-batch.
     """
 
     outputs: ClassVar[int] = 2
     of_batch: ClassVar[bool] = False
+    start_std: float | None = None
 
     def __init__(self, latent_size: int) -> None:
         super().__init__()

@@ -25,6 +25,7 @@ from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.facts import Baseline
 from vaescope.evidence.references import References
+from vaescope.model.generation import Generation
 from vaescope.model.latent_space import LatentSpace
 from vaescope.model.vae import TransformerVAE
 from vaescope.runs.data_record import check_data, has_data_record
@@ -256,6 +257,9 @@ class Examined:
         )
         return replace(evidence, draws=draws, simulations=simulations, experiments=experiments)
 
-    def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> list[str]:
+    def sample(
+        self, n: int, *, temperature: float = 1.0, seed: int = 0, generation: Generation | None = None
+    ) -> list[str]:
         """Return n texts sampled from the model, as ``LatentSpace.sample``: z ~ p(z), x ~ p(x|z)."""
-        return LatentSpace(self.model, self.tokenizer).sample(n, temperature=temperature, seed=seed)
+        space = LatentSpace(self.model, self.tokenizer)
+        return space.sample(n, temperature=temperature, seed=seed, generation=generation)

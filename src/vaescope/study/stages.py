@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from vaescope.config import Section
+from vaescope.config import Section, TrainingConfig
 from vaescope.errors import UserError, unknown
 from vaescope.model.checkpoints.warm_start import PARTS
 from vaescope.yaml_file import set_key
@@ -58,4 +58,22 @@ def stage_settings(
             raise UserError(f"{source}: stage {name}: {unknown('part of a model', part, PARTS)}")
     set_key(raw, "model.init_from", str(folders[stage.after]))
     set_key(raw, "model.init_parts", stage.take)
+    if "training.first_text" not in stage.set:
+        # all runs of a seed shuffle the texts alike: from the first text on, each short stage would read the same ones
+        set_key(raw, "training.first_text", _texts_read(base, stages, stage.after))
     return raw
+
+
+def _texts_read(base: dict[str, Any], stages: dict[str, Stage], name: str | None) -> int:
+    """How many texts a stage and those before it read, counted in whole steps."""
+    texts = 0
+    while name is not None:
+        settings = [stages[name].set.get(f"training.{key}") for key in ("steps", "batch_size")]
+        shared, defaults = base.get("training") or {}, TrainingConfig()
+        steps, batch_size = (
+            shared.get(key, getattr(defaults, key)) if value is None else value
+            for key, value in zip(("steps", "batch_size"), settings, strict=True)
+        )
+        texts += int(steps) * int(batch_size)
+        name = stages[name].after
+    return texts

@@ -25,6 +25,7 @@ from vaescope.randomness import seed_everything
 from vaescope.runs.data_record import check_data
 from vaescope.runs.run_folder import RunFolder
 from vaescope.training.validation import fixed_subset
+from vaescope.training.whitened_start import whiten
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,9 @@ def prepare(config: RunConfig, folder: RunFolder, accelerator: Accelerator) -> T
     notes = [*corpus.notes, *corpus.repeated(), *train.notes, *valid.notes]
     notes += lost_text(train, tokenizer, f"{corpus.name} (train)")
     train, valid = model.readable(train), model.readable(valid)
+    taken = config.model.init_from is not None and "encoder" in config.model.init_parts
+    if not (started or taken or model.encoder is None) and model.posterior_head.family.start_std is not None:
+        whiten(model, train)
     batches = StepBatches(
         train,
         batch_size=settings.batch_size,
@@ -91,6 +95,7 @@ def prepare(config: RunConfig, folder: RunFolder, accelerator: Accelerator) -> T
         group_tokens=settings.group_tokens,
         overhead=settings.group_tokens if model.packs else OVERHEAD,
         seed=config.seed,
+        first_text=settings.first_text,
     )
     micro = settings.batch_size // (settings.accumulate * accelerator.num_processes)
     objective.refuse_unreachable(dataset_size=len(train), batch_size=micro)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from vaescope.cli.generation import with_generation
 
 if TYPE_CHECKING:
     from vaescope.model.latent_space import LatentSpace
@@ -53,6 +55,7 @@ def decode(
         float, typer.Option(min=0.0, max=1000.0, help="0 is greedy, 1 samples p(x|z) as it is")
     ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="seed of the tokens")] = 0,
+    generation: Any = None,
 ) -> None:
     """Print the text of every point of a file (what encode --out wrote, or your own)."""
     from safetensors.torch import load_file
@@ -68,13 +71,13 @@ def decode(
         raise UserError(f"{codes}: no tensor 'z' or 'posterior_mean' (found: {', '.join(sorted(tensors)) or 'none'})")
     if not z_ND.is_floating_point() or z_ND.dim() != 2:
         raise UserError(f"{codes}: expected floating point numbers [N, D], found {z_ND.dtype} {list(z_ND.shape)}")
-    for text in _load(run).decode(z_ND, temperature=temperature, seed=seed):
+    for text in _load(run).decode(z_ND, temperature=temperature, seed=seed, generation=generation):
         typer.echo(text)
 
 
-def reconstruct(run: Run, texts: Annotated[list[str], typer.Argument(help="texts")]) -> None:
+def reconstruct(run: Run, texts: Annotated[list[str], typer.Argument(help="texts")], generation: Any = None) -> None:
     """Show texts next to the greedy texts at their posterior means."""
-    _show(("text", "reconstruction"), zip(texts, _load(run).reconstruct(texts), strict=True))
+    _show(("text", "reconstruction"), zip(texts, _load(run).reconstruct(texts, generation=generation), strict=True))
 
 
 def interpolate(
@@ -161,7 +164,7 @@ def _refuse_foreign(out: Path) -> None:
     out.unlink()
 
 
-COMMANDS = (encode, decode, reconstruct, interpolate, analogy, neighbours, traverse)
+COMMANDS = (encode, with_generation(decode), with_generation(reconstruct), interpolate, analogy, neighbours, traverse)
 
 
 def _load(run: Path) -> LatentSpace:
