@@ -9,7 +9,15 @@ from pathlib import Path
 
 from .forks import Outcome
 
-FOREIGN = ("Traceback (most recent call last)", "Input should be", "pydantic", "a bug in vaescope", "RUST_BACKTRACE")
+FOREIGN = (
+    "Traceback (most recent call last)",
+    "Input should be",
+    "Value error",
+    "unable to parse",
+    "pydantic",
+    "a bug in vaescope",
+    "RUST_BACKTRACE",
+)
 """What a user must never read."""
 
 

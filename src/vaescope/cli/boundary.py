@@ -84,7 +84,9 @@ def _refuse_bad_encoding(arguments: list[str]) -> None:
 def _usage(error: Any) -> str:
     """The message of a wrong usage, with the command whose help says more."""
     context = getattr(error, "ctx", None)
-    message = str(error.format_message()).rstrip(".?").replace("Input should be", "it should be")
+    message = (
+        str(error.format_message()).rstrip(".?").replace("Input should be", "it should be").replace("Value error, ", "")
+    )
     message = re.sub(r"valid integer, unable to parse .*", "whole number", message)
     message = re.sub(r"valid number, unable to parse .*", "number", message)
     return f"{message}; see {context.command_path} --help" if context is not None else message

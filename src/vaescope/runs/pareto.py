@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from vaescope.checks import fits, shown
 from vaescope.errors import UserError
 
 AIMS = ("max", "min", "near")
@@ -143,7 +144,16 @@ class Front:
         return [{"step": p.step, "values": dict(p.values), "warnings": list(p.warnings)} for p in self.points]
 
     def with_state(self, state: list[dict[str, Any]]) -> Front:
-        """Return this front with the points that were saved."""
+        """Return this front with the points that were saved.
+
+        Raises:
+            ValueError: a point without a step, or without a finite number for each criterion.
+        """
+        for p in state:
+            if not (fits(p["step"], int) and fits(p["values"], dict[str, float]) and fits(p["warnings"], list[str])):
+                raise ValueError(f"{shown(p)} is not a step with numbers")
+            if self.criteria.keys() - p["values"].keys():
+                raise ValueError(f"step {p['step']} lacks a criterion")
         points = tuple(Point(p["step"], dict(p["values"]), tuple(p["warnings"])) for p in state)
         return replace(self, points=points)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vaescope import choices
+from vaescope.checks import fits
 from vaescope.config import KeepConfig
 from vaescope.errors import UserError, unknown
 from vaescope.objectives.objective import Objective
@@ -154,6 +155,8 @@ def read_front(run: Path) -> tuple[Front, dict[str, str]]:
     try:
         content = read_json(file)
         criteria = {name: Criterion.parse(name, text) for name, text in content["criteria"].items()}
+        if not fits(content["most"], int) or not fits(content["dropped"], dict[str, str]):
+            raise ValueError("other values than are written")
         return Front(criteria, content["most"]).with_state(content["points"]), dict(content["dropped"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{file}: damaged; resuming the run writes it again") from error

@@ -138,7 +138,7 @@ def _data(data: dict[str, Any]) -> str:
 
 
 def _training(config: dict[str, Any], environment: dict[str, Any]) -> list[tuple[str, str]]:
-    training, packages = config["training"], environment.get("packages", {})
+    training, packages = config["training"], dict(environment.get("packages", {}))
     wanted = ("steps", "batch_size", "learning_rate", "schedule", "precision")
     rows = [(key, str(training[key])) for key in wanted if key in training]
     rows.append(("seed", str(config.get("seed", 0))))
