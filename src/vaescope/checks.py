@@ -142,6 +142,8 @@ def _place(place: tuple[int | str, ...], root: type[BaseModel]) -> tuple[list[st
 
 def _section(annotation: Any) -> Any:
     """Of an optional section the section."""
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return annotation
     return next((inner for inner in get_args(annotation) if hasattr(inner, "model_fields")), annotation)
 
 

@@ -70,6 +70,8 @@ OPTIONS = {
         "--checkpoint": ("nope", "", "../run", "pareto/step-9"),
         "--select": ("nope", "best-", "best-nope"),
         "--control": ("nope", "data", "run"),
+        "--components": (*NUMBERS[:7], "0", "\u00b2", "9" * 30, "data/train.txt", "binary"),
+        "--format": ("nope", ""),
     },
     "sample run": {"--count": NUMBERS, "--temperature": NUMBERS, "--seed": NUMBERS},
     "interpolate run a b": {"--steps": NUMBERS, "--path": ("nope", "")},
@@ -91,7 +93,8 @@ OPTIONS = {
     "list": {"": ("nope", "term", "")},
     "push run": {
         "": ("", "a b", "a/b/c", "../x"),
-        "me/model --dry-run --licence": ("",),
+        "me/model --dry-run --licence": ("", " ", "a\nb: c"),
+        "--merge --to": ("new",),
         "me/model --to": ("config.yaml", "data"),
     },
     "world run": {

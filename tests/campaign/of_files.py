@@ -419,6 +419,7 @@ def studies() -> Iterator[Case]:
         "control": ("5", "nope", "vae", "[]", "{}", "true"),
         "out": ("5", "null", "config.yaml", "config.yaml/x", "''"),
         "nope": ("5",),
+        "stages": ("5", "[1]", "{a: 5}", "{a: {nope: 1}}", "{a: {grid: {objective: [vae]}}}", "{a: {after: b}}"),
     }
     for key, values in wrong.items():
         for value in values:

@@ -26,6 +26,9 @@ from vaescope.study.make_world import load_drawn_model
 from vaescope.sweep.encode import encode
 from vaescope.sweep.world_texts import log_prob as log_prob_in_world
 
+MOST_COMPONENTS = 10_000_000
+"""The largest number of further texts."""
+
 COMPONENTS_STREAM = 7
 """Index of the derived seed for further texts of a built-in corpus; the splits use 0 to 2."""
 
@@ -62,23 +65,31 @@ def further_texts(
         UserError: neither a file nor a number, fewer texts than that, or a file of training texts.
     """
     data = config.data
-    if not given.isdigit() and given != "all":
+    if given != "all" and not (given.isascii() and given.isdecimal()):
         return _of_file(Path(given), corpus, config, tokenizer, split)
+    wanted = None if given == "all" else _number(given)
     if corpus.known is not None:
-        if given == "all":
+        if wanted is None:
             raise UserError("components: a built-in corpus has no end of texts; give a number")
-        count = int(given)
         seed = int(np.random.SeedSequence(data.seed).generate_state(COMPONENTS_STREAM + 1)[-1])
-        texts = corpus.known.sample(count, seed=seed)
+        texts = corpus.known.sample(wanted, seed=seed)
         return read_tokens(texts, tokenizer, max_length=data.max_length, too_long=data.too_long, name="components")
     own = read_split(corpus, data, tokenizer, split)
     rest = own.select(torch.arange(min(assessed, len(own)), len(own)))
     parts = [rest, *(read_split(corpus, data, tokenizer, name) for name in SPLITS[1:] if name != split)]
     found = joined(parts)
-    count = len(found) if given == "all" else int(given)
-    if len(found) < count:
+    count = len(found) if wanted is None else wanted
+    if not 0 < count <= len(found):
         raise UserError(f"components: {count} held-out texts are wanted and {len(found)} are not assessed; give a file")
     return found.select(torch.arange(count))
+
+
+def _number(given: str) -> int:
+    """The number of texts that digits give."""
+    number = int(given) if len(given) < 9 else MOST_COMPONENTS + 1
+    if not 1 <= number <= MOST_COMPONENTS:
+        raise UserError(f"components: {given[:20]} texts; give a number from 1 to {MOST_COMPONENTS:,}")
+    return number
 
 
 def _of_file(

@@ -60,12 +60,14 @@ def decode(
     """Print the text of every point of a file (what encode --out wrote, or your own)."""
     from safetensors.torch import load_file
 
-    from vaescope.errors import UserError
+    from vaescope.errors import UserError, why_not_there
 
     try:
         tensors = load_file(codes)
     except Exception as error:  # safetensors raises its own errors for damaged files
-        raise UserError(f"{codes}: not a safetensors file ({' '.join(str(error).split())})") from error
+        raise UserError(
+            f"{codes}: not a safetensors file ({why_not_there(error)}); give what vaescope encode --out wrote"
+        ) from error
     z_ND = tensors.get("z", tensors.get("posterior_mean"))
     if z_ND is None:
         raise UserError(f"{codes}: no tensor 'z' or 'posterior_mean' (found: {', '.join(sorted(tensors)) or 'none'})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -21,10 +22,13 @@ def push(
 
     Nothing private becomes public: a repository that exists and is public is refused without --public.
     """
+    from vaescope.cli.load_and_train import hide_other_bars
+
     if (repository is None) == (to is None):
         raise typer.BadParameter("give either REPOSITORY (USER/NAME) or --to FOLDER")
-    if licence is not None and not licence.strip():
-        raise typer.BadParameter("--licence is empty; give an identifier, for instance apache-2.0")
+    if licence is not None and not re.fullmatch(r"[\w.+-]+", licence):
+        raise typer.BadParameter(f"--licence '{licence}' is no identifier; give one, for instance apache-2.0")
+    hide_other_bars()
     if repository is not None:
         _check_name(repository)
     if dry_run:
