@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from vaescope.assessment.assess import assess
 from vaescope.errors import UserError
+from vaescope.estimators.copies import Copies
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.facts import Facts
@@ -61,9 +65,43 @@ def test_pairing_takes_out_what_texts_have_in_common():
     torch.manual_seed(0)
     common_N = 100 * torch.randn(400)
     ours_N, theirs_N = common_N + 0.5 + 0.1 * torch.randn(400), common_N + 0.1 * torch.randn(400)
-    difference = paired_difference(ours_N, theirs_N)
+    difference = paired_difference(ours_N, theirs_N, Copies.of(torch.arange(400)))
     assert abs(difference.value - 0.5) < 4 * difference.se
     assert difference.se < 0.02 < (ours_N.var() / 400 + theirs_N.var() / 400) ** 0.5
+
+
+def test_copies_of_a_text_are_one_piece_of_evidence_in_a_difference(draws, tmp_path):
+    """Each text three times: the same error as of the distinct texts, after a file too."""
+    thrice = torch.arange(200).repeat(3)
+    repeated = Draws(
+        posterior_mean=draws.posterior_mean[thrice],
+        posterior_std=draws.posterior_std[thrice],
+        z=draws.z[:, thrice],
+        **{name: getattr(draws, name)[:, thrice] for name in ("log_p_x_z", "log_p_z", "log_q_z_x")},
+        tokens=draws.tokens[thrice],
+        text_id=thrice,
+    )
+    PerText.of(known(repeated, [f"text {n}" for n in thrice])).save(tmp_path / "texts.safetensors")
+    once, texts = PerText.of(Evidence.of(draws)), PerText.load(tmp_path / "texts.safetensors")
+    others = torch.zeros(200)
+    single = paired_difference(once.rate, others, once.copies)
+    difference = paired_difference(texts.rate, others[thrice], texts.copies)
+    assert (difference.n, difference.se) == (200, pytest.approx(single.se))
+    # texts drawn from a known distribution are independent, equal ones too
+    drawn = replace(repeated, log_q_x=torch.zeros(600))
+    assert PerText.of(known(drawn)).copies.distinct == 600
+
+
+def test_an_earlier_file_without_copies_reads_equal_posteriors_as_copies(draws, tmp_path):
+    file = tmp_path / "texts.safetensors"
+    twice = torch.arange(100).repeat(2)
+    texts = PerText.of(known(draws))
+    replace(texts, posterior_mean=texts.posterior_mean[twice], posterior_std=texts.posterior_std[twice]).save(file)
+    tensors = load_file(file)
+    del tensors["text_id"]
+    save_file(tensors, file, metadata={"panel": texts.digest})
+    again = PerText.load(file)
+    assert (again.digest, again.copies.distinct) == (texts.digest, 100)
 
 
 def test_a_missing_file_names_the_mend(tmp_path):

@@ -183,6 +183,17 @@ def test_the_reference_is_the_language_model_or_the_highest_elbo(comparison):
     assert len(against_reference(others)) == len(others.runs) - 1
 
 
+def test_copies_of_a_text_count_once_in_paired_differences(tmp_path):
+    runs = [made(tmp_path, name, "vae") for name in ("a", "b")]
+    every = against_reference(read(runs, "test"))[0][0]
+    for run in runs:
+        file = run / "assessment-test-texts.safetensors"
+        replace(PerText.load(file), text_id=torch.arange(TEXTS) // 5).save(file)
+    distinct = against_reference(read(runs, "test"))[0][0]
+    assert (every.n, distinct.n) == (TEXTS, TEXTS // 5)
+    assert distinct.value == every.value
+
+
 def test_other_texts_are_not_paired(tmp_path):
     runs = [made(tmp_path, name, "vae") for name in ("a", "b")]
     file = runs[1] / "assessment-test-texts.safetensors"
@@ -368,7 +379,8 @@ def test_targets_are_on_the_axis_of_the_trajectories(comparison):
 
 
 def test_densities_integrate_to_one():
-    normal = PerText(*(torch.zeros(400),) * 3, torch.ones(400), torch.randn(400, 20) * 0.8, torch.full((400, 20), 0.6))
+    posteriors = torch.randn(400, 20) * 0.8, torch.full((400, 20), 0.6)
+    normal = PerText(*(torch.zeros(400),) * 3, torch.ones(400), *posteriors, torch.arange(400))
     line = torch.linspace(-8, 8, 201, dtype=torch.float64)
     found = each_run.unit_densities(normal, line)
     assert found.shape == (each_run.UNITS, 201)

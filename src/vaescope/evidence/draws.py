@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vaescope.errors import UserError
 from vaescope.estimators import gaussian
-from vaescope.estimators.copies import Copies
+from vaescope.estimators.copies import Copies, equal_posteriors
 from vaescope.evidence import file
 from vaescope.evidence.check_draws import check
 from vaescope.evidence.encodings import Encodings
@@ -115,8 +115,7 @@ class Draws:
         """
         if self.text_id is not None:
             return Copies.of(self.text_id)
-        found = Copies.of(torch.cat([self.posterior_mean, self.posterior_std], 1))
-        return found if found.distinct > 1 else Copies.of(torch.arange(self.texts))
+        return equal_posteriors(self.posterior_mean, self.posterior_std)
 
     def clusters(self, kept_N: Tensor | None = None) -> Copies | None:
         """Return the copies that count as one observation in a mean over all texts, or over those kept.
@@ -131,9 +130,8 @@ class Draws:
         """Which of these and of the further texts are copies: by ``text_id`` of both, else by equal posteriors."""
         if self.text_id is not None and further.text_id is not None:
             return Copies.of(torch.cat([self.text_id, further.text_id]))
-        rows = [torch.cat([self.posterior_mean, self.posterior_std], 1), torch.cat([further.mean, further.std], 1)]
-        found = Copies.of(torch.cat([part.double() for part in rows]))
-        return found if found.distinct > 1 else Copies.of(torch.arange(self.texts + len(further)))
+        mean_RD = torch.cat([self.posterior_mean.double(), further.mean.double()])
+        return equal_posteriors(mean_RD, torch.cat([self.posterior_std.double(), further.std.double()]))
 
     @cached_property
     def log_weights(self) -> Tensor:

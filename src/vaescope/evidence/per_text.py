@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vaescope.errors import UserError
 from vaescope.estimators import importance
+from vaescope.estimators.copies import Copies, equal_posteriors
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.evidence import Evidence
 from vaescope.randomness import stream
@@ -33,6 +34,8 @@ class PerText:
         posterior_mean: mean of q(z|x), ``[N, D]``, float32.
         posterior_std: its standard deviation, ``[N, D]``, float32.
         digest: SHA-256 of the texts and their order; empty where the strings are not known.
+        text_id: equal numbers for rows that count as one piece of evidence, ``[N]``, int64: copies of a text, unless
+            the texts are known to be independent draws of a distribution.
     """
 
     rate: Tensor
@@ -41,12 +44,14 @@ class PerText:
     tokens: Tensor
     posterior_mean: Tensor
     posterior_std: Tensor
+    text_id: Tensor
     digest: str = ""
 
     @classmethod
     def of(cls, evidence: Evidence) -> PerText:
         """Return the numbers of each text of a sweep."""
         draws, strings = evidence.draws, evidence.strings
+        copies = draws.clusters()
         return cls(
             rate=draws.rates,
             distortion=draws.distortions,
@@ -54,8 +59,14 @@ class PerText:
             tokens=draws.tokens,
             posterior_mean=draws.posterior_mean.float(),
             posterior_std=draws.posterior_std.float(),
+            text_id=torch.arange(draws.texts) if copies is None else copies.text,
             digest="" if strings is None else hashlib.sha256("\n".join(strings).encode()).hexdigest(),
         )
+
+    @property
+    def copies(self) -> Copies:
+        """Which rows are copies of one text."""
+        return Copies.of(self.text_id)
 
     @property
     def elbo(self) -> Tensor:
@@ -79,13 +90,18 @@ class PerText:
         Raises:
             UserError: no such file, or not a complete one.
         """
-        names = [f.name for f in fields(cls) if f.name != "digest"]
+        names = [f.name for f in fields(cls) if f.name not in ("digest", "text_id")]
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 # files of earlier versions call it panel
                 digest = metadata.get("digest", metadata.get("panel", ""))
-                found = cls(**{name: file.get_tensor(name) for name in names}, digest=digest)
+                tensors = {name: file.get_tensor(name) for name in names}
+                posteriors = tensors["posterior_mean"], tensors["posterior_std"]
+                # files of earlier versions have none
+                known = "text_id" in file.keys()  # noqa: SIM118
+                text_id = file.get_tensor("text_id") if known else equal_posteriors(*posteriors).text
+                found = cls(**tensors, text_id=text_id, digest=digest)
         except (SafetensorError, OSError) as error:
             raise UserError(f"{path}: no numbers of single texts there; assess the run again") from error
         if not found.consistent:
@@ -96,7 +112,7 @@ class PerText:
     def consistent(self) -> bool:
         """Whether the tensors are of the same texts, of floating point, and numbers."""
         count, codes = self.rate.numel(), (self.posterior_mean, self.posterior_std)
-        vectors = (self.rate, self.distortion, self.log_likelihood, self.tokens)
+        vectors = (self.rate, self.distortion, self.log_likelihood, self.tokens, self.text_id)
         shapes = all(x.shape == (count,) for x in vectors) and all(
             x.dim() == 2 and x.shape == (count, x.shape[-1]) and x.shape == codes[0].shape for x in codes
         )
@@ -104,12 +120,13 @@ class PerText:
         return shapes and floats and not any(bool(x.isnan().any()) for x in (*vectors, *codes))
 
 
-def paired_difference(ours_N: Tensor, theirs_N: Tensor, *, kind: str = "unbiased") -> Estimate:
-    """Return the mean of ours - theirs over the same texts, in nats per text.
+def paired_difference(ours_N: Tensor, theirs_N: Tensor, copies: Copies, *, kind: str = "unbiased") -> Estimate:
+    """Return the mean of ours - theirs over the same texts, in nats per text; copies of a text count as one.
 
     >>> import torch
-    >>> difference = paired_difference(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.0, 1.0, 3.0]))
+    >>> ours, theirs = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.0, 1.0, 3.0])
+    >>> difference = paired_difference(ours, theirs, Copies.of(torch.arange(3)))
     >>> difference.value, difference.se
     (1.0, 0.0)
     """
-    return mean_of(ours_N.double() - theirs_N.double(), unit="nats/text", kind=kind)
+    return mean_of(ours_N.double() - theirs_N.double(), unit="nats/text", kind=kind, copies=copies)

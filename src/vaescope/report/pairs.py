@@ -26,10 +26,10 @@ class Difference:
         se: its standard error, NaN for ``marginal_kl``.
         low: lower end of the 95% interval; of ``marginal_kl`` the least that the intervals of both allow.
         high: its upper end.
-        n: texts.
+        n: independent texts that they are worth; copies of a text count as one piece of evidence.
         kind: ``unbiased``; ``lower`` where a lower bound is compared with an exact number (the likelihood of a language
-            model); ``bounds`` for a difference of two lower bounds, whose interval is that of the bounds and not of
-            what they bound; ``interval`` for ``marginal_kl``.
+            model), ``upper`` the other way round; ``bounds`` for a difference of two lower bounds, whose interval is
+            that of the bounds and not of what they bound; ``interval`` for ``marginal_kl``.
     """
 
     run: Run
@@ -87,7 +87,7 @@ def differences(run: Run, against: Run) -> list[Difference]:
         return []
     found = []
     for quantity in QUANTITIES:
-        e = paired_difference(getattr(ours, quantity), getattr(theirs, quantity))
+        e = paired_difference(getattr(ours, quantity), getattr(theirs, quantity), ours.copies)
         found.append(
             Difference(run, against, quantity, e.value, e.se, e.low, e.high, e.n, _kind(run, against, quantity))
         )
