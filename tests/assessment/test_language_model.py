@@ -1,5 +1,7 @@
 """The language model without a latent: configured, swept and judged by the same code, with nothing left to chance."""
 
+import math
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from vaescope.config import ModelConfig, parse_config
 from vaescope.corpora.tokenized import tokenize
 from vaescope.corpora.tokenizer import train_bpe
 from vaescope.errors import UserError
+from vaescope.evidence.draws import Draws
 from vaescope.model import build_model
 from vaescope.model.latent_space import LatentSpace
 from vaescope.model.pass_module import PassModule
@@ -80,3 +83,45 @@ def test_the_preset_takes_the_latent_away():
 def test_a_latent_and_its_objective_go_together(wrong):
     with pytest.raises(UserError, match=r"^configuration: a model has no latent if and only if .* language_model"):
         parse_config(KNOWN | wrong)
+
+
+@pytest.mark.parametrize("samples", [1, 4])
+def test_likelihood_of_a_language_model_is_exact_with_one_sample(samples):
+    """Nothing depends on z: no sample can be missing, and the ELBO is log p(x)."""
+    log_p_N = -20 - 5 * torch.rand(60, generator=torch.Generator().manual_seed(3))
+    noise_SND = torch.randn(samples, 60, 2, generator=torch.Generator().manual_seed(4))
+    log_prior_SN = -0.5 * (noise_SND.square() + math.log(2 * math.pi)).sum(-1)
+    draws = Draws(
+        posterior_mean=torch.zeros(60, 2),
+        posterior_std=torch.ones(60, 2),
+        z=noise_SND,
+        log_p_x_z=log_p_N.expand(samples, 60),
+        log_p_z=log_prior_SN,
+        log_q_z_x=log_prior_SN,
+        tokens=torch.full((60,), 9),
+        log_p_x_z_shuffled=log_p_N,
+    )
+    found = assess(draws)
+    for name in ("elbo", "log_likelihood"):
+        assert found.estimates[name].kind == "unbiased"
+        assert found.estimates[name].value == pytest.approx(log_p_N.mean().item(), abs=1e-5)
+    verdicts = {finding.name: finding.verdict for finding in found.findings}
+    assert verdicts["log_likelihood"] == "PASS"
+    assert "UNRESOLVED" not in verdicts.values()
+
+
+def test_a_decoder_that_reads_z_under_a_collapsed_encoder_has_a_bound():
+    log_p_SN = -20 - torch.rand(8, 60, generator=torch.Generator().manual_seed(3))
+    prior_SND = torch.randn(8, 60, 2, generator=torch.Generator().manual_seed(4))
+    log_prior_SN = -0.5 * (prior_SND.square() + math.log(2 * math.pi)).sum(-1)
+    draws = Draws(
+        posterior_mean=torch.zeros(60, 2),
+        posterior_std=torch.ones(60, 2),
+        z=prior_SND,
+        log_p_x_z=log_p_SN,
+        log_p_z=log_prior_SN,
+        log_q_z_x=log_prior_SN,
+        tokens=torch.full((60,), 9),
+    )
+    assert not draws.ignores_latent
+    assert assess(draws).estimates["log_likelihood"].kind == "lower"

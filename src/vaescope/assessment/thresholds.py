@@ -1,7 +1,6 @@
 """The thresholds of the findings: conventions, in one place, with a version; every one can be overridden.
 
-Only ``good_tail_share`` rests on a result (Vehtari et al. 2024); the others are effect sizes in nats that we consider
-relevant, so a finding always shows its number with its verdict.
+They are choices of effect sizes in nats that matter to a person, so a finding always shows its number with its verdict.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from dataclasses import dataclass, fields
 
 from vaescope.errors import unknown
 
-VERSION = "2"
+VERSION = "3"
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Thresholds:
     inference_gap_fail: float = 2.0
     inference_gap_fail_share: float = 0.5
     good_tail_share: float = 0.05
-    """Share of texts with an unreliable bound up to which the mean can be reported as the log-likelihood,"""
+    """Share of texts with an unreliable bound above which the bound is doubtful, unless doubling S gains little,"""
     bad_tail_share: float = 0.2
     """and above which it may only be reported as a bound."""
     doubling_gain: float = 0.1

@@ -45,6 +45,19 @@ def deviations(sigmas: float, count: int) -> float:
     return float(stats.t.isf(stats.norm.sf(sigmas), count - 1))
 
 
+@cache
+def binomial_interval(share: float, count: int) -> tuple[float, float]:
+    """Return the 95% interval of a probability of which ``share`` was seen in ``count`` texts (Clopper, Pearson 1934).
+
+    >>> tuple(round(end, 3) for end in binomial_interval(0.0, 20))
+    (0.0, 0.168)
+    """
+    right, level = share * count, (1 - LEVEL) / 2
+    low = float(stats.beta.ppf(level, right, count - right + 1)) if right > 0 else 0.0
+    high = float(stats.beta.ppf(1 - level, right + 1, count - right)) if right < count else 1.0
+    return low, high
+
+
 @dataclass(frozen=True, repr=False)
 class Estimate:
     """A value with its error and its meaning.

@@ -47,6 +47,22 @@ def doubling_gain(log_w_SN: Tensor) -> Tensor:
     return log_mean_exp(log_w_SN[: 2 * half]) - halves_2N.mean(0)
 
 
+def pooled_gain(log_w_SN: Tensor) -> float:
+    """What the bound would gain per text with the weights of all texts as samples of each, in nats.
+
+    log 1/(SN) sum w/c_n - mean_n log 1/S sum_s w/c_n, with c_n the median weight of text n; at least 0. It is the
+    shortfall of the bound if the weights of all texts have one shape, and finds weights so large and rare that most
+    texts have seen none. Where the shapes differ it is larger than the shortfall.
+
+    >>> rare_SN = torch.zeros(64, 1000)
+    >>> rare_SN[0, :50] = 7.0  # of 64,000 weights 50 are 1,097 and the others 1
+    >>> round(doubling_gain(rare_SN).mean().item(), 2), round(pooled_gain(rare_SN), 2)
+    (0.06, 0.47)
+    """
+    centred_SN = log_w_SN.double() - log_w_SN.double().median(0).values
+    return (log_mean_exp(centred_SN.reshape(-1, 1)) - log_mean_exp(centred_SN).mean()).item()
+
+
 def doubling_curve(log_w_SN: Tensor) -> dict[str, float]:
     """The mean of L_K over texts for K = 1, 2, 4, ..., S, each the average over the S // K disjoint groups of K.
 

@@ -108,6 +108,19 @@ class Draws:
         return -self.log_p_x_z.double().mean(0)
 
     @cached_property
+    def ignores_latent(self) -> bool:
+        """Whether nothing depends on z, as in a language model: log p(x) is then log p(x|z), exact with one sample.
+
+        Every q(z|x) is p(z), and log p(x|z) is the same at all z that were tried: those of the samples, of another text
+        and of the prior.
+        """
+        if self.rates.abs().max() > 0:
+            return False
+        further = [x for x in (self.log_p_x_z_shuffled, self.log_p_x_z_prior) if x is not None]
+        tried_TN = torch.cat([self.log_p_x_z, *(x[None] for x in further)])
+        return len(tried_TN) > 1 and torch.allclose(tried_TN, tried_TN[:1], rtol=1e-5, atol=1e-3)
+
+    @cached_property
     def copies(self) -> Copies:
         """Which texts are copies of one text: by ``text_id``, else by equal rows of posterior mean and std.
 

@@ -19,6 +19,7 @@ class Elbo(Diagnostic):
     @override
     def estimate(self, evidence: Evidence) -> Estimates:
         draws = evidence.draws
+        kind = "unbiased" if draws.ignores_latent else "lower"
         return {
-            "elbo": mean_of(-(draws.distortions + draws.rates), unit="nats/text", kind="lower", copies=draws.clusters())
+            "elbo": mean_of(-(draws.distortions + draws.rates), unit="nats/text", kind=kind, copies=draws.clusters())
         }

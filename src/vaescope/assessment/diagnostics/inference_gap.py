@@ -33,7 +33,8 @@ class InferenceGap(Diagnostic):
         """Return ``inference_gap`` and, given the experiments, its two parts."""
         draws = evidence.draws
         gap_N = importance.log_mean_exp(draws.log_weights) + draws.distortions + draws.rates
-        bound = mean_of(gap_N, unit="nats/text", kind="lower", copies=draws.clusters())
+        kind = "unbiased" if draws.ignores_latent else "lower"
+        bound = mean_of(gap_N, unit="nats/text", kind=kind, copies=draws.clusters())
         gap: dict[str, Estimate | Missing] = {"inference_gap": bound}
         if (found := evidence.experiments.inference) is None:
             return gap | dict.fromkeys(PARTS, Missing("no Gaussian optimised for each text: assess with suite=full"))
@@ -45,7 +46,8 @@ class InferenceGap(Diagnostic):
         """Judge the gap against the rate."""
         draws = evidence.draws
         gap, rate = estimates["inference_gap"], draws.rates.mean().item()
-        converged = importance.doubling_gain(draws.log_weights).mean().item() < thresholds.doubling_gain
+        doubled = importance.doubling_gain(draws.log_weights).mean().item()
+        converged = draws.ignores_latent or doubled < thresholds.doubling_gain
         rule = Rule(
             *thresholds.inference_gap_limits(rate),
             "nats",

@@ -30,8 +30,10 @@ class JointInconsistency(Diagnostic):
         """Return ``joint_inconsistency`` with its split by z, and ``joint_inconsistency_data``, for the split by x."""
         draws = evidence.draws
         log_q_x = _log_q_x(evidence)
-        joint = mean_of(draws.rates + draws.distortions + log_q_x, unit="nats/text")
-        data = mean_of(log_q_x - log_mean_exp(draws.log_weights), unit="nats/text", kind="upper")
+        copies = draws.clusters()
+        joint = mean_of(draws.rates + draws.distortions + log_q_x, unit="nats/text", copies=copies)
+        bound_N = log_q_x - log_mean_exp(draws.log_weights)
+        data = mean_of(bound_N, unit="nats/text", kind="upper", copies=copies)
         prior = marginal_kl(evidence)
         detail = {
             "entropy": evidence.facts.entropy,
@@ -49,8 +51,8 @@ class JointInconsistency(Diagnostic):
         message = (
             f"q(x,z) and p(x,z) differ by {joint.value:.2f} nats = prior mismatch [{prior[0]:.2f}, {prior[1]:.2f}]"
         )
-        message += f" + decoder mismatch [{decoder[0]:.2f}, {decoder[1]:.2f}]; or = data mismatch, at most "
-        message += f"{data.value:.2f}, + inference gap, at least {joint.value - data.value:.2f}"
+        message += f" + decoder mismatch [{decoder[0]:.2f}, {decoder[1]:.2f}]; or = data mismatch (upper bound "
+        message += f"{data.value:.2f} ± {data.se:.2g}) + inference gap (lower bound {joint.value - data.value:.2f})"
         reach = deviations(thresholds.identity_sigmas, joint.n)
         check = Check(f"R + D is not below H by more than {reach:.2g} standard errors", "FAIL")
         # float32 densities leave a systematic 1e-4, however small the error is

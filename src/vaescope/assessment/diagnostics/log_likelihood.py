@@ -12,12 +12,12 @@ from torch import Tensor
 
 from vaescope import plotting
 from vaescope.assessment.diagnostic import Diagnostic, Estimates, Results, attempt
-from vaescope.assessment.findings import Condition, Finding, Rule
+from vaescope.assessment.findings import Check, Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators import importance
 from vaescope.estimators.copies import Copies
-from vaescope.estimators.estimate import Estimate, mean_of, quantile
+from vaescope.estimators.estimate import Estimate, binomial_interval, mean_of, quantile
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 
@@ -25,6 +25,8 @@ BINS = (0.5, 0.7, 1.0)
 """Limits of the tail index: good, bad and very bad (Vehtari et al. 2024)."""
 TOLERANCE = 0.025
 """Gain of a text's bound by doubling S, in nats, below which its tail index does not matter."""
+
+WITHOUT_LATENT = Check("nothing depends on z: then log p(x) = log p(x|z)")
 
 
 class LogLikelihood(Diagnostic):
@@ -41,6 +43,8 @@ class LogLikelihood(Diagnostic):
         """Return ``log_likelihood`` with effective sample sizes, Pareto k and the bound as S doubles."""
         draws = evidence.draws
         bound = _bound(draws.log_weights, draws.clusters())
+        if draws.ignores_latent:
+            bound = replace(bound, kind="unbiased")
         if (adapted_SP := draws.log_weights_adapted) is None:
             reason = Missing("no 'log_weights_adapted': assess with suite=full")
             return {"log_likelihood": bound, "log_likelihood_adapted": reason}
@@ -49,31 +53,23 @@ class LogLikelihood(Diagnostic):
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge whether the bound is tight enough to be called the log-likelihood."""
         estimate, limit = estimates["log_likelihood"], thresholds.doubling_gain
-        share, gain = estimate.detail["unreliable_share"], estimate.detail["doubling_gain"]
+        if evidence.draws.ignores_latent:
+            return [WITHOUT_LATENT.judge("log_likelihood", True, f"log-likelihood {estimate.value:.2f}: exact")]
+        detail, message = estimate.detail, f"log-likelihood >= {estimate.value:.2f}"
+        gain, pooled = detail["doubling_gain"], detail["pooled_gain"]
         found = estimates["log_likelihood_adapted"].detail if "log_likelihood_adapted" in estimates else None
         short = found is not None and found["gain"] - quantile(found["texts"]) * found["gain_se"] > limit
-        rule = Rule(
-            thresholds.good_tail_share,
-            thresholds.bad_tail_share,
-            "of the texts",
-            subject="the share with an unreliable bound (Pareto k bad by more than its error, and weights that vary)",
-            sure=False,
-            needs=(
-                Condition(f"doubling S gains less than {limit:g} nats", gain is not None and gain < limit, "WARN"),
-                Condition("so does a proposal adapted to each text", not short, "WARN"),
-            ),
-        )
-        message = f"log-likelihood >= {estimate.value:.2f}"
-        if gain is None or estimate.detail["pareto_k"]["median"] is None:
-            message += f": {estimate.detail['samples']} samples are too few to judge the bound"
+        rule, share = _rule(estimate, thresholds, short=short)
+        if gain is None or detail["pareto_k"]["median"] is None:
+            message += f": {detail['samples']} samples are too few to judge the bound"
             return [rule.unresolved("log_likelihood", message, next_step="take at least 64 samples per text")]
-        message += f": unreliable for {share:.0%} of the texts, doubling S gained {gain:.2g} nats"
+        message += f": doubling S gained {gain:.2g} nats, pooling the weights adds {pooled:.2g}"
         message += "" if found is None else f", an adapted proposal {found['gain']:.2g}"
-        step = "take more samples per text; until then publish it only as a bound"
+        message += f"; unreliable for {detail['unreliable_share']:.0%} of the texts"
+        step = "take more samples per text; until then report it only as a bound"
         if short:
             step = "read log_likelihood_adapted, for all texts with assessment.adapted_texts"
-        number = replace(estimate, value=share)
-        return [rule.judge("log_likelihood", number, message, next_step=step)]
+        return [rule.judge("log_likelihood", share, message, next_step=step)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """The bound as the number of samples doubles: it has not converged while it still rises."""
@@ -85,6 +81,32 @@ class LogLikelihood(Diagnostic):
         axes.set(xscale="log", xlabel="samples per text", ylabel="bound on log p(x) (nats)")
         axes.legend(frameon=False)
         return figure
+
+
+def _rule(estimate: Estimate, thresholds: Thresholds, *, short: bool) -> tuple[Rule, Estimate]:
+    """Return the rule, and the share of texts that it judges: 0 where more samples would surely gain little."""
+    limit, detail = thresholds.doubling_gain, estimate.detail
+    gain, gain_se, pooled = (detail[key] for key in ("doubling_gain", "doubling_gain_se", "pooled_gain"))
+    little = gain is not None and max(gain, pooled) < limit
+    settled = little and not short and gain + quantile(estimate.n) * gain_se < limit
+    share = 0.0 if settled else detail["unreliable_share"]
+    low, high = (0.0, 0.0) if settled else binomial_interval(share, estimate.n)
+    few = thresholds.good_tail_share
+    rule = Rule(
+        few,
+        thresholds.bad_tail_share,
+        "of the texts",
+        subject=f"the share with an unreliable bound (Pareto k bad by more than its error, and weights that vary; none "
+        f"where doubling S surely gains less than {limit:g} nats and nothing else gains more)",
+        needs=(
+            Condition(
+                f"doubling S, and pooling the weights of all texts, gain less than {limit:g} nats", little, "WARN"
+            ),
+            Condition("a proposal adapted to each text does not surely gain more", not short, "WARN"),
+        ),
+        seen=Condition(f"it is surely above {few:g} or one of these gains is larger", low > few or short or not little),
+    )
+    return rule, replace(estimate, value=share, low=low, high=high, kind="consistent", unit="of the texts")
 
 
 def _adapted(draws: Draws, adapted_SP: Tensor) -> Estimate:
@@ -101,7 +123,9 @@ def _bound(log_w_SN: Tensor, copies: Copies | None, extra: dict[str, Any] | None
     size_N, k_N = importance.effective_sample_size(log_w_SN), importance.tail_index(log_w_SN)
     good = importance.good_tail_index(samples)
     error_N = importance.tail_index_error(k_N, samples)
-    gain_N = torch.maximum(importance.doubling_gain(log_w_SN), (samples / size_N - 1) / (2 * samples))
+    doubled_N = importance.doubling_gain(log_w_SN)
+    doubled = mean_of(doubled_N, unit="nats/text", copies=copies) if samples > 1 else None
+    gain_N = torch.maximum(doubled_N, (samples / size_N - 1) / (2 * samples))
     edges = [-torch.inf, *BINS, torch.inf]
     detail = {
         "samples": samples,
@@ -111,7 +135,9 @@ def _bound(log_w_SN: Tensor, copies: Copies | None, extra: dict[str, Any] | None
             f"({low}, {high}]": int(((k_N > low) & (k_N <= high)).sum()) for low, high in pairwise(edges)
         },
         "unreliable_share": ((k_N - error_N > good) & (gain_N > TOLERANCE)).double().mean().item(),
-        "doubling_gain": _finite(importance.doubling_gain(log_w_SN).mean()),
+        "doubling_gain": None if doubled is None else doubled.value,
+        "doubling_gain_se": None if doubled is None else doubled.se,
+        "pooled_gain": importance.pooled_gain(log_w_SN),
         "curve": importance.doubling_curve(log_w_SN),
         **(extra or {}),
     }
