@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -97,15 +97,16 @@ class PerText:
                 # files of earlier versions call it panel
                 digest = metadata.get("digest", metadata.get("panel", ""))
                 tensors = {name: file.get_tensor(name) for name in names}
-                posteriors = tensors["posterior_mean"], tensors["posterior_std"]
                 # files of earlier versions have none
                 known = "text_id" in file.keys()  # noqa: SIM118
-                text_id = file.get_tensor("text_id") if known else equal_posteriors(*posteriors).text
+                text_id = file.get_tensor("text_id") if known else torch.arange(tensors["rate"].numel())
                 found = cls(**tensors, text_id=text_id, digest=digest)
         except (SafetensorError, OSError) as error:
             raise UserError(f"{path}: no numbers of single texts there; assess the run again") from error
         if not found.consistent:
             raise UserError(f"{path}: damaged (shapes, or values that are no numbers); assess the run again")
+        if not known:
+            return replace(found, text_id=equal_posteriors(found.posterior_mean, found.posterior_std).text)
         return found
 
     @property
