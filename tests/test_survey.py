@@ -26,11 +26,19 @@ def marked(found, mark):
     return [f"{verdict} {name}" for name, verdict, given in found["findings"] if given == mark]
 
 
+def repeated_alarms(verdicts, key):
+    """Findings that are false alarms on two of three data sets, by chance once in 130 at a rate of 5%."""
+    counts = verdicts.records.repeat(key, seeds=3)["findings"]
+    return [name for name, count in counts.items() if count["WARN"] + count["FAIL"] > 1]
+
+
 @pytest.mark.parametrize("key", ["h1", "h12", "h15"])
-def test_a_healthy_model_gets_no_false_alarm(verdicts, key):
+def test_a_healthy_model_gets_no_false_alarm_but_by_chance(verdicts, key):
     found = verdicts.records.survey(key)
-    assert marked(found, "false alarm") == marked(found, "contradicts the truth") == []
+    assert marked(found, "contradicts the truth") == []
+    assert len(marked(found, "false alarm")) <= 1
     assert len(marked(found, "right")) >= 5
+    assert repeated_alarms(verdicts, key) == []
 
 
 def test_a_model_whose_z_is_barely_read_does_not_pass(verdicts):
@@ -49,7 +57,7 @@ def test_a_model_whose_z_is_barely_read_does_not_pass(verdicts):
 def test_copies_of_sharp_codes_are_named_and_are_no_mismatch(verdicts):
     found = verdicts.records.survey("s24")
     assert "WARN repeated_texts" in found["named"]
-    assert marked(found, "false alarm") == marked(found, "contradicts the truth") == []
+    assert marked(found, "contradicts the truth") == repeated_alarms(verdicts, "s24") == []
 
 
 def test_a_finding_that_is_not_true_is_seen(verdicts):
