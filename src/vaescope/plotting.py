@@ -74,6 +74,14 @@ def histogram(ax: Axes, values: ArrayLike, *, bins: int = 50, filled: bool = Tru
     ax.hist(finite, bins=np.linspace(low, high, bins + 1).tolist(), density=True, **kind | style)
 
 
+def ticks(ax: Axes, values: ArrayLike) -> None:
+    """Mark these values on a logarithmic horizontal axis, and no others, whose labels would collide."""
+    shown = np.asarray(values, dtype=float)
+    shown = shown[:: -max(1, len(shown) // 5)]
+    ax.set_xticks(shown.tolist(), [f"{value:,.0f}" for value in shown])
+    ax.minorticks_off()
+
+
 def look(run: int) -> tuple[str, str]:
     """Return the colour and the marker of the run (or the family of runs) at a position; 64 positions differ.
 

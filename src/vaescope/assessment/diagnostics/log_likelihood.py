@@ -74,11 +74,14 @@ class LogLikelihood(Diagnostic):
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """The bound as the number of samples doubles: it has not converged while it still rises."""
         figure, (axes,) = plotting.axes(5, 3)
+        counts: set[int] = set()
         for name, label in (("log_likelihood", "q(z|x)"), ("log_likelihood_adapted", "adapted to each text")):
             if name in estimates:
                 curve = estimates[name].detail["curve"]
                 axes.plot([int(k) for k in curve], list(curve.values()), marker="o", label=label)
+                counts |= {int(k) for k in curve}
         axes.set(xscale="log", xlabel="samples per text", ylabel="bound on log p(x) (nats)")
+        plotting.ticks(axes, sorted(counts))
         axes.legend(frameon=False)
         return figure
 

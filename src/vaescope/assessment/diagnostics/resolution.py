@@ -55,6 +55,7 @@ class Resolution(Diagnostic):
             axes.plot(sizes, low, color=plotting.INK, marker="o", ms=3)
             axes.plot(sizes, high, color=plotting.INK, marker="o", ms=3)
             axes.set(xscale="log", xlabel="texts n", ylabel="nats per text", title=label)
+            plotting.ticks(axes, sizes)
         panels[0].plot(sizes, np.log(sizes), color=plotting.INK, linestyle="--", label="log n")
         panels[0].legend(frameon=False)
         return figure
