@@ -22,7 +22,10 @@ TUTORIAL = [
 import csv
 import logging
 import tempfile
+import warnings
 from pathlib import Path
+
+warnings.filterwarnings("ignore", message="IProgress not found")
 
 import vaescope
 from vaescope.choices import build
@@ -97,8 +100,12 @@ OWN_MODEL = [
     "# A model of your own\n\nvaescope can assess any latent variable model. It needs six tensors of a sweep over "
     "the texts: `Draws`. Here the model is a bag-of-words VAE in plain PyTorch.",
     """
+import warnings
+
 import torch
 from torch import nn
+
+warnings.filterwarnings("ignore", message="IProgress not found")
 
 import vaescope
 from vaescope.choices import build

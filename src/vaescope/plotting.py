@@ -42,17 +42,26 @@ _SETTINGS: dict[Any, Any] = {
 }
 
 
+class Picture(Figure):
+    """A figure that a notebook shows, although it is none of pyplot's."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=100, facecolor="white")
+        return buffer.getvalue()
+
+
 def axes(width: float = 5.6, height: float = 3.8, columns: int = 1) -> tuple[Figure, list[Axes]]:
     """Return a figure with ``columns`` axes side by side, in the style of the page."""
     with matplotlib.rc_context(_SETTINGS):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Picture(figsize=(width, height), layout="constrained")
         return figure, list(figure.subplots(1, columns, squeeze=False)[0])
 
 
 def grid(width: float, height: float, *, rows: list[float], columns: int) -> tuple[Figure, list[list[Axes]]]:
     """Return a figure with axes in ``rows``, given by their relative heights, of ``columns`` each."""
     with matplotlib.rc_context(_SETTINGS):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Picture(figsize=(width, height), layout="constrained")
         return figure, figure.subplots(len(rows), columns, squeeze=False, height_ratios=rows).tolist()
 
 

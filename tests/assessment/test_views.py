@@ -44,6 +44,12 @@ def test_a_figure_is_shown_by_its_name(assessment):
         assessment.plot("rat")
 
 
+def test_a_notebook_shows_a_figure_and_draws_in_a_line(assessment, draws):
+    assert assessment.plot("rate")._repr_png_().startswith(b"\x89PNG")
+    assert f"{draws.texts:,} texts" in repr(draws)
+    assert len(repr(draws)) < 200
+
+
 def test_it_is_read_by_its_file_or_its_folder(assessment, tmp_path):
     path = assessment.save(tmp_path, name="assessment-test", figures=())
     by_file, by_folder = Assessment.load(path), Assessment.load(tmp_path, name="assessment-test")

@@ -19,7 +19,7 @@ from vaescope.evidence.encodings import Encodings
 from vaescope.evidence.facts import Facts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Draws:
     """The numbers of a latent variable model on N texts with S samples of q(z|x) each.
 
@@ -67,6 +67,12 @@ class Draws:
     log_q_x: Tensor | None = None
     text_id: Tensor | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Return the sizes and the optional tensors, not their values."""
+        given = list(self.tensors())[7:]
+        also = f", with {', '.join(given)}" if given else ""
+        return f"Draws({self.texts:,} texts, {self.samples} samples, {self.latent_size} latent units{also})"
 
     @property
     def texts(self) -> int:
