@@ -16,8 +16,8 @@ def cells(path):
     return json.loads(path.read_text(encoding="utf-8"))["cells"]
 
 
-def test_there_are_two():
-    assert [path.stem for path in NOTEBOOKS] == ["own_model", "tutorial"]
+def test_the_notebook_of_a_model_of_ones_own_is_there():
+    assert "own_model" in {path.stem for path in NOTEBOOKS}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
