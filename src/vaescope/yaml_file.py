@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from vaescope.errors import UserError, one_line
+from vaescope.reading import refuse_device
 
 DEEPEST = 50
 """The deepest nesting of a file."""
@@ -44,6 +45,7 @@ def read_yaml(path: Path, what: str = "configuration") -> Any:
         raise UserError(f"{path}: cannot be read ({reason}); check the path and its rights") from error
     if folder:
         raise UserError(f"{path}: a folder, not a {what} file; give the YAML file in it")
+    refuse_device(path)
     try:
         with path.open("rb") as file:
             raw = file.read(LARGEST_FILE + 1)

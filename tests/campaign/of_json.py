@@ -273,5 +273,34 @@ def starts() -> Iterator[Case]:
         yield Case("init", name, ("init", "--data", *more), (named,), needs=("run",), prepare=table)
 
 
+def devices() -> Iterator[Case]:
+    """What is no file: a pipe that nobody writes to, and a device without an end."""
+    uses: dict[str, tuple[str, ...]] = {
+        "t.txt": ("train", "config.yaml", "out=new", "data={path: t.txt, max_length: 24}"),
+        "t.csv": ("train", "config.yaml", "out=new", "data={path: t.csv, max_length: 24}"),
+        "t.yaml": ("train", "t.yaml"),
+        "s.yaml": ("study", "s.yaml"),
+        "labels": ("assess", "run", "--labels", "labels"),
+        "components": ("assess", "run", "--components", "components"),
+        "d.safetensors": ("assess", "--draws", "d.safetensors"),
+        "codes": ("decode", "run", "codes"),
+        "out": ("encode", "run", "a text", "--out", "out"),
+        "run/status.json": ("train", "config.yaml", "out=run"),
+        "run/assessment.json": ("diagnose", "run"),
+    }
+    for name, use in uses.items():
+
+        def pipe(folder: Path, name: str = name) -> None:
+            (folder / name).unlink(missing_ok=True)
+            os.mkfifo(folder / name)
+
+        def device(folder: Path, name: str = name) -> None:
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).symlink_to("/dev/zero")
+
+        for kind, prepare in {"pipe": pipe, "device": device}.items():
+            yield Case("devices", f"{name} {kind}", use, (name,), needs=("run",), prepare=prepare)
+
+
 def cases() -> list[Case]:
-    return [case for part in (run_files, metrics, worlds, refits, starts) for case in part()]
+    return [case for part in (run_files, metrics, worlds, refits, starts, devices) for case in part()]

@@ -13,6 +13,7 @@ from pathlib import Path
 from vaescope.corpora.rows import Columns, Rows
 from vaescope.corpora.table_files import decode, read_csv, read_json, read_jsonl, read_parquet, read_tsv
 from vaescope.errors import UserError
+from vaescope.reading import refuse_device
 
 NAMES = {
     "train": ("train", "training"),
@@ -122,6 +123,7 @@ def _parts(file: Path) -> tuple[str, str, str]:
 
 
 def _bytes(file: Path, packed: str) -> bytes:
+    refuse_device(file)
     try:
         raw = file.read_bytes()
     except OSError as error:

@@ -38,7 +38,7 @@ def write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> N
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read the tensors that Draws has, and the metadata without ``prior``."""
     if not path.is_file():
-        raise UserError(f"{path}: no such file of draws")
+        raise UserError(f"{path}: no such file of draws; check the path")
     try:
         with safe_open(path, framework="pt") as file:
             texts = dict(file.metadata() or {})

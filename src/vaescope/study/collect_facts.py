@@ -14,6 +14,7 @@ from vaescope.corpora.table_files import decode
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.errors import UserError
 from vaescope.model.vae import TransformerVAE
+from vaescope.reading import refuse_device
 from vaescope.sweep.sweep import sweep
 
 
@@ -49,6 +50,7 @@ def read_labels(path: Path, count: int, kinds: Iterable[str] = ()) -> list[str]:
     Raises:
         UserError: no such file (nor one of the ``kinds`` that the corpus has), or not as many lines as texts.
     """
+    refuse_device(path)
     try:
         text = decode(path.read_bytes(), str(path))
     except OSError as error:

@@ -22,6 +22,7 @@ from vaescope.errors import UserError
 from vaescope.evidence.encodings import Encodings
 from vaescope.model.vae import TransformerVAE
 from vaescope.randomness import stream
+from vaescope.reading import refuse_device
 from vaescope.study.make_world import load_drawn_model
 from vaescope.sweep.encode import encode
 from vaescope.sweep.world_texts import log_prob as log_prob_in_world
@@ -95,6 +96,7 @@ def _number(given: str) -> int:
 def _of_file(
     path: Path, corpus: Corpus, config: RunConfig, tokenizer: PreTrainedTokenizerFast, split: str
 ) -> Tokenized:
+    refuse_device(path)
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:

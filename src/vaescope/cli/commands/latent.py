@@ -61,7 +61,9 @@ def decode(
     from safetensors.torch import load_file
 
     from vaescope.errors import UserError, why_not_there
+    from vaescope.reading import refuse_device
 
+    refuse_device(codes)
     try:
         tensors = load_file(codes)
     except Exception as error:  # safetensors raises its own errors for damaged files
@@ -152,7 +154,9 @@ def _refuse_foreign(out: Path) -> None:
     from safetensors import SafetensorError, safe_open
 
     from vaescope.errors import UserError
+    from vaescope.reading import refuse_device
 
+    refuse_device(out)
     if out.exists():
         try:
             with safe_open(out, framework="pt") as file:
