@@ -62,6 +62,14 @@ def test_a_stage_whose_start_failed_fails_by_its_name(tmp_path):
         ({"control": "joint"}, "stage joint is not a language model"),
         ({"stages": {"a": {"after": "b"}, "b": {}}, "control": None}, "unknown earlier stage 'b'"),
         ({"stages": {"a": {}, "b": {"after": "a", "take": ["decodr"]}}, "control": None}, "did you mean 'decoder'"),
+        ({"stages": {"a": {"take": ["encoder"]}}, "control": None}, "take has no effect without after"),
+        ({"stages": {"a": {"set": {"out": "x"}}}, "control": None}, "out is set by the study"),
+        ({"stages": {"a": {"set": {"seed": 1}}}, "control": None}, r"seed is set by the study; give it seeds"),
+        ({"stages": {"a/b": {}, "a-b": {}}, "control": None}, "two stages have the folder"),
+        (
+            {"stages": {"a": {"sett": {}}}, "control": None},
+            r"unknown key 'stages\.a\.sett'; did you mean 'stages\.a\.set'",
+        ),
         ({"stages": {"a": {"set": {"modl.tie": False}}}, "control": None}, "modl"),
     ],
 )

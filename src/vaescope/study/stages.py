@@ -43,9 +43,13 @@ def stage_settings(
         source: the file, for messages.
 
     Raises:
-        UserError: it starts from no earlier stage, or takes a part that a model does not have.
+        UserError: it starts from no earlier stage, takes a part that a model does not have, sets what the study sets,
+            or has the folder of another stage.
     """
     stage, raw = stages[name], copy.deepcopy(base)
+    _refuse_useless(stage, f"{source}: stage {name}")
+    if list(folders.values()).count(folders[name]) > 1:
+        raise UserError(f"{source}: two stages have the folder {folders[name]}; give them other names")
     for key, value in stage.set.items():
         set_key(raw, key, copy.deepcopy(value))
     if stage.after is None:
@@ -62,6 +66,15 @@ def stage_settings(
         # all runs of a seed shuffle the texts alike: from the first text on, each short stage would read the same ones
         set_key(raw, "training.first_text", _texts_read(base, stages, stage.after))
     return raw
+
+
+def _refuse_useless(stage: Stage, where: str) -> None:
+    """Refuse what would have no effect."""
+    if stage.after is None and stage.take != list(PARTS):
+        raise UserError(f"{where}: take has no effect without after; name the stage whose weights are taken")
+    for key in stage.set:
+        if key.split(".")[0] in ("seed", "out"):
+            raise UserError(f"{where}: set: {key} is set by the study; give it seeds=[...] or out=FOLDER")
 
 
 def _texts_read(base: dict[str, Any], stages: dict[str, Stage], name: str | None) -> int:
