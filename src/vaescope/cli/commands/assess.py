@@ -75,6 +75,8 @@ def assess(
         "checkpoint": checkpoint,
         "control": control,
     }
+    if components is not None and not components.strip():
+        raise typer.BadParameter("--components is empty; give a number, all, or a file")
     useless = [f"--{name}" for name, value in of_a_run.items() if value]
     if draws is not None and useless:
         raise typer.BadParameter(f"{', '.join(useless)}: no effect with --draws, whose numbers are those of the file")
