@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,7 +27,7 @@ from vaescope.estimators.gaussian import LOG_2PI
 _ROWS, _COLUMNS = 512, 1024
 _COMPONENTS = 2**16
 _MANY_PAIRS = 2**28
-"""Pairs of a point and a component from which on it is tried to skip components that cannot matter."""
+"""From this many pairs of a point and a component on, try to skip components that cannot matter."""
 _SMALLEST = -80.0
 """Smallest exponent: exp(-80) = 2e-35 adds nothing to a sum above 1, and below exp(-87) floats are slow (denormal)."""
 
@@ -60,15 +61,12 @@ def log_block_sums(
         blocks: the number G of blocks; component j is in block j mod G.
         weight_N: the weight w of each component; 1 by default.
     """
-    log_weight_N = _log_weights(weight_N, mean_ND)
     sums = []
-    for block in range(blocks):
-        own_in_M = None if own_M is None else _position_in_block(own_M, block, blocks)
-        parts = (mean_ND[block::blocks], std_ND[block::blocks], log_weight_N[block::blocks], own_in_M)
+    for block in _in_blocks(mean_ND, std_ND, own_M, blocks, weight_N):
         few_M = None
-        if len(z_MD) * len(parts[0]) >= _MANY_PAIRS:
-            few_M = log_sums_of_few(z_MD, *parts)
-        sums.append(_log_sums(z_MD, *parts) if few_M is None else few_M)
+        if len(z_MD) * len(block.mean_BD) >= _MANY_PAIRS:
+            few_M = log_sums_of_few(z_MD, *block)
+        sums.append(_log_sums(z_MD, *block) if few_M is None else few_M)
     return torch.stack(sums, 1)
 
 
@@ -86,19 +84,37 @@ def log_marginal_block_sums(
     The cost is M * N * D exponentials, so choose M accordingly. Differences are computed directly, so float32 is
     enough.
     """
-    log_weight_N = _log_weights(weight_N, mean_ND).float()
     z_MD, mean_ND, std_ND = z_MD.float(), mean_ND.float(), std_ND.float()
     size = z_MD.shape[1]
     rows_at_once = max(1, _ROWS * _COLUMNS // (size * min(_COLUMNS, -(-mean_ND.shape[0] // blocks))))
     result_MGD = torch.empty(z_MD.shape[0], blocks, size, dtype=torch.float64)
-    for block in range(blocks):
-        mean_DB, std_DB = mean_ND[block::blocks].mT.contiguous(), std_ND[block::blocks].mT.contiguous()
+    for number, block in enumerate(_in_blocks(mean_ND, std_ND, own_M, blocks, weight_N)):
+        mean_DB, std_DB = block.mean_BD.mT.contiguous(), block.std_BD.mT.contiguous()
         for rows in _slices(z_MD.shape[0], rows_at_once):
-            own_R = None if own_M is None else _position_in_block(own_M[rows], block, blocks)
-            result_MGD[rows, block] = _log_marginal_row_sums(
-                z_MD[rows], mean_DB, std_DB, log_weight_N[block::blocks], own_R
+            own_R = None if block.own_M is None else block.own_M[rows]
+            result_MGD[rows, number] = _log_marginal_row_sums(
+                z_MD[rows], mean_DB, std_DB, block.log_weight_B.float(), own_R
             )
     return result_MGD
+
+
+class _Block(NamedTuple):
+    """The components of one block, and the position in it of the component that each point leaves out (-1: none)."""
+
+    mean_BD: Tensor
+    std_BD: Tensor
+    log_weight_B: Tensor
+    own_M: Tensor | None
+
+
+def _in_blocks(
+    mean_ND: Tensor, std_ND: Tensor, own_M: Tensor | None, blocks: int, weight_N: Tensor | None
+) -> Iterator[_Block]:
+    count = len(mean_ND)
+    log_weight_N = torch.zeros(count, dtype=torch.float64) if weight_N is None else weight_N.double().log()
+    for block in range(blocks):
+        own_in_M = None if own_M is None else torch.where(own_M % blocks == block, own_M // blocks, -1)
+        yield _Block(mean_ND[block::blocks], std_ND[block::blocks], log_weight_N[block::blocks], own_in_M)
 
 
 def _log_sums(z_MD: Tensor, mean_BD: Tensor, std_BD: Tensor, log_weight_B: Tensor, own_M: Tensor | None) -> Tensor:
@@ -122,10 +138,6 @@ def _linear_form(mean_BD: Tensor, std_BD: Tensor) -> tuple[Tensor, Tensor]:
     weights_FB = torch.cat([-0.5 * precision_BD, mean_BD * precision_BD], 1).mT.contiguous()
     bias_B = -(0.5 * mean_BD.square() * precision_BD + std_BD.log() + 0.5 * LOG_2PI).sum(1)
     return weights_FB, bias_B
-
-
-def _log_weights(weight_N: Tensor | None, mean_ND: Tensor) -> Tensor:
-    return torch.zeros(len(mean_ND), dtype=torch.float64) if weight_N is None else weight_N.double().log()
 
 
 def _log_row_sums(features_RF: Tensor, weights_FB: Tensor, bias_B: Tensor, own_R: Tensor | None) -> Tensor:
@@ -162,11 +174,6 @@ def _log_sum_exp(tile: Tensor) -> Tensor:
     highest = tile.amax(-1, keepdim=True).clamp_min_(lowest)
     sums = tile.sub_(highest).clamp_min_(_SMALLEST).float().exp_().sum(-1)
     return sums.double().log_().add_(highest.squeeze(-1))
-
-
-def _position_in_block(own_M: Tensor, block: int, blocks: int) -> Tensor:
-    """Column of each left-out component inside a block, or -1."""
-    return torch.where(own_M % blocks == block, own_M // blocks, -1)
 
 
 def _slices(length: int, size: int) -> Iterator[slice]:
