@@ -64,7 +64,7 @@ def log_block_sums(
     sums = []
     for block in _in_blocks(mean_ND, std_ND, own_M, blocks, weight_N):
         few_M = None
-        if len(z_MD) * len(block.mean_BD) >= _MANY_PAIRS:
+        if len(z_MD) * len(block.mean) >= _MANY_PAIRS:
             few_M = log_sums_of_few(z_MD, *block)
         sums.append(_log_sums(z_MD, *block) if few_M is None else few_M)
     return torch.stack(sums, 1)
@@ -89,22 +89,22 @@ def log_marginal_block_sums(
     rows_at_once = max(1, _ROWS * _COLUMNS // (size * min(_COLUMNS, -(-mean_ND.shape[0] // blocks))))
     result_MGD = torch.empty(z_MD.shape[0], blocks, size, dtype=torch.float64)
     for number, block in enumerate(_in_blocks(mean_ND, std_ND, own_M, blocks, weight_N)):
-        mean_DB, std_DB = block.mean_BD.mT.contiguous(), block.std_BD.mT.contiguous()
+        mean_DB, std_DB = block.mean.mT.contiguous(), block.std.mT.contiguous()
         for rows in _slices(z_MD.shape[0], rows_at_once):
-            own_R = None if block.own_M is None else block.own_M[rows]
+            own_R = None if block.own is None else block.own[rows]
             result_MGD[rows, number] = _log_marginal_row_sums(
-                z_MD[rows], mean_DB, std_DB, block.log_weight_B.float(), own_R
+                z_MD[rows], mean_DB, std_DB, block.log_weight.float(), own_R
             )
     return result_MGD
 
 
 class _Block(NamedTuple):
-    """The components of one block, and the position in it of the component that each point leaves out (-1: none)."""
+    """The components of one block, ``[B]``; ``own`` is the position in it of what each point leaves out (-1: none)."""
 
-    mean_BD: Tensor
-    std_BD: Tensor
-    log_weight_B: Tensor
-    own_M: Tensor | None
+    mean: Tensor
+    std: Tensor
+    log_weight: Tensor
+    own: Tensor | None
 
 
 def _in_blocks(
