@@ -119,7 +119,8 @@ def test_intervals_of_distances(wrong):
     gaps = stats.norm.cdf(((grid - vae.aggregate_mean) / scale_D).numpy()) - stats.norm.cdf(grid.numpy())
     truths = {"sliced_wasserstein": squares_P.mean().sqrt().item(), "kolmogorov_smirnov": float(abs(gaps).max())}
     found = misses(truths, 400, lambda seed: sweep(vae, seed, 600), truths)
-    assert 0.02 <= found["sliced_wasserstein"] <= 0.08, found
+    # the upper end is a bound, so that an interval misses at one end only
+    assert found["sliced_wasserstein"] <= 0.06, found
     assert found["kolmogorov_smirnov"] <= 0.07, found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
@@ -24,24 +25,42 @@ from vaescope.randomness import stream
 DIRECTIONS, MOST, BLOCKS, NULLS, SPLITS = 64, 4000, 20, 400, 10
 
 
-def squared_distance(draws: Draws) -> tuple[float, float]:
-    """The mean of W_2^2 over directions with its standard error, by the jackknife over texts (and prior samples).
+@dataclass(frozen=True)
+class Distance:
+    """The mean of W_2^2 over directions, and what bounds its root from above.
+
+    Attributes:
+        square: corrected for the noise of the sample.
+        square_error: its standard error, by the jackknife over texts (and prior samples).
+        plain: the root of the mean without the correction.
+        plain_error: its standard error.
+    """
+
+    square: float
+    square_error: float
+    plain: float
+    plain_error: float
+
+
+def distance(draws: Draws) -> Distance:
+    """The mean of W_2^2 over directions with its standard error, corrected and as it is.
 
     Along a direction W_2^2 = Var z + Var y + (E z - E y)^2 - 2 C, with C the covariance of the quantile functions of
-    q(z) and p(z). The empirical C is too small in a finite sample: for n samples of the prior itself by a known factor,
-    which is divided out. The correction is exact for every q(z) with the shape of the prior, at any location and scale:
-    for N(0, I), for all Gaussian q(z).
+    q(z) and p(z). Sorting adapts to the noise of a sample, so C comes out too small: of n samples of the prior itself
+    by a known factor, which is divided out. That is right for every q(z) of the shape of the prior, wherever it lies
+    and however wide it is: for N(0, I), for all Gaussian q(z). For other shapes it takes out too much. Without the
+    correction the expectation is too large for every q(z), since W_2^2 is convex.
     """
     directions_DP = directions(draws.latent_size)
     z_NP = encodings(draws, most=MOST) @ directions_DP
     if draws.prior_z is None:
-        return _jackknife(z_NP, _to_normal)
+        return _with_errors(_replicates(z_NP, _to_normal))
     y_MP = prior_samples(draws, MOST, "sliced Wasserstein") @ directions_DP
     z_NP = z_NP[: len(y_MP) // 2]
     shares = {n: _shrinkage(y_MP, n) for n in {len(z_NP), *(len(z_NP) - size for size in _block_sizes(len(z_NP)))}}
-    square, error = _jackknife(z_NP, lambda part_NP: _to_samples(part_NP, y_MP, shares[len(part_NP)]))
-    _, prior_error = _jackknife(y_MP, lambda part_MP: _to_samples(z_NP, part_MP, shares[len(z_NP)]))
-    return square, math.hypot(error, prior_error)
+    by_texts = _replicates(z_NP, lambda part_NP: _to_samples(part_NP, y_MP, shares[len(part_NP)]))
+    by_samples = _replicates(y_MP, lambda part_MP: _to_samples(z_NP, part_MP, shares[len(z_NP)]))
+    return _with_errors(by_texts, by_samples)
 
 
 class SlicedWasserstein(Diagnostic):
@@ -57,21 +76,21 @@ class SlicedWasserstein(Diagnostic):
 
     @override
     def estimate(self, evidence: Evidence) -> Estimates:
-        square, se = squared_distance(evidence.draws)
+        found = distance(evidence.draws)
         texts = len(encodings(evidence.draws, most=MOST))
-        blocks = min(BLOCKS, texts)
-        # the square is at least 0: if the estimate is below 0, its upper end is measured from 0
-        centre, reach = max(0.0, square), quantile(blocks) * se
-        low, high = math.sqrt(max(0.0, square - reach)), math.sqrt(centre + reach)
+        deviations = quantile(min(BLOCKS, texts))
+        # the square is at least 0, so an estimate below it leaves the upper end as far above it as its error says
+        centre, reach = max(0.0, found.square), deviations * found.square_error
+        low, high = math.sqrt(max(0.0, found.square - reach)), math.sqrt(centre + reach)
         estimate = Estimate(
             value=math.sqrt(centre),
-            se=(high - low) / (2 * quantile(blocks)),
+            se=(high - low) / (2 * deviations),
             unit="latent units",
-            kind="consistent",
+            kind="interval",
             n=texts,
             low=low,
-            high=high,
-            detail={"squared": square, "directions": DIRECTIONS},
+            high=max(high, found.plain + deviations * found.plain_error),
+            detail={"squared": found.square, "without_correction": found.plain, "directions": DIRECTIONS},
         )
         return {"sliced_wasserstein": estimate}
 
@@ -94,12 +113,23 @@ def directions(size: int) -> Tensor:
     return torch.cat(bases, 1)[:, :DIRECTIONS]
 
 
-def _jackknife(values_NP: Tensor, statistic: Callable[[Tensor], Tensor]) -> tuple[float, float]:
-    """The mean over directions of a statistic of a sample, with its standard error."""
+def _replicates(values_NP: Tensor, statistic: Callable[[Tensor], Tensor]) -> Tensor:
+    """Replicates of the mean over directions of W_2^2, corrected and as it is, ``[1 + G, 2]``."""
     block_N = torch.arange(len(values_NP)) % min(BLOCKS, len(values_NP))
     parts = [values_NP, *(values_NP[block_N != block] for block in range(int(block_N.max()) + 1))]
-    replicates = torch.stack([statistic(part_NP).mean() for part_NP in parts])
-    return jackknife.value(replicates), jackknife.standard_error(replicates)
+    return torch.stack([statistic(part_NP).mean(1) for part_NP in parts])
+
+
+def _with_errors(*samples: Tensor) -> Distance:
+    """The distance with the errors of all samples that it depends on."""
+    squares = [replicates[:, 0] for replicates in samples]
+    plain = [replicates[:, 1].clamp_min(0).sqrt() for replicates in samples]
+    return Distance(
+        jackknife.value(squares[0]),
+        math.hypot(*map(jackknife.standard_error, squares)),
+        jackknife.value(plain[0]),
+        math.hypot(*map(jackknife.standard_error, plain)),
+    )
 
 
 def _block_sizes(count: int) -> set[int]:
@@ -107,17 +137,19 @@ def _block_sizes(count: int) -> set[int]:
 
 
 def _to_normal(z_NP: Tensor) -> Tensor:
-    """W_2^2 to N(0, 1) along each direction, ``[P]``."""
+    """W_2^2 to N(0, 1) along each direction, corrected and as it is, ``[2, P]``."""
     covariance_P = (z_NP.sort(0).values * goodness.normal_quantiles(len(z_NP))[:, None]).mean(0)
-    return z_NP.square().mean(0) + 1 - 2 * covariance_P / _normal_shrinkage(len(z_NP))
+    covariances_2P = torch.stack([covariance_P / _normal_shrinkage(len(z_NP)), covariance_P])
+    return z_NP.square().mean(0) + 1 - 2 * covariances_2P
 
 
 def _to_samples(z_NP: Tensor, y_MP: Tensor, share_P: Tensor) -> Tensor:
-    """W_2^2 to the distribution of the samples y along each direction, ``[P]``."""
+    """W_2^2 to the distribution of the samples y along each direction, corrected and as it is, ``[2, P]``."""
     n, m = len(z_NP), len(y_MP)
     variance_P, other_P = z_NP.var(0), y_MP.var(0)
     shift_P = (z_NP.mean(0) - y_MP.mean(0)).square() - variance_P / n - other_P / m
-    return variance_P + other_P + shift_P - 2 * _covariance(z_NP, y_MP[: m - n]) / share_P
+    covariance_P = _covariance(z_NP, y_MP[: m - n])
+    return variance_P + other_P + shift_P - 2 * torch.stack([covariance_P / share_P, covariance_P])
 
 
 def _covariance(z_NP: Tensor, y_RP: Tensor) -> Tensor:
