@@ -11,6 +11,7 @@ import torch
 from vaescope import UserError, assess, choices
 from vaescope.assessment.diagnostics.bits_per_byte import BitsPerByte
 from vaescope.assessment.diagnostics.moment_kl import MomentKl
+from vaescope.assessment.diagnostics.probe import Probe
 from vaescope.assessment.diagnostics.radius import radius_squared
 from vaescope.assessment.diagnostics.rate import Rate
 from vaescope.assessment.thresholds import Thresholds
@@ -226,3 +227,15 @@ def test_moments_of_copies_named_by_text_id_are_those_of_the_distinct_texts():
     }
     copied = Draws(**tensors | {"text_id": index_N, "log_q_x": None})
     assert moment_kl(copied).value == pytest.approx(moment_kl(draws).value, rel=1e-6)
+
+
+def test_a_probe_does_not_learn_copies_by_heart():
+    """Labels by chance: with a copy of each text in another fold a linear probe of 64 units knew them."""
+    generator = torch.Generator().manual_seed(0)
+    mean_UD = torch.randn(60, 64, generator=generator, dtype=torch.float64)
+    labels = ["ab"[int(side)] for side in torch.randint(2, (60,), generator=generator)]
+    text = torch.arange(60).repeat(5)
+    draws = draws_at(mean_UD[text], 0.05)
+    assert Probe().estimate(Evidence(draws, facts=Facts(labels=[labels[i] for i in text])))["probe_information"].low < 0
+    once = Probe().estimate(Evidence(draws_at(mean_UD, 0.05), facts=Facts(labels=labels)))["probe"]
+    assert once.n == Probe().estimate(Evidence(draws, facts=Facts(labels=[labels[i] for i in text])))["probe"].n == 60

@@ -66,13 +66,16 @@ class JointClassifier(Diagnostic):
 def _gains(evidence: Evidence) -> dict[str, torch.Tensor]:
     """log 2 + held-out log-probability of the true source of each pair, ``[2 n]``."""
     draws, simulations = evidence.draws, need(evidence.simulations, "drawn texts", "assess with suite=full")
-    count = min(int(simulations.finished.sum()), draws.texts)
+    copies = draws.clusters()
+    # a copy in another fold would let the classifier learn a text by heart
+    distinct = torch.arange(draws.texts) if copies is None else copies.first
+    count = min(int(simulations.finished.sum()), len(distinct))
     if count < FEWEST:
         raise Missing(f"{count} texts on a side are too few for a classifier: assess at least {FEWEST}")
     kept = simulations.finished.nonzero().squeeze(1)[:count]
     strings = (None, None) if evidence.strings is None else (simulations.strings, evidence.strings)
     model = _features(simulations.draws, strings[0], simulations.z, simulations.log_p_x_z, kept)
-    data = _features(draws, strings[1], draws.z[0], draws.log_p_x_z[0], torch.arange(count))
+    data = _features(draws, strings[1], draws.z[0], draws.log_p_x_z[0], distinct[:count])
     x, z, both = (np.concatenate(pair) for pair in zip(model, data, strict=True))
     sides = np.repeat([1, 0], count)
     inputs = {"x": x, "z": z, "xz": np.concatenate([x, z, both], 1)}

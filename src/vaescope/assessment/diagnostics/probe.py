@@ -32,13 +32,17 @@ class Probe(Diagnostic):
         """Return ``probe`` (accuracy) and ``probe_information`` (nats); with several kinds of labels ``probe_KIND``."""
         kinds = evidence.facts.label_kinds or None
         kinds = need(kinds, "labels", "set data.label, or assess with --labels FILE, one label per line")
+        copies = evidence.draws.clusters()
+        # a copy in another fold would let the probe learn a text by heart
+        rows = range(evidence.draws.texts) if copies is None else copies.first.tolist()
         found: dict[str, Estimate] = {}
         for kind, labels in kinds.items():
+            labelled = [i for i in rows if labels[i]]
             suffix = f"_{kind}" if len(kinds) > 1 else ""
-            if (reason := _too_few(labels)) and len(kinds) == 1:
+            if (reason := _too_few([labels[i] for i in labelled])) and len(kinds) == 1:
                 raise Missing(reason)
             if not reason:
-                accuracy, nats = _read(evidence, labels)
+                accuracy, nats = _read(evidence, labels, labelled)
                 found |= {f"probe{suffix}": accuracy, f"probe_information{suffix}": nats}
         if not found:
             raise Missing(f"no kind of label with 2 labels of {FOLDS} texts each: assess more texts")
@@ -51,15 +55,15 @@ class Probe(Diagnostic):
 
 
 def _too_few(labels: list[str]) -> str:
-    counts = Counter(label for label in labels if label)
+    counts = Counter(labels)
     if len(counts) < 2 or min(counts.values()) < FOLDS:
         return f"fewer than 2 labels, or one with fewer than {FOLDS} texts: assess more texts"
     return ""
 
 
-def _read(evidence: Evidence, labels: list[str]) -> tuple[Estimate, Estimate]:
-    """Return accuracy and information of one kind of label, from the texts that have one."""
-    draws, rows = evidence.draws, [i for i, label in enumerate(labels) if label]
+def _read(evidence: Evidence, labels: list[str], rows: list[int]) -> tuple[Estimate, Estimate]:
+    """Return accuracy and information of one kind of label, from the distinct texts that have one."""
+    draws = evidence.draws
     own = [labels[i] for i in rows]
     from_z, from_mean = predict_labels(draws.z[0][rows], own), predict_labels(draws.posterior_mean[rows], own)
     detail = {
