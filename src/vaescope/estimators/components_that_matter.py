@@ -28,7 +28,7 @@ _DIMENSIONS = (8, 16)
 """Dimensions of the bound: the fewer are tried first."""
 
 _ROWS, _COLUMNS, _PAIRS = 512, 1_024, 2**16
-_SAMPLE = 96
+_SAMPLE, _SOME = 96, 2**14
 _MOST_SLACK = 1e4
 """Nats of rounding from which on the bounds are of no use."""
 
@@ -95,6 +95,21 @@ def log_sums_of_few(
     """
     if torch.get_float32_matmul_precision() != "highest":
         return None
+    # whether it is worth while is first asked of some components and of points drawn from them, at next to no cost
+    some = torch.linspace(0, len(mean_ND) - 1, min(_SOME, len(mean_ND))).long()
+    part = (mean_ND[some], std_ND[some], log_weight_N[some])
+    noise = torch.randn(part[0].shape, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", enabled=False):
+        if _worth_while((part[0] + part[1] * noise)[:: max(1, len(some) // _SAMPLE)], *part, None) is None:
+            return None
+        sums = _worth_while(z_MD, mean_ND, std_ND, log_weight_N, own_M)
+        return None if sums is None else torch.cat([sums.of(rows) for rows in torch.arange(len(z_MD)).split(_ROWS)])
+
+
+def _worth_while(
+    z_MD: Tensor, mean_ND: Tensor, std_ND: Tensor, log_weight_N: Tensor, own_M: Tensor | None
+) -> _Sums | None:
+    """Return the sums with the first bound that leaves few enough pairs of some of the points."""
     log_highest_N = _log_highest(std_ND, log_weight_N)
     # the dimensions whose means vary most in units of the standard deviations
     spread_D = mean_ND.var(0, correction=0) / std_ND.square().mean(0)
@@ -105,9 +120,8 @@ def log_sums_of_few(
         if bound.features(z_MD)[1].max() > _MOST_SLACK:
             return None
         sums = _Sums(bound, z_MD, mean_ND, std_ND, log_weight_N, own_M)
-        with torch.autocast("cpu", enabled=False):
-            if sums.share(sample) <= _WORTH:
-                return torch.cat([sums.of(rows) for rows in torch.arange(len(z_MD)).split(_ROWS)])
+        if sums.share(sample) <= _WORTH:
+            return sums
     return None
 
 

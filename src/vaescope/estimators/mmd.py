@@ -47,7 +47,7 @@ def squared_mmd(x_ND: Tensor, y_MD: Tensor, widths: Sequence[float | Tensor]) ->
 
 def median_width(z_ND: Tensor) -> Tensor:
     """The median heuristic for l^2: half the median squared distance of distinct points, a scalar."""
-    upper = torch.triu_indices(len(z_ND), len(z_ND), offset=1)
+    upper = torch.triu_indices(len(z_ND), len(z_ND), offset=1, device=z_ND.device)
     return (squared_distances(z_ND, z_ND)[upper[0], upper[1]].median() / 2).clamp_min(1e-24)
 
 

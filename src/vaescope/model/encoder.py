@@ -25,7 +25,9 @@ def token_states(encoder: PreTrainedModel, batch: Batch) -> Tensor:
         embeddings = lookup(encoder.get_input_embeddings(), packing.pack(batch.input_ids))
         return packed_states(encoder, packing, embeddings, position_T)
     places = positions(encoder, texts, tokens)
-    return encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask, **places).last_hidden_state
+    # a mask that hides nothing is left out: to find that out, transformers would wait for the device
+    mask_BT = None if packs(encoder) else batch.attention_mask
+    return encoder(input_ids=batch.input_ids, attention_mask=mask_BT, **places).last_hidden_state
 
 
 def positions(encoder: PreTrainedModel, texts: int, tokens: int) -> dict[str, Tensor]:

@@ -136,6 +136,9 @@ class Constraint(nn.Module):
 
     def lagrangian_part(self, value: Tensor) -> dict[cooper.Constraint, cooper.ConstraintState]:
         """Return cooper's view of the constraint at ``value`` (differentiable) for the loss of the model."""
+        if self.rule.penalty_coefficient is not None:
+            # cooper's coefficient is no buffer, so it does not move with the module
+            self.rule.penalty_coefficient.to(device=value.device)
         return {self.rule: cooper.ConstraintState(violation=self.violation(value))}
 
     def ascend(self, value: Tensor) -> None:
