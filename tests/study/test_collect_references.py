@@ -105,8 +105,18 @@ def test_further_texts_are_held_out(run, tmp_path):
     further = further_texts(str(file), *arguments)
     assert further.texts == run.corpus.test
     assert len(numbered_encodings(run.model, run.tokenized("valid"), further, run.config.assessment)) == 100
+    # by default ten new texts of a built-in corpus for each assessed one, else the rest of the split
+    assert len(further_texts(None, *arguments)) == 2000
+    assert further_texts("0", *arguments) is None
     with pytest.raises(UserError, match="neither a number nor a text file"):
         further_texts(str(tmp_path / "none"), *arguments)
+
+
+def test_the_rest_of_the_split_is_held_out(run):
+    finite = replace(run.corpus, known=None)
+    rest = further_texts(None, finite, run.config, run.tokenizer, "valid", 150)
+    assert rest.texts == run.corpus.valid[150:]
+    assert further_texts(None, finite, run.config, run.tokenizer, "valid", 200) is None
 
 
 def test_a_file_of_training_texts_is_refused(run, tmp_path):
@@ -119,5 +129,9 @@ def test_a_file_of_training_texts_is_refused(run, tmp_path):
 def test_the_assessment_carries_all_of_it(run):
     found = run.assess("valid", components="100")
     detail = found.estimates["mutual_information"].detail
-    assert {"training_marginal", "entropy"} <= set(detail)
+    assert {"stacked_marginal", "entropy"} <= set(detail)
     assert "known_entropy" in detail["lower_bounds"]
+    assert detail["components"] == 300
+    assert run.assess("valid").estimates["mutual_information"].detail["components"] == 2200
+    assert run.assess("valid", components="0").estimates["mutual_information"].detail["components"] == 200
+    assert run.assess("train").estimates["mutual_information"].detail["components"] == 400

@@ -16,7 +16,7 @@ from vaescope.evidence.aggregate_posterior import AggregatePosterior
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.facts import Facts
 from vaescope.evidence.references import References
-from vaescope.evidence.training_marginal import TrainingMarginal
+from vaescope.evidence.stacked_marginal import StackedMarginal
 
 FEWEST = 4
 """Fewest distinct texts for which densities are fitted to the other texts."""
@@ -48,7 +48,7 @@ class InformationEnds:
     * ``entropy``: H(X), where it is known.
     * ``leave_one_out``: the text left out of its own mixture.
     * ``gaussian_marginal``, ``mixture_marginal``: R_g against a density fitted to the other half of the texts.
-    * ``training_marginal``: R_g against a density made of training encodings.
+    * ``stacked_marginal``: R_g against a density made of the encodings of other texts.
     * ``text_space``.
 
     With fewer than four distinct texts no density of the others is fitted: with two, each would be scored by the other
@@ -58,14 +58,16 @@ class InformationEnds:
     Attributes:
         lower: replicates of the lower bounds, by name.
         upper: replicates of the upper bounds, by name.
+        components: the number of texts whose posteriors are the mixture q_N(z).
         text_space: the quality of the weights in text space: K, P, the share of drawn texts of weight 0, the median
             effective sample size and the median Pareto k; empty without them.
-        chosen: the densities of ``training_marginal`` for each half of the texts; empty without training encodings.
+        weights: of the densities in ``stacked_marginal`` for each half of the texts; empty without other texts.
     """
 
     def __init__(self, aggregate: AggregatePosterior, draws: Draws, facts: Facts, references: References) -> None:
         self._own, self._rate = aggregate.information, aggregate.rate
         wide = aggregate if references.components is None else AggregatePosterior(draws, references.components)
+        self.components = wide.copies.rows
         lower = {"self": wide.information}
         upper = {"rate": aggregate.rate}
         if aggregate.copies.distinct >= FEWEST:
@@ -73,11 +75,12 @@ class InformationEnds:
             upper["gaussian_marginal"] = aggregate.information_gaussian
             upper["mixture_marginal"] = aggregate.information_mixture
         densities = [aggregate.log_density, aggregate.fitted.log_density]
-        self.chosen: list[str] = []
-        if references.training is not None:
-            training = TrainingMarginal(draws, references.training, references.log_densities)
-            upper["training_marginal"], self.chosen = aggregate.means(training.rates), training.chosen
-            densities.append(training.log_density)
+        self.weights: list[dict[str, float]] = []
+        if references.has_densities:
+            stacked = StackedMarginal(draws, references)
+            rates = [aggregate.means(first_N - stacked.log_density) for first_N in _firsts(aggregate, draws)]
+            upper["stacked_marginal"], self.weights = min(rates, key=jackknife.standard_error), stacked.weights
+            densities.append(stacked.log_density)
         if facts.entropy is not None and draws.log_q_x is not None:
             lower["known_entropy"] = -aggregate.means(draws.log_q_x.double() + draws.distortions)
             upper["entropy"] = -aggregate.means(draws.log_q_x)
@@ -128,6 +131,15 @@ def _interval(lower: dict[str, Tensor], upper: dict[str, Tensor]) -> Interval:
     return Interval(low, low_by, high, high_by)
 
 
+def _firsts(aggregate: AggregatePosterior, draws: Draws) -> tuple[Tensor, Tensor]:
+    """Two terms of the expectation E log q(z|x), each ``[N]``, whose errors differ.
+
+    log q(z|x) at the z, and the rate of the text + log p(z), which knows E [log q(z|x) - log p(z)] in closed form: its
+    noise is that of log p(z) in the place of that of log q(z|x).
+    """
+    return aggregate.own, draws.rates + draws.log_p_z[0].double()
+
+
 def _quality(log_w_KP: Tensor) -> dict[str, float]:
     """Quality measures of the weights of drawn texts."""
     drawn_KP = log_w_KP[1:]
@@ -153,14 +165,13 @@ def _in_text_space(
     """
     index_P = torch.arange(log_w_KP.shape[1])
     text_P = aggregate.copies.text[index_P]
-    firsts = (aggregate.own, draws.rates + draws.log_p_z[0].double())
 
     def by(end_P: Tensor) -> Tensor:
         found = [
             aggregate.means(first_N - log_g_N)
             + jackknife.means(log_g_N[index_P] - end_P, aggregate.blocks, index_N=text_P)
             for log_g_N in densities
-            for first_N in firsts
+            for first_N in _firsts(aggregate, draws)
         ]
         return min(found, key=jackknife.standard_error)
 

@@ -30,6 +30,11 @@ class References:
     log_densities: Mapping[str, Tensor] = field(default_factory=dict)
     text_space: Tensor | None = None
 
+    @property
+    def has_densities(self) -> bool:
+        """Whether densities of q(z) can be made that no assessed text has shaped."""
+        return self.training is not None or self.components is not None or bool(self.log_densities)
+
     def check(self, texts: int, size: int) -> None:
         """Raise a UserError for shapes that do not fit N texts and D latent units."""
         for name, encodings in (("training", self.training), ("components", self.components)):

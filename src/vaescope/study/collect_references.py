@@ -30,6 +30,8 @@ from vaescope.sweep.world_texts import log_prob as log_prob_in_world
 MOST_COMPONENTS = 10_000_000
 """The largest number of further texts."""
 
+COMPONENTS_PER_TEXT, USUAL_COMPONENTS = 10, 50_000
+"""Further texts for each assessed text where no number is given, and at most how many."""
 COMPONENTS_STREAM = 7
 """Index of the derived seed for further texts of a built-in corpus; the splits use 0 to 2."""
 
@@ -55,20 +57,31 @@ def numbered_encodings(
 
 
 def further_texts(
-    given: str, corpus: Corpus, config: RunConfig, tokenizer: PreTrainedTokenizerFast, split: str, assessed: int
-) -> Tokenized:
-    """Return held-out texts that are not assessed: the lines of a file, or a number of texts of the same corpus.
+    given: str | None, corpus: Corpus, config: RunConfig, tokenizer: PreTrainedTokenizerFast, split: str, assessed: int
+) -> Tokenized | None:
+    """Return held-out texts that are not assessed, or None where there are none.
 
-    A built-in corpus draws new texts. Other corpora have the rest of the assessed split and the other held-out split;
-    ``all`` takes all of these.
+    Args:
+        given: a file with a text per line; a number of texts of the same corpus, of which a built-in one draws new
+            texts, and others have the rest of the assessed split and the other held-out split; ``all`` of these;
+            or None: ten for each assessed text, new ones of a built-in corpus, else the rest of the assessed
+            split alone.
+        corpus: the texts of the run.
+        config: its configuration.
+        tokenizer: its tokenizer.
+        split: the assessed split.
+        assessed: how many of its texts are assessed, from the first on.
 
     Raises:
         UserError: neither a file nor a number, fewer texts than that, or a file of training texts.
     """
     data = config.data
-    if given != "all" and not (given.isascii() and given.isdecimal()):
+    if given is not None and given != "all" and not (given.isascii() and given.isdecimal()):
         return _of_file(Path(given), corpus, config, tokenizer, split)
-    wanted = None if given == "all" else _number(given)
+    usual = min(COMPONENTS_PER_TEXT * assessed, USUAL_COMPONENTS)
+    wanted = usual if given is None else None if given == "all" else _number(given)
+    if wanted == 0:
+        return None
     if corpus.known is not None:
         if wanted is None:
             raise UserError("components: a built-in corpus has no end of texts; give a number")
@@ -77,6 +90,8 @@ def further_texts(
         return read_tokens(texts, tokenizer, max_length=data.max_length, too_long=data.too_long, name="components")
     own = read_split(corpus, data, tokenizer, split)
     rest = own.select(torch.arange(min(assessed, len(own)), len(own)))
+    if given is None:
+        return rest.select(torch.arange(min(usual, len(rest)))) if len(rest) else None
     parts = [rest, *(read_split(corpus, data, tokenizer, name) for name in SPLITS[1:] if name != split)]
     found = joined(parts)
     count = len(found) if wanted is None else wanted
@@ -88,8 +103,8 @@ def further_texts(
 def _number(given: str) -> int:
     """The number of texts that digits give."""
     number = int(given) if len(given) < 9 else MOST_COMPONENTS + 1
-    if not 1 <= number <= MOST_COMPONENTS:
-        raise UserError(f"components: {given[:20]} texts; give a number from 1 to {MOST_COMPONENTS:,}")
+    if number > MOST_COMPONENTS:
+        raise UserError(f"components: {given[:20]} texts; give a number of at most {MOST_COMPONENTS:,}")
     return number
 
 

@@ -125,7 +125,8 @@ class Examined:
             texts: assess only this many, the first.
             labels: a file with one label per text of the split, or the name of a kind of label of the corpus; by
                 default all labels of the corpus, or the causes of a built-in one.
-            components: a number of further held-out texts, or a file of them: components of q(z) that are only encoded.
+            components: a number of further held-out texts, or a file of them: components of q(z) that are only encoded;
+                by default as ``further_texts`` says, and with 0 none.
             control: the run of a language model on the same texts: the baseline of distortion and of drawn texts.
             progress: called with the number of texts done.
         """
@@ -209,9 +210,10 @@ class Examined:
         draws, seed, given = evidence.draws, self.config.seed, settings.components
         assessed = tokenized.select(torch.arange(draws.texts))
         components, weights = None, None
-        if given is not None:
+        if split != "train" or given is not None:
             further = further_texts(given, self.corpus, self.config, self.tokenizer, split, draws.texts)
-            components = numbered_encodings(self.model, assessed, further, settings)
+            if further is not None:
+                components = numbered_encodings(self.model, assessed, further, settings)
         wanted = settings.suite == "full" and settings.text_space_texts > 0 and draws.log_q_x is not None
         log_prob = exact_log_prob(self.corpus, self.config, self.tokenizer) if wanted else None
         if log_prob is not None:

@@ -25,7 +25,7 @@ WORDS = {
     "leave_one_out": "leave-one-out",
     "gaussian_marginal": "a fitted Gaussian",
     "mixture_marginal": "a fitted mixture",
-    "training_marginal": "the encodings of training texts",
+    "stacked_marginal": "a density of other texts' encodings",
 }
 """The names of the bounds of ``InformationEnds`` in findings."""
 
@@ -50,7 +50,8 @@ def mutual_information(evidence: Evidence) -> Estimate:
             "lower_bounds": {name: jackknife.value(bound) for name, bound in ends.lower.items()},
             **{name: jackknife.value(bound) for name, bound in ends.upper.items()},
             "mixtures": aggregate.fitted.chosen,
-            "training_marginals": ends.chosen,
+            "stacked": ends.weights,
+            "components": ends.components,
             **ends.text_space,
         },
     )

@@ -40,7 +40,8 @@ def assess(
     components: Annotated[
         str | None,
         typer.Option(
-            help="further held-out texts as components of q(z), only encoded: a number of them, all, or a file"
+            help="further held-out texts as components of q(z), only encoded: a number of them (0: none), all, or a "
+            "file; by default 10 for each assessed text, new ones of a built-in corpus, else the rest of the split"
         ),
     ] = None,
     checkpoint: Annotated[
