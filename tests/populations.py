@@ -14,8 +14,8 @@ from vaescope.estimators import aggregate_density, gaussian
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.encodings import Encodings
 
-TRUTH = 200_000
-"""Texts behind a truth that is a mean: its standard error is below 0.01 nats."""
+TRUTH = 40_000
+"""Texts behind a truth that is a mean: its standard error is about 0.01 nats."""
 
 
 @dataclass(frozen=True)
