@@ -70,7 +70,7 @@ OPTIONS = {
         "--checkpoint": ("nope", "", "../run", "pareto/step-9"),
         "--select": ("nope", "best-", "best-nope"),
         "--control": ("nope", "data", "run"),
-        "--components": (*NUMBERS[:7], "0", "\u00b2", "9" * 30, "data/train.txt", "binary"),
+        "--components": (*NUMBERS[:7], "\u00b2", "9" * 30, "data/train.txt", "binary"),
         "--format": ("nope", ""),
     },
     "sample run": {"--count": NUMBERS, "--temperature": NUMBERS, "--seed": NUMBERS},
