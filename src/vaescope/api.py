@@ -105,7 +105,7 @@ def assess(
         return stage.assess(subject, **options)
     path = _path(subject)
     if path.suffix == ".safetensors":
-        return stage.assess(Draws.load(path), **options)
+        return stage.assess(Evidence.load(path), **options)
     run = Examined.load(path)
     reference = (
         None if control is None else Examined.load(control.path if isinstance(control, RunFolder) else Path(control))

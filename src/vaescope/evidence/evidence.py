@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from vaescope.errors import Missing
+from vaescope.evidence import file
 from vaescope.evidence.aggregate_posterior import AggregatePosterior
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.experiments import Experiments
 from vaescope.evidence.facts import Facts
 from vaescope.evidence.information_ends import InformationEnds
-from vaescope.evidence.references import References
+from vaescope.evidence.references import NAMES, References
 from vaescope.evidence.simulations import Simulations
 
 T = TypeVar("T")
@@ -54,12 +55,34 @@ class Evidence:
 
     @classmethod
     def load(cls, path: Path | str) -> Evidence:
-        """Return the evidence of a file of draws.
+        """Return the evidence of a file of draws, with the references that it holds.
 
         Raises:
-            UserError: see ``Draws.load``.
+            UserError: what ``Draws.load`` refuses, or references of other shapes.
         """
-        return cls.of(Draws.load(path))
+        tensors, metadata = file.read(Path(path), NAMES)
+        references = References.of({name: tensors.pop(name) for name in NAMES if name in tensors})
+        evidence = cls.of(Draws(**tensors, metadata=metadata).validate())
+        return replace(evidence, references=references).validate()
+
+    def save(self, path: Path | str) -> None:
+        """Write the draws and the references to a file of draws, so that its intervals are those of this evidence.
+
+        Simulations, experiments and facts that are not in the metadata of the draws are not kept.
+
+        >>> import tempfile
+        >>> from vaescope.evidence.encodings import Encodings
+        >>> from vaescope.evidence.linear_gaussian import LinearGaussian
+        >>> vae = LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0)
+        >>> others = Encodings(*vae.encode(vae.sample_data(100, seed=7)))
+        >>> evidence = Evidence(Draws(**vae.sample_draws(50)), references=References(components=others))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     evidence.save(f"{folder}/draws.safetensors")
+        ...     len(Evidence.load(f"{folder}/draws.safetensors").references.components)
+        100
+        """
+        tensors = {**self.draws.tensors(), **self.references.tensors()}
+        file.write(Path(path), {name: tensor.contiguous() for name, tensor in tensors.items()}, self.draws.metadata)
 
     @property
     def strings(self) -> list[str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ OPTIONAL = (
     "log_p_x_z_prior",
     "log_weights_adapted",
     "log_q_x",
+    "text_id",
 )
 PRIORS = ("standard", "samples")
 
@@ -35,14 +37,15 @@ def write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> N
     write_tensors(path, tensors, texts)
 
 
-def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read the tensors that Draws has, and the metadata without ``prior``."""
+def read(path: Path, also: Iterable[str] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the tensors that Draws has and those of the names ``also``, and the metadata without ``prior``."""
     if not path.is_file():
         raise UserError(f"{path}: no such file of draws; check the path")
     try:
         with safe_open(path, framework="pt") as file:
             texts = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys() if name in REQUIRED + OPTIONAL}  # noqa: SIM118
+            wanted = (*REQUIRED, *OPTIONAL, *also)
+            tensors = {name: file.get_tensor(name) for name in file.keys() if name in wanted}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: not a complete safetensors file ({reason}); write it again") from error

@@ -10,6 +10,12 @@ from torch import Tensor
 from vaescope.errors import UserError
 from vaescope.evidence.encodings import Encodings
 
+NAMES = (
+    *(f"{group}_{part}" for group in ("training", "components") for part in ("mean", "std", "text_id")),
+    "text_space",
+)
+"""The tensors of references in a file of draws."""
+
 
 @dataclass(frozen=True)
 class References:
@@ -29,6 +35,31 @@ class References:
     components: Encodings | None = None
     log_densities: Mapping[str, Tensor] = field(default_factory=dict)
     text_space: Tensor | None = None
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor]) -> References:
+        """Return the references among the tensors of a file.
+
+        Raises:
+            UserError: a mean without its standard deviation, or the reverse.
+        """
+        found: dict[str, Encodings] = {}
+        for group in ("training", "components"):
+            parts = {part: tensors.get(f"{group}_{part}") for part in ("mean", "std", "text_id")}
+            mean, std = parts["mean"], parts["std"]
+            if mean is not None and std is not None:
+                found[group] = Encodings(mean, std, parts["text_id"])
+            elif any(value is not None for value in parts.values()):
+                raise UserError(f"'{group}': expected {group}_mean and {group}_std, found one of them or none")
+        return cls(**found, text_space=tensors.get("text_space"))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the tensors of a file; densities that were fitted elsewhere (``log_densities``) are not kept."""
+        parts: dict[str, Tensor | None] = {"text_space": self.text_space}
+        for group, encodings in (("training", self.training), ("components", self.components)):
+            if encodings is not None:
+                parts |= {f"{group}_{part}": getattr(encodings, part) for part in ("mean", "std", "text_id")}
+        return {name: tensor for name, tensor in parts.items() if tensor is not None}
 
     @property
     def has_densities(self) -> bool:

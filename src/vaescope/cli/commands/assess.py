@@ -99,9 +99,9 @@ def _checkpoint(run: Path, given: str) -> str:
 
 def _assess_file(path: Path, suite: str) -> None:
     from vaescope.assessment.assess import assess as assess_draws
-    from vaescope.evidence.draws import Draws
+    from vaescope.evidence.evidence import Evidence
 
-    assessment = assess_draws(Draws.load(path), suite=suite)
+    assessment = assess_draws(Evidence.load(path), suite=suite)
     _say({"valid": assessment}, [assessment.save(path.parent)], title=str(path), page=True)
 
 
