@@ -51,7 +51,7 @@ class References:
                 found[group] = Encodings(mean, std, parts["text_id"])
             elif any(value is not None for value in parts.values()):
                 raise UserError(f"'{group}': expected {group}_mean and {group}_std, found one of them or none")
-        return cls(**found, text_space=tensors.get("text_space"))
+        return cls(found.get("training"), found.get("components"), text_space=tensors.get("text_space"))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors of a file; densities that were fitted elsewhere (``log_densities``) are not kept."""
