@@ -211,8 +211,7 @@ class AssessmentConfig(Section):
     )
     components: str | None = Field(
         None,
-        description="further held-out texts as components of q(z), encoded only: a number of them, all, or a file; by "
-        "default 10 for each assessed text, new ones of a built-in corpus, else the rest of the split",
+        description="further held-out texts as components of q(z): a number, all, or a file; by default 10 per text",
     )
     text_space_texts: int = Field(
         128, ge=0, description="full, where P(x) is known: texts at whose z texts are drawn to bound q(z); 0 for none"
