@@ -210,8 +210,7 @@ class AssessmentConfig(Section):
         50_000, ge=0, description="training texts whose encodings make a density that bounds the information; 0: none"
     )
     components: str | None = Field(
-        None,
-        description="further held-out texts as components of q(z): a number, all, or a file; by default 10 per text",
+        None, description="further texts as components of q(z): a number, all, or a file; by default 10 per text"
     )
     text_space_texts: int = Field(
         128, ge=0, description="full, where P(x) is known: texts at whose z texts are drawn to bound q(z); 0 for none"
