@@ -1,6 +1,6 @@
 """Small results of runs with pre-trained decoders, from which a later session on a fresh machine can continue.
 
-    python docs/results/strong_decoders.py gather RUN NAME     write strong_decoders/NAME.json: curve, settings, estimates
+    python docs/results/strong_decoders.py gather RUN NAME     write NAME.json: curve, settings, estimates
     python docs/results/strong_decoders.py table               print the tables of strong_decoders.md
     python docs/results/strong_decoders.py missing             name the runs of study.yaml that have no result yet
 
@@ -18,6 +18,11 @@ STUDY = Path(__file__).parents[2] / "examples" / "strong_decoders" / "study.yaml
 KEPT = ("model", "objective", "training", "seed")
 NUMBERS = ("rate", "distortion", "mutual_information", "marginal_kl", "log_likelihood", "latent_use", "control_saving")
 FIELDS = ("value", "se", "low", "high", "kind", "n")
+
+
+def write(line: str) -> None:
+    """Write a line to stdout."""
+    sys.stdout.write(f"{line}\n")
 
 
 def gather(run: Path, name: str) -> None:
@@ -46,23 +51,23 @@ def gather(run: Path, name: str) -> None:
 def table() -> None:
     """Print the last validation of every run, then the estimates of those that were assessed."""
     results = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(HERE.glob("*.json"))}
-    print("| run | steps | distortion (validation) | rate |\n|---|---|---|---|")
+    write("| run | steps | distortion (validation) | rate |\n|---|---|---|---|")
     for name, kept in results.items():
         last = [line for line in kept["curve"] if line["kind"] == "validation"][-1]
-        print(f"| {name} | {last['step']} | {last['distortion']:.2f} | {last['rate']:.2f} |")
-    print("\n| run | number | value | 95% interval |\n|---|---|---|---|")
+        write(f"| {name} | {last['step']} | {last['distortion']:.2f} | {last['rate']:.2f} |")
+    write("\n| run | number | value | 95% interval |\n|---|---|---|---|")
     for name, kept in results.items():
         for number, found in kept["estimates"].items():
             if number in NUMBERS:
                 interval = f"[{found['low']:.2f}, {found['high']:.2f}]" if "low" in found else f"± {found['se']:.2f}"
-                print(f"| {name} | {number} | {found['value']:.2f} | {interval} |")
+                write(f"| {name} | {number} | {found['value']:.2f} | {interval} |")
 
 
 def missing() -> None:
     """Print the runs of the study that have no result."""
     for stage in yaml.safe_load(STUDY.read_text(encoding="utf-8"))["stages"]:
         if not (HERE / f"{stage}.json").exists():
-            print(f"{stage}_seed0")
+            write(f"{stage}_seed0")
 
 
 if __name__ == "__main__":
@@ -72,4 +77,4 @@ if __name__ == "__main__":
     elif command in ("table", "missing"):
         {"table": table, "missing": missing}[command]()
     else:
-        print(__doc__)
+        write(__doc__ or "")
