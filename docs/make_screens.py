@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import base64
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
 from vaescope import compare
@@ -28,7 +30,8 @@ def browser(profile: str) -> Chrome:
     flags = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}")
     for flag in flags:
         options.add_argument(flag)
-    driver = Chrome(options=options)
+    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
+    driver = Chrome(options=options, service=Service(shutil.which("chromedriver")))
     size = {"width": WIDTH, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     light = {"name": "prefers-color-scheme", "value": "light"}
