@@ -16,7 +16,7 @@ import yaml
 HERE = Path(__file__).with_suffix("")
 STUDY = Path(__file__).parents[2] / "examples" / "strong_decoders" / "study.yaml"
 KEPT = ("model", "objective", "training", "seed")
-NUMBERS = ("rate", "distortion", "mutual_information", "marginal_kl", "log_likelihood", "latent_use", "control_saving")
+NUMBERS = ("rate", "distortion", "mutual_information", "marginal_kl", "log_likelihood", "latent_use", "distortion_gain")
 FIELDS = ("value", "se", "low", "high", "kind", "n")
 
 
