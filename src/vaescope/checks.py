@@ -1,4 +1,4 @@
-"""What a value of a configuration is: whether it fits an annotation, and a mistake in words."""
+"""Check values of a configuration against type annotations, and state mistakes in words."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pydantic import BaseModel, ValidationError
 from vaescope.errors import UserError, unknown
 
 SHOWN = 60
-"""Letters of a wrong value that a message shows."""
+"""Characters of a wrong value that a message shows."""
 
 
 def fits(value: Any, annotation: Any) -> bool:
-    """Return whether a value has the type of an annotation without a conversion; ranges are not looked at.
+    """Return whether a value has the type of an annotation without a conversion; ranges are not checked.
 
     An integer is a number, and a whole number may be written 10.0; true and '5' are not numbers.
 
@@ -68,7 +68,7 @@ def _fits_sequence(value: Any, origin: type, arguments: tuple[Any, ...]) -> bool
 
 
 def kinds(annotation: Any) -> str:
-    """Return in words what an annotation asks for.
+    """Return in words the values that an annotation allows.
 
     >>> kinds(str | dict[str, Any]), kinds(int | None), kinds(tuple[int, int, int])
     ('a name or a mapping of settings', 'a whole number', 'a list of 3 values, each a whole number')
@@ -93,7 +93,7 @@ def kinds(annotation: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a wrong value as it is shown in a message, cut where it is long.
+    """Return a wrong value as a message shows it, cut if it is long.
 
     >>> shown(True), shown("5"), shown([0] * 100)
     ('true', "'5'", '[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0...')
@@ -108,7 +108,7 @@ def shown(value: Any) -> str:
 
 
 def first_mistake(error: ValidationError, source: str, root: type[BaseModel]) -> UserError:
-    """Return the first mistake of a validation of ``root`` as one line; an unknown key with the nearest known."""
+    """Return the first error of validating ``root`` as one line; it suggests the nearest key for an unknown one."""
     mistake = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     where, annotation = _place(mistake["loc"], root)
     if mistake["type"] in ("extra_forbidden", "invalid_key"):
@@ -141,7 +141,7 @@ def _place(place: tuple[int | str, ...], root: type[BaseModel]) -> tuple[list[st
 
 
 def _section(annotation: Any) -> Any:
-    """Of an optional section the section."""
+    """Return the section that an annotation stands for, without ``None``."""
     if get_origin(annotation) not in (Union, types.UnionType):
         return annotation
     return next((inner for inner in get_args(annotation) if hasattr(inner, "model_fields")), annotation)

@@ -1,8 +1,8 @@
-"""A choice is a file: what a folder of the package offers, found by the names of its files.
+"""A choice is a file: finds what a folder of the package offers by the names of its files.
 
 The folder ``objectives/terms`` offers the term ``free_bits`` because it holds ``free_bits.py``. The choice itself is
 the one class of that file with the base class of the kind; an objective is the one public function. Its options are
-the keyword-only arguments. Listing reads only source text, so it imports nothing heavy.
+the keyword-only arguments. Listing only reads source text, so it does not import torch.
 
 A choice may also come from outside the package, in two ways:
 
@@ -57,7 +57,7 @@ KINDS: dict[str, Kind] = {
 
 
 def names(kind: str) -> list[str]:
-    """Return the names of a kind, sorted: the files of its folder and what installed packages add.
+    """Return the names of a kind, sorted: the files of its folder and the plugins of installed packages.
 
     >>> "memory" in names("injections")
     True
@@ -67,7 +67,7 @@ def names(kind: str) -> list[str]:
 
 
 def summary(kind: str, name: str) -> str:
-    """Return the first sentence of the documentation of a choice; one of the package is not imported for it.
+    """Return the first paragraph of the documentation of a choice; a choice of the package is not imported.
 
     >>> summary("injections", "memory").startswith("Memory")
     True
@@ -76,7 +76,7 @@ def summary(kind: str, name: str) -> str:
 
 
 def explanation(kind: str, name: str) -> str:
-    """Return the documentation of a choice: of its file, or of its class where it is not of the package."""
+    """Return the docstring of the file of a choice, or of its class if it is from outside the package."""
     file = _file(kind, name)
     if file is None:
         return inspect.getdoc(load(kind, name)) or ""
@@ -84,7 +84,7 @@ def explanation(kind: str, name: str) -> str:
 
 
 def check_name(kind: str, name: str) -> None:
-    """Refuse a name that no choice has; ``module:Name`` is not imported here.
+    """Refuse an unknown name; ``module:Name`` is not imported here.
 
     Raises:
         UserError: the message suggests the nearest name.
@@ -120,10 +120,10 @@ def options_of(kind: str, name: str) -> list[str]:
 
 
 def build(kind: str, name: str, *arguments: Any, **options: Any) -> Any:
-    """Construct a choice from positional ``arguments`` of the caller and keyword ``options`` of the user.
+    """Build a choice from positional ``arguments`` of the caller and keyword ``options`` of the user.
 
     Raises:
-        UserError: an unknown name or option; the message suggests the nearest known.
+        UserError: an unknown name or option; the message suggests the nearest known one.
     """
     made = load(kind, name)
     known = options_of(kind, name)
@@ -141,7 +141,7 @@ def build(kind: str, name: str, *arguments: Any, **options: Any) -> Any:
 
 
 def _annotations(made: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations of the options of a choice; none where they name what is only imported for type checkers."""
+    """Return the annotations of the options; none if they need names that are imported for type checkers only."""
     try:
         return get_type_hints(made.__init__ if inspect.isclass(made) else made)
     except (NameError, TypeError, AttributeError):
@@ -159,7 +159,7 @@ def _folder(kind: str) -> Path:
 
 
 def _file(kind: str, name: str) -> Path | None:
-    """Return the file of a choice of the package, or None of one from outside."""
+    """Return the file of a choice, or None if the choice is from outside the package."""
     check_name(kind, name)
     file = _folder(kind) / f"{name}.py"
     return file if ":" not in name and file.exists() else None

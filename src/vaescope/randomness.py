@@ -1,7 +1,7 @@
 """Random streams: every use of randomness has its own, named by its purpose.
 
 A stream is a function of the seed of a run and of a purpose in words. Two purposes never share numbers, nor do two
-seeds, and nobody has to choose an offset by hand.
+seeds. No offset is chosen by hand.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def seed_of(seed: int, *purpose: str | int) -> int:
-    """Return the seed of 63 bits of a stream, a function of the run's seed and of the purpose.
+    """Return the 63-bit seed of a stream, a function of the run's seed and of the purpose.
 
     Args:
         seed: the seed of the run, at least 0.
@@ -37,7 +37,7 @@ def seed_of(seed: int, *purpose: str | int) -> int:
 
 
 def stream(seed: int, *purpose: str | int, device: torch.device | str = "cpu") -> torch.Generator:
-    """Return a new generator of torch for one purpose; see ``seed_of``.
+    """Return a new torch generator for one purpose; see ``seed_of``.
 
     >>> import torch
     >>> a, b = (torch.rand(2, generator=stream(0, "prior z")) for _ in range(2))
@@ -50,7 +50,7 @@ def stream(seed: int, *purpose: str | int, device: torch.device | str = "cpu") -
 
 
 def numpy_stream(seed: int, *purpose: str | int) -> np.random.Generator:
-    """Return a new generator of numpy for one purpose; see ``seed_of``.
+    """Return a new numpy generator for one purpose; see ``seed_of``.
 
     >>> bool(numpy_stream(0, "folds").random() == numpy_stream(0, "folds").random())
     True
@@ -60,7 +60,7 @@ def numpy_stream(seed: int, *purpose: str | int) -> np.random.Generator:
 
 @contextmanager
 def seeded(seed: int, *purpose: str | int, device: torch.device | None = None) -> Iterator[None]:
-    """Inside, the global generators of torch are those of one purpose; afterwards they are as they were.
+    """Seed the global torch generators for one purpose inside the block, and restore them afterwards.
 
     For code that takes no generator: distributions, and the decoding of texts.
 

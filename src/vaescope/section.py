@@ -1,4 +1,4 @@
-"""A section of a configuration, and the kinds of values that several have: seeds, sizes, folders to write to."""
+"""Base class of the sections of a configuration, and types that several share: seeds, sizes, output folders."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _usable(path: Path) -> Path:
     """Return a path with ``~`` as the home folder.
 
     Raises:
-        ValueError: no system has a file of that name.
+        ValueError: the name contains a NUL byte, or ``~NAME`` is not a user.
     """
     if "\0" in str(path):
         raise ValueError(f"{shown(path)} holds a NUL byte; give another path")
@@ -37,7 +37,7 @@ def _usable(path: Path) -> Path:
         path = path.expanduser()
     except RuntimeError as error:
         raise ValueError(f"{path}: no such user; give another path") from error
-    # a folder that does not exist yet is no way to its parent
+    # the system cannot resolve FOLDER/.. if FOLDER does not exist yet
     return Path(os.path.normpath(path)) if ".." in path.parts and not path.parent.exists() else path
 
 

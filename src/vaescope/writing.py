@@ -1,7 +1,7 @@
-"""Files and folders that are whole or absent, whenever the process is killed or the power fails.
+"""Write files and folders so that they are complete or absent, even if the process is killed or the power fails.
 
 Everything is written under a temporary name in the same folder, flushed to the disk, and then renamed. A file that
-replaces another is therefore always the old one or the new one. Permissions follow the umask, also where a library
+replaces another is therefore always the old one or the new one. Permissions follow the umask, even if a library
 would write files that only their owner can read.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a path to write to; at the end of the block that file takes the place of ``path``.
+    """Give a temporary path to write to; at the end of the block it replaces ``path``.
 
     Raises:
         UserError: the system refuses (a full disk, no permission); what was at ``path`` is still there.
@@ -54,10 +54,10 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Give an empty folder to write to; at the end of the block it takes the place of ``path``.
+    """Give an empty folder to write to; at the end of the block it replaces ``path``.
 
-    A folder cannot replace a full one in one call. A kill between the two calls leaves ``path`` absent and its content
-    in ``.NAME.old``; ``recover`` brings it back.
+    One system call cannot replace a folder that is not empty, so there are two. A kill between them leaves ``path``
+    absent and its content in ``.NAME.old``; ``recover`` brings it back.
 
     Raises:
         UserError: the system refuses (a full disk, no permission); what was at ``path`` is still there.
@@ -86,7 +86,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def recover(path: Path) -> None:
-    """Undo what a kill within ``whole_folder`` left: bring ``.NAME.old`` back if ``path`` is absent, else remove it."""
+    """Repair an interrupted ``whole_folder``: restore ``.NAME.old`` if ``path`` is absent, else remove it."""
     old = path.with_name(f".{path.name}.old")
     if old.exists():
         if path.exists():
@@ -115,7 +115,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append a line to a file; of a kill or a full disk the last line may be cut.
+    """Append a line to a file; a kill or a full disk may cut the last line.
 
     Raises:
         UserError: the system refuses.
@@ -126,7 +126,7 @@ def append_line(path: Path, line: str) -> None:
 
 @contextmanager
 def _refusals_in_one_line(path: Path) -> Iterator[None]:
-    """Turn an error of the system, or of a library that met one, into a ``UserError`` that names ``path``."""
+    """Turn an ``OSError``, or the error that a library raises for one, into a ``UserError`` that names ``path``."""
     try:
         yield
     except UserError:
@@ -139,7 +139,7 @@ def _refusals_in_one_line(path: Path) -> Iterator[None]:
 
 
 def _flush(path: Path) -> None:
-    """Wait until the disk has a file, or the names in a folder."""
+    """Flush a file, or the entries of a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

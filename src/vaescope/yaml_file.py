@@ -1,4 +1,4 @@
-"""YAML files and KEY=VALUE overrides: plain data only, 1e-3 is a number, and no file takes more than it holds."""
+"""YAML files and KEY=VALUE overrides: plain data only, 1e-3 is a number, and size and nesting are limited."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from vaescope.errors import UserError, one_line
 from vaescope.reading import refuse_device
 
 DEEPEST = 50
-"""The deepest nesting of a file."""
+"""Most levels of nesting in a file."""
 
 LARGEST_FILE = 16 * 2**20
-"""The largest file in bytes: a configuration is a page, a study of a thousand runs a few of them."""
+"""The largest file in bytes; a configuration has a page, a study of a thousand runs a few pages."""
 
 MOST_VALUES = 200_000
-"""The most values that a file may stand for once its aliases are written out."""
+"""Most values of a file after its aliases are expanded."""
 
 _DATE = "tag:yaml.org,2002:timestamp"
 _NUMBER = re.compile(r"[-+]?(?:\.[0-9][0-9_]*|[0-9][0-9_]*(?:\.[0-9_]*)?)[eE][-+]?[0-9]+$")
@@ -36,7 +36,7 @@ def read_yaml(path: Path, what: str = "configuration") -> Any:
         what: what it should be, for the message.
 
     Raises:
-        UserError: no such file, not YAML, a key that appears twice in one mapping, or nesting without an end.
+        UserError: no such file, not YAML, a key that appears twice in one mapping, or nesting that is too deep.
     """
     try:
         folder = path.is_dir()
@@ -86,7 +86,7 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
 
 
 def set_key(raw: dict[str, Any], key: str, value: Any) -> None:
-    """Set ``raw[a][b]`` for the key ``a.b``; sections that are not there yet are made."""
+    """Set ``raw[a][b]`` for the key ``a.b``; missing sections are created."""
     target = raw
     *parents, last = key.split(".")
     if not all((*parents, last)):
@@ -101,7 +101,7 @@ def set_key(raw: dict[str, Any], key: str, value: Any) -> None:
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data, without the surprises of YAML 1.1, and within limits."""
+    """A loader for plain data, without the surprises of YAML 1.1, and within limits."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [(key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
@@ -111,7 +111,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
     def construct_number(self, node: yaml.ScalarNode) -> int | float:
-        """Return a number with an exponent: an integer where it is one, so that steps may be 1e4."""
+        """Return a number with an exponent, as an integer if it is whole, so that steps may be 1e4."""
         text = node.value.replace("_", "")
         value = float(text)
         if not math.isfinite(value):
@@ -131,11 +131,11 @@ class _Loader(yaml.SafeLoader):
             ) from error
 
     def construct_text(self, node: yaml.ScalarNode) -> str:
-        """Return what is written."""
+        """Return the text as written."""
         return str(node.value)
 
 
-# a key that is written like a date or like 1e3 is what it looks like to a person
+# a key such as 2020-01-01 or 1e3 is kept as written
 _Loader.yaml_implicit_resolvers = {
     letter: [(tag, pattern) for tag, pattern in resolvers if tag != _DATE]
     for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -166,7 +166,7 @@ def _parsed(text: str, source: str) -> Any:
 
 
 def _refuse_depth(text: str, source: str) -> None:
-    """Refuse nesting that no reader of YAML could follow, before one tries."""
+    """Refuse nesting that would exhaust the stack of the parser, before parsing."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -178,7 +178,7 @@ def _refuse_depth(text: str, source: str) -> None:
 
 
 def _count(content: Any, source: str) -> None:
-    """Refuse aliases that write out to more values than any configuration has, or to one that contains itself."""
+    """Refuse aliases that expand to more values than any configuration has, or that contain themselves."""
     left, stack = MOST_VALUES, [(content, 0)]
     while stack:
         value, depth = stack.pop()
@@ -186,7 +186,7 @@ def _count(content: Any, source: str) -> None:
         if depth > DEEPEST:
             raise UserError(f"{source}: an alias that contains itself; write the values out")
         if left < 0:
-            raise UserError(f"{source}: stands for more than {MOST_VALUES:,} values; write out less by aliases")
+            raise UserError(f"{source}: more than {MOST_VALUES:,} values with aliases expanded; use fewer aliases")
         if isinstance(value, dict):
             stack += [(inner, depth + 1) for pair in value.items() for inner in pair]
         elif isinstance(value, list | tuple | set):

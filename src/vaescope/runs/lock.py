@@ -25,7 +25,7 @@ def one_at_a_time(folder: Path, *, wanted: bool = True) -> Iterator[None]:
 
     Args:
         folder: the run folder.
-        wanted: False for the processes of one run that are not its first.
+        wanted: False for all processes of a run but the first.
 
     Raises:
         UserError: another process holds it, or it cannot be created.
@@ -49,7 +49,7 @@ def one_at_a_time(folder: Path, *, wanted: bool = True) -> Iterator[None]:
 
 
 def _create(folder: Path) -> list[Path]:
-    """Create a folder; return those that were created, the innermost first."""
+    """Create a folder and its parents; return those that did not exist, the innermost first."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)

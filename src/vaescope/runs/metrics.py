@@ -9,7 +9,7 @@ from vaescope.errors import UserError
 from vaescope.reading import parse_json
 
 TAIL = 64 * 1024
-"""Bytes at the end of the file that ``last_lines`` reads: several lines of it."""
+"""Bytes that ``last_lines`` reads from the end of the file: enough for several lines."""
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:
@@ -32,7 +32,7 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
 
 
 def last_lines(file: Path) -> list[dict[str, Any]]:
-    """Return the last whole lines of a file that a process may be writing."""
+    """Return the last complete lines of a file that a process may still be writing."""
     if not file.exists():
         return []
     with file.open("rb") as content:

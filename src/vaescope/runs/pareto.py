@@ -1,9 +1,9 @@
-"""The Pareto front of a run's validations: those that no other is better than in every criterion.
+"""The Pareto front of a run's validations: those that no other validation dominates.
 
-A criterion turns a value into a *cost*, less of which is better: ``max`` -value, ``min`` value, ``near t`` |value - t|.
-A point dominates another where none of its costs is larger and at least one is smaller; points of equal costs do not
+A criterion turns a value into a *cost* to minimise: ``max`` -value, ``min`` value, ``near t`` |value - t|.
+A point dominates another if none of its costs is larger and at least one is smaller; points of equal costs do not
 dominate each other, so ties stay. The front is what nothing dominates: a function of the set of points, not of their
-order, as long as none had to be left out to keep ``most``.
+order, unless points had to be removed because there were more than ``most``.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ AIMS = ("max", "min", "near")
 
 @dataclass(frozen=True)
 class Criterion:
-    """What is wanted of a number.
+    """What makes a value good: large, small, or near a target.
 
     Attributes:
         aim: ``max``, ``min`` or ``near``.
-        target: the value to be near to; None where it is not known.
+        target: the value to be near; None if it is not known.
 
     >>> Criterion.parse("rate", "near 8").cost(7.5)
     0.5
@@ -69,7 +69,7 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Point:
-    """A validation: its step, the values of the criteria there, and what its weights fail in (unmet constraints)."""
+    """A validation: its step, its values of the criteria, and the constraints that its weights do not meet."""
 
     step: int
     values: dict[str, float]
@@ -80,12 +80,12 @@ class Point:
 class Front:
     """At most ``most`` points, none of which dominates another; the best of each criterion is always among them.
 
-    Too many points lose, one by one, the one whose nearest neighbour is nearest, of equals the latest. Distances are
-    Euclidean in the costs, each divided by its range over the points; the best point of each criterion (of equals the
-    earliest) is never lost, so that the best value of all validations stays.
+    While there are more than ``most`` points, the most crowded one (closest nearest neighbour) is removed; ties remove
+    the latest. Distances are Euclidean in the costs, each divided by its range over the points. The best point of each
+    criterion (ties: the earliest) is never removed, so the best value of all validations stays.
 
     Attributes:
-        criteria: what is wanted, by name.
+        criteria: the criteria by name.
         most: the largest number of points, at least one per criterion.
         points: the points by step.
 
@@ -112,7 +112,7 @@ class Front:
         return tuple(criterion.cost(point.values[name]) for name, criterion in self.criteria.items())
 
     def insert(self, point: Point) -> Front:
-        """Return the front of these points and another; the same front where the other is dominated."""
+        """Return the front with one more point; it is unchanged if that point is dominated."""
         new = self.costs(point)
         if any(dominates(self.costs(old), new) for old in self.points):
             return self
@@ -124,7 +124,7 @@ class Front:
         return front
 
     def best(self, name: str) -> Point:
-        """Return the best point by a criterion, of equals the earliest."""
+        """Return the best point by a criterion; ties return the earliest."""
         return min(self.points, key=lambda p: (self.criteria[name].cost(p.values[name]), p.step))
 
     def _most_crowded(self) -> Point:
@@ -144,7 +144,7 @@ class Front:
         return [{"step": p.step, "values": dict(p.values), "warnings": list(p.warnings)} for p in self.points]
 
     def with_state(self, state: list[dict[str, Any]]) -> Front:
-        """Return this front with the points that were saved.
+        """Return this front with saved points.
 
         Raises:
             ValueError: a point without a step, or without a finite number for each criterion.
@@ -159,7 +159,7 @@ class Front:
 
 
 def dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    """Tell whether costs are nowhere larger and somewhere smaller than others.
+    """Return whether no cost is larger and at least one is smaller than the other's.
 
     >>> dominates((1.0, 2.0), (1.0, 3.0)), dominates((1.0, 2.0), (1.0, 2.0))
     (True, False)

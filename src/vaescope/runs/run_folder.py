@@ -29,13 +29,13 @@ IGNORED = ("out", "assessment")
 """Sections that may differ when a run is resumed: they do not affect training."""
 
 FREE = ("training.tracker", "training.log_every", "training.save_every")
-"""Keys that may differ too: they say what is written, not what is learnt."""
+"""Keys that may differ too: they affect what is written, not what is learnt."""
 
 ALL_STEPS = "all steps done"
-"""Why a training ended that more steps can continue."""
+"""The reason of a finished training that can be continued with more steps."""
 
 PLACES = ("data.path", "data.hub")
-"""Keys that say where the texts are; which texts they are is decided by their digests."""
+"""Keys that say where the texts are; digests decide whether they are the same texts."""
 
 
 class RunFolder:
@@ -69,14 +69,14 @@ class RunFolder:
         return self.checkpoint.exists() or bool((self.path / "status.json").exists() or self.metrics())
 
     def check(self, config: RunConfig) -> None:
-        """Check that training by ``config`` may write into this folder; nothing is written.
+        """Check that training with ``config`` may write into this folder; nothing is written.
 
         A run that has not made a step yet may be replaced by one with another configuration.
 
         Raises:
-            UserError: the folder holds something else, or a run with another configuration. Of the training, the keys
-                of ``FREE`` may differ, and ``training.steps`` where the learning rate of the remaining steps is no
-                function of it: with ``schedule: constant`` after the warm-up.
+            UserError: the folder holds something else, or a run with another configuration. In the section training, the
+                keys of ``FREE`` may differ, and so may ``training.steps`` if the learning rate of the remaining steps
+                does not depend on it: with ``schedule: constant`` after the warm-up.
         """
         if self.exists:
             if self.started:
@@ -88,11 +88,11 @@ class RunFolder:
             raise UserError(f"{self.path}: not empty, and not the folder of a run; give another out=FOLDER")
 
     def claim(self, config: RunConfig, corpus: Corpus, tokenizer: PreTrainedTokenizerFast, *, step: int) -> None:
-        """Make the folder that of the run: call when all has been prepared and nothing can be wrong with the input.
+        """Write the first files of the run: call when everything is prepared and the input is known to be valid.
 
         Args:
-            config: the configuration; of a run that has moved only the place of its data is written.
-            corpus: the texts, whose digests are kept.
+            config: the configuration; if the data has moved, only its new place is written.
+            corpus: the texts, whose digests are saved.
             tokenizer: written if there is none yet.
             step: the step from which training resumes, 0 for a start.
         """
@@ -107,10 +107,10 @@ class RunFolder:
             self.save_tokenizer(tokenizer)
 
     def move_data(self, config: RunConfig, corpus: Corpus) -> None:
-        """Note where the texts of the run are now.
+        """Record where the texts of the run are now.
 
         Raises:
-            UserError: these are other texts.
+            UserError: the texts differ from those of the run.
         """
         check_data(self.path, corpus)
         record_data(self.path, config.data, corpus)
@@ -122,7 +122,7 @@ class RunFolder:
             write_text(self.config_file, text)
 
     def _forget(self) -> None:
-        """Remove what a start that made no step has left."""
+        """Remove the files of a start that made no step."""
         for name in ("config.yaml", "data.json", "metrics.jsonl"):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.tokenizer, ignore_errors=True)
@@ -141,7 +141,7 @@ class RunFolder:
 
     @property
     def status(self) -> dict[str, Any]:
-        """How training ended: finished, step, reason, the weights in ``model/``, warnings; empty before.
+        """How training ended: finished, step, reason, the weights in ``model/``, warnings; empty before it ends.
 
         Raises:
             UserError: the file is damaged.
@@ -159,11 +159,11 @@ class RunFolder:
 
     @property
     def step(self) -> int:
-        """The last step that was logged, 0 before."""
+        """The last logged step, or 0."""
         return max((line["step"] for line in self.metrics()), default=0)
 
     def is_done(self, config: RunConfig) -> bool:
-        """Whether training by ``config`` has nothing left to do: it ended, and not for want of the steps now asked."""
+        """Whether training with ``config`` has nothing left to do: it ended, and ``config`` asks for no more steps."""
         status = self.status
         longer = status.get("reason") == ALL_STEPS and int(status.get("step", 0)) < config.training.steps
         return bool(status.get("finished", False)) and not longer
@@ -233,13 +233,13 @@ class RunFolder:
             fix = f"copy the tokenizer files of {self.model} there" if self.model.exists() else "remove it"
             raise UserError(f"{self.tokenizer}: the tokenizer cannot be read; {fix}") from error
         for where_from in ("is_local", "local_files_only"):
-            # said of the loading and not of the tokenizer, so a resumed run must not save them
+            # these settings describe how it was loaded, so a resumed run must not save them
             tokenizer.init_kwargs.pop(where_from, None)
         return cast(PreTrainedTokenizerFast, tokenizer)
 
 
 def _refuse_difference(file: Path, old: RunConfig, new: RunConfig, *, moved: bool, step: int) -> None:
-    """Refuse another configuration; the place of the data may differ if their digests are known (``moved``)."""
+    """Refuse another configuration; the place of the data may differ if digests are recorded (``moved``)."""
     before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
     free: tuple[str, ...] = FREE
     if old.training.steps != new.training.steps:
@@ -257,9 +257,9 @@ def _refuse_difference(file: Path, old: RunConfig, new: RunConfig, *, moved: boo
 
 
 def _refuse_steps(file: Path, old: RunConfig, new: RunConfig, step: int) -> None:
-    """Refuse another number of steps, unless the learning rate of the steps to come is the same with it.
+    """Refuse another number of steps, unless the learning rate of the remaining steps does not depend on it.
 
-    It is where it is constant and both warm-ups are over.
+    That is so if the schedule is constant and both warm-ups are over.
     """
     was, wanted = old.training, new.training
     warm = max(round(settings.warmup * settings.steps) for settings in (was, wanted))

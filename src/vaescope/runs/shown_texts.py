@@ -1,4 +1,4 @@
-"""ShownTexts: a few texts of one model, kept alongside its numbers so that a page can show them without the model."""
+"""ShownTexts: a few texts of one model, saved next to its numbers so that a page can show them without the model."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from vaescope.writing import write_text
 
 @dataclass(frozen=True)
 class ShownTexts:
-    """What one model writes, given some texts of a split.
+    """Texts that one model generates, given some texts of a split.
 
     Attributes:
-        sources: the texts that the model is given.
+        sources: the input texts.
         samples: texts x ~ p(x|z) with z ~ p(z).
         reconstructions: the greedy text at the posterior mean of each source; empty for a model without z.
-        path: greedy texts at equal steps on the line from the first source to the second; empty without z.
+        path: greedy texts at equal steps on the line between the codes of the first two sources; empty without z.
     """
 
     sources: list[str] = field(default_factory=list)
@@ -32,7 +32,7 @@ class ShownTexts:
 
     @classmethod
     def load(cls, path: Path) -> ShownTexts | None:
-        """Read what ``save`` wrote; None where there is no such file or another program wrote it.
+        """Read what ``save`` wrote; None if the file is absent or was written by another program.
 
         >>> ShownTexts.load(Path("nowhere.json")) is None
         True

@@ -1,4 +1,4 @@
-"""Snapshots: q(z|x) of the fixed validation texts at chosen steps of training, small enough to keep."""
+"""Snapshots: q(z|x) of the fixed validation texts at chosen steps of training, in small files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Snapshot:
         step: optimiser steps done.
         posterior_mean: means of q(z|x), ``[N, D]``.
         posterior_std: its standard deviations, ``[N, D]``.
-        prior_z: samples of p(z) as it was at this step, ``[N, D]``, or None for the standard Gaussian N(0, I).
+        prior_z: samples of p(z) at this step, ``[N, D]``, or None for the standard Gaussian N(0, I).
     """
 
     step: int
