@@ -1,6 +1,6 @@
-"""The Python interface: train, assess, refit and compare, which accept runs, folders or objects.
+"""The Python interface: train, assess, refit and compare accept runs, folders or objects.
 
-They join the stages. Whoever needs one stage alone imports it: ``vaescope.training.loop.train``,
+They join the stages. To use a single stage, import it: ``vaescope.training.loop.train``,
 ``vaescope.assessment.assess.assess``.
 """
 
@@ -44,9 +44,8 @@ def train(
         config: a configuration, a YAML file, a mapping, or nothing.
         overrides: as on the command line, for instance ``"training.steps=100"``.
         progress: called with the steps done, their total, and a note.
-        sections: sections of the configuration: ``data`` (a mapping, a file, a folder or the name of a built-in
-            corpus), ``model``, ``objective``, ``training``, ``assessment``, ``tokenizer``, ``seed``, ``out``. They take
-            the place of those of ``config``.
+        sections: sections that replace those of ``config``: ``data`` (a mapping, a file, a folder or the name of a
+            built-in corpus), ``model``, ``objective``, ``training``, ``assessment``, ``tokenizer``, ``seed``, ``out``.
 
     Raises:
         UserError: a configuration that is not valid, or a folder that holds another run.
@@ -77,17 +76,17 @@ def assess(
     """Assess a run, a file of draws, draws or evidence, or a loaded model on texts.
 
     Args:
-        subject: a run folder; a file of draws (``.safetensors``); ``Draws`` or ``Evidence``; or what ``vaescope.load``
-            returns, together with ``texts``.
+        subject: a run folder; a file of draws (``.safetensors``); ``Draws`` or ``Evidence``; or a model that
+            ``vaescope.load`` returned, together with ``texts``.
         texts: the texts of a loaded model.
-        split: of a run, by default the first of its configuration.
-        control: of a run, the run of a language model on the same texts.
-        options: of a run those of ``Examined.assess`` (suite, samples, texts of the split, labels), of draws those of
-            ``vaescope.assessment.assess.assess`` (suite, diagnostics, also, thresholds), of a loaded model samples and
-            the latter.
+        split: for a run; by default the first split of its configuration.
+        control: for a run: the run of a language model on the same texts.
+        options: for a run those of ``Examined.assess`` (suite, samples, texts of the split, labels); for draws those
+            of ``vaescope.assessment.assess.assess`` (suite, diagnostics, also, thresholds); for a loaded model these
+            and ``samples``.
 
     Raises:
-        UserError: a subject that cannot be assessed, or an option of another kind of subject.
+        UserError: a subject that cannot be assessed, or an option that does not apply to it.
 
     >>> from vaescope.evidence.linear_gaussian import LinearGaussian
     >>> model = LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0)
@@ -119,8 +118,8 @@ def refit(run: Run, out: str | Path, *, families: Sequence[str] = ("mixture", "a
     Args:
         run: a run folder.
         out: the folder of the new run, which must not exist.
-        families: densities to try: ``mixture``, ``aggregate``, ``flow`` (extra ``flows``).
-        options: ``components``, at most this many training posteriors in an aggregate, and ``progress``.
+        families: densities to try: ``mixture``, ``aggregate``, ``flow`` (needs the extra ``flows``).
+        options: ``components`` (most training posteriors in an aggregate) and ``progress``.
 
     Raises:
         UserError: a language model, or a folder that exists.
@@ -129,7 +128,7 @@ def refit(run: Run, out: str | Path, *, families: Sequence[str] = ("mixture", "a
 
 
 def compare(*runs: Run, out: str | Path = "comparison", split: str | None = None, title: str = "Comparison") -> Path:
-    """Write the page that shows assessed runs side by side, with figures and CSV, and return its file.
+    """Write the page that compares assessed runs, with figures and CSV, and return its path.
 
     ``split`` is by default the one that all runs are assessed on.
     """
@@ -146,7 +145,7 @@ def _path(run: Run) -> Path:
 def _settings(
     config: RunConfig | str | Path | Mapping[str, Any] | None, overrides: Sequence[str], sections: dict[str, Any]
 ) -> RunConfig:
-    """Return one checked configuration of all that was given."""
+    """Merge the arguments into one configuration and check it."""
     raw: dict[str, Any]
     if isinstance(config, RunConfig):
         raw = config.model_dump(mode="json", exclude_unset=True)
@@ -164,7 +163,7 @@ def _settings(
 
 
 def _drawn(vae: LatentSpace, texts: Sequence[str], options: dict[str, Any]) -> Evidence:
-    """Return the evidence of one sweep of a loaded model over texts; takes the sweep's options out of ``options``."""
+    """Sweep a loaded model over texts; removes the options of the sweep from ``options``."""
     tokenized = vae.tokenize(texts)
     names = ("samples", "seed", "group_tokens", "precision", "progress")
     draws = sweep(vae.model, tokenized, **{"samples": 64} | {n: options.pop(n) for n in names if n in options})

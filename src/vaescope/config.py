@@ -1,4 +1,4 @@
-"""The configuration of a run: one pydantic section per stage, unknown keys refused with a suggestion."""
+"""The configuration of a run: one pydantic section per stage; unknown keys are refused with a suggestion."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ USED_BY: dict[str, tuple[str, ...]] = {
     "delimiter": ("path",),
     "fractions": ("path", "hub"),
 }
-"""Settings of the data that only some sources read."""
+"""Settings of the data that only some sources use."""
 
 
 class DataConfig(Section):
@@ -41,17 +41,17 @@ class DataConfig(Section):
     column: str = Field("text", description="the column with the text in CSV, JSON, Parquet and hub data")
     label: str | list[str] | None = Field(None, description="a column with a label of each text, or several")
     delimiter: str | None = Field(
-        None, min_length=1, max_length=1, description="what separates the columns of a CSV file; found by default"
+        None, min_length=1, max_length=1, description="column separator of a CSV file; detected by default"
     )
     sizes: tuple[Size, Size, Size] = Field(
         (20_000, 2_000, 2_000), description="texts per split (train, valid, test) of a built-in corpus"
     )
     fractions: tuple[float, float] = Field(
-        (0.1, 0.1), description="shares for valid and test where the source has only one split"
+        (0.1, 0.1), description="shares for valid and test if the source has only one split"
     )
     max_length: int = Field(64, ge=4, le=100_000, description="longest text in tokens, BOS and EOS included")
     too_long: Literal["truncate", "drop", "error"] = Field(
-        "truncate", description="what becomes of longer texts; the number of them is always stated"
+        "truncate", description="what to do with longer texts; their number is always reported"
     )
     seed: Seed = Field(0, description="seed of a built-in corpus and of a split of one file")
 
@@ -76,7 +76,7 @@ class DataConfig(Section):
 class TokenizerConfig(Section):
     """A saved tokenizer, or a byte-level BPE trained on the training texts."""
 
-    path: str | None = Field(None, description="a folder or hub name; by default that of a decoder checkpoint")
+    path: str | None = Field(None, description="a folder or hub name; by default that of the decoder checkpoint")
     vocab_size: int = Field(8_000, ge=261, le=2_000_000, description="tokens of a BPE trained on the corpus")
 
 
@@ -99,11 +99,11 @@ class ModelConfig(Section):
     pooling: Literal["first_last", "first", "last", "mean"] = Field("first_last", description="what q(z|x) reads")
     prior: str | dict[str, Any] = Field("standard", description="p(z)")
     posterior: str | dict[str, Any] = Field("gaussian", description="form of q(z|x)")
-    tie: bool = Field(True, description="share encoder and decoder parameters where the architectures allow")
+    tie: bool = Field(True, description="share encoder and decoder parameters if the architectures allow it")
     word_dropout: float = Field(
-        0.0, ge=0, lt=1, description="share of the decoder's input words that are dropped in training, BOS never"
+        0.0, ge=0, lt=1, description="share of the decoder's input tokens dropped in training; BOS is never dropped"
     )
-    encoder_tokenizer: str | None = Field(None, description="by default a checkpoint's own, or that of the decoder")
+    encoder_tokenizer: str | None = Field(None, description="by default the encoder checkpoint's, or the decoder's")
     freeze: Literal["none", "encoder", "posterior", "decoder", "both"] = Field(
         "none", description="networks that are not trained; posterior is the encoder with its head, all of q(z|x)"
     )
@@ -111,11 +111,11 @@ class ModelConfig(Section):
         None,
         description="low-rank adapter of the decoder: {rank: 8, alpha: 16, dropout: 0.0, targets: [q_proj, ...]}",
     )
-    init_from: str | None = Field(None, description="a run or model folder whose weights the model starts from")
+    init_from: str | None = Field(None, description="a run or model folder whose weights initialise the model")
     init_parts: list[Literal["encoder", "decoder", "injections", "prior"]] = Field(
         default=["encoder", "decoder", "injections", "prior"],
         min_length=1,
-        description="with init_from: the parts whose weights are taken; the encoder brings its posterior head",
+        description="with init_from: the parts to initialise; encoder includes its posterior head",
     )
 
     @model_validator(mode="before")
@@ -129,12 +129,12 @@ class ModelConfig(Section):
 
     @property
     def is_language_model(self) -> bool:
-        """Whether there is no latent: the injection is ``none``, with or without the form ``{none: {}}``."""
+        """Whether there is no latent: the injection is ``none`` or ``{none: {}}``."""
         return "none" in (self.injection.split("+") if isinstance(self.injection, str) else self.injection)
 
 
 NEVER_NEGATIVE = ("rate", "distortion", "mutual_information", "marginal_kl", "active_units")
-"""Numbers of a validation that are near no negative value."""
+"""Numbers of a validation that are never negative."""
 
 
 class KeepConfig(Section):
@@ -142,9 +142,9 @@ class KeepConfig(Section):
 
     criteria: dict[str, str] = Field(
         default_factory=lambda: {"log_likelihood": "max", "marginal_kl": "min", "rate": "near"},
-        description="for each number of a validation max, min, or near VALUE (rate: near is near the objective's)",
+        description="for each number max, min, or near VALUE (near alone, for the rate: the target of the objective)",
     )
-    most: int = Field(5, ge=1, description="the most that are kept, at least one per criterion")
+    most: int = Field(5, ge=1, description="most checkpoints to keep, at least one per criterion")
 
     @field_validator("criteria")
     @classmethod
@@ -160,17 +160,17 @@ class TrainingConfig(Section):
 
     steps: int = Field(5_000, ge=1, le=10**9, description="optimiser steps")
     batch_size: int = Field(32, ge=1, description="texts per optimiser step, over all processes")
-    first_text: int = Field(0, ge=0, description="where in the shuffled texts to begin; a later stage reads new ones")
+    first_text: int = Field(0, ge=0, description="start here in the shuffled texts; a later stage reads new ones")
     accumulate: int = Field(1, ge=1, description="micro-batches per optimiser step and process")
     group_tokens: int = Field(4_096, ge=1, description="token budget of one forward pass over texts of similar length")
     samples: int = Field(1, ge=1, le=10_000, description="posterior samples per text")
     learning_rate: float = Field(5e-4, gt=0)
-    learning_rates: dict[str, Annotated[float, Field(gt=0)]] = Field({}, description="of parts that have their own")
-    warmup: float = Field(0.05, ge=0, le=1, description="share of the steps with a growing learning rate")
+    learning_rates: dict[str, Annotated[float, Field(gt=0)]] = Field({}, description="learning rates of single parts")
+    warmup: float = Field(0.05, ge=0, le=1, description="share of the steps with a rising learning rate")
     schedule: Literal["constant", "linear", "cosine"] = Field("linear", description="after the warm-up")
     weight_decay: float = Field(0.01, ge=0)
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
-    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="bf16 where the hardware gains from it")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 if it is fast on this hardware")
     gradient_checkpointing: bool = Field(
         False, description="recompute the decoder's activations in the backward pass: less memory, more time"
     )
@@ -179,7 +179,7 @@ class TrainingConfig(Section):
     patience: int | None = Field(None, ge=1, description="stop after this many validations without improvement")
     until: dict[str, str] = Field(
         default_factory=dict,
-        description='stop at the first validation whose numbers are as wanted, for instance {latent_use: ">= 10"}',
+        description='stop at the first validation that meets these conditions, for instance {latent_use: ">= 10"}',
     )
     keep: KeepConfig | None = Field(
         None, description="keep the models of the Pareto front of validations; {} for the default criteria"
@@ -200,23 +200,23 @@ class AssessmentConfig(Section):
     texts: int | None = Field(None, ge=2, description="assess only this many texts, the first of the split")
     group_tokens: int = Field(8_192, ge=1, description="token budget of one decoder pass")
     precision: Literal["fp32", "bf16"] = "fp32"
-    suite: Literal["fast", "full"] = Field("fast", description="full also draws texts and experiments on a few of them")
+    suite: Literal["fast", "full"] = Field("fast", description="full also draws texts and runs experiments on a few")
     simulations: int = Field(500, ge=64, le=1_000_000, description="full: texts drawn from the model")
     adapted_texts: int = Field(
         128, ge=2, description="full: texts whose log-likelihood uses a proposal fitted to each text"
     )
     panel_texts: int = Field(32, ge=2, description="full: texts of the experiments")
     training_texts: int = Field(
-        50_000, ge=0, description="training texts whose encodings make a density that bounds the information; 0: none"
+        50_000, ge=0, description="training texts whose encodings give a density to bound the information; 0: none"
     )
     components: str | None = Field(
         None, description="further texts as components of q(z): a number, all, or a file; by default 10 per text"
     )
     text_space_texts: int = Field(
-        128, ge=0, description="full, where P(x) is known: texts at whose z texts are drawn to bound q(z); 0 for none"
+        128, ge=0, description="full, if P(x) is known: draw texts at the z of this many texts, to bound q(z); 0: none"
     )
-    text_space_drawn: int = Field(128, ge=1, description="full, where P(x) is known: texts drawn at each z")
-    annealing_steps: int = Field(0, ge=0, le=1_000_000, description="full: steps of annealed importance sampling, or 0")
+    text_space_drawn: int = Field(128, ge=1, description="full, if P(x) is known: texts drawn at each z")
+    annealing_steps: int = Field(0, ge=0, le=1_000_000, description="full: annealed importance sampling steps; 0: none")
     at_validation: bool = Field(True, description="log the fast suite, with few samples, at every validation")
     diagnostics: list[str] = Field(
         default_factory=list, description="diagnostics in addition to those of the suite: names, or module:Class"
@@ -235,7 +235,7 @@ class RunConfig(Section):
     )
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     assessment: AssessmentConfig = Field(default_factory=AssessmentConfig)
-    seed: Seed = Field(0, description="seed of all randomness but that of the data")
+    seed: Seed = Field(0, description="seed of all randomness except that of the data")
     out: UsablePath = Field(Path("runs/run"), description="the run folder")
 
     @property

@@ -19,10 +19,10 @@ class Batch:
         input_ids: token ids, BOS first, ``[B, T]``, int64.
         attention_mask: 1 for real tokens, 0 for padding, ``[B, T]``, int64.
         index: position of each text in its split, ``[B]``, int64.
-        predicted: positions of the P predicted tokens in the flattened ids, ``[P]``, int64; found where the mask is
-            made, on the CPU, since a device would have to be waited for.
-        padding: positions of the padding there, int64, found likewise.
-        encoder: the same texts in the tokens of the encoder, where it has its own vocabulary.
+        predicted: positions of the P predicted tokens in the flattened ids, ``[P]``, int64; computed on the CPU with
+            the mask, since on a device they would force a synchronisation.
+        padding: positions of the padding in the flattened ids, int64, computed likewise.
+        encoder: the same texts in the tokens of the encoder, if it has its own vocabulary.
 
     >>> batch = Batch(torch.tensor([[0, 7, 2], [0, 2, 1]]), torch.tensor([[1, 1, 1], [1, 1, 0]]), torch.arange(2))
     >>> batch.tokens
@@ -37,7 +37,7 @@ class Batch:
     encoder: Batch | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Find the predicted tokens and the padding, where they are not given."""
+        """Compute the positions of predicted tokens and padding if they are not given."""
         mask_BT = self.attention_mask.bool()
         if self.predicted is None:
             later_BT = torch.cat([torch.zeros_like(mask_BT[:, :1]), mask_BT[:, 1:]], 1)
@@ -55,7 +55,7 @@ class Batch:
         return self.attention_mask.sum(1) - 1
 
     def repeat(self, times: int) -> Batch:
-        """Return the texts ``times`` over for the decoder, one copy of all after the other, ``[times B, T]``."""
+        """Repeat the whole batch ``times`` times for the decoder, ``[times B, T]``."""
         if times == 1:
             return self
         start = self.input_ids.numel() * torch.arange(times, device=self.predicted.device)

@@ -1,4 +1,4 @@
-"""What takes seconds to make from a large corpus is kept in a cache folder, under a hash of its inputs."""
+"""A cache folder for results that take seconds to compute from a large corpus, by a hash of their inputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 log = logging.getLogger("vaescope")
 
 WORTH = 10_000
-"""Texts from which on a result is kept: those of fewer are made as quickly as found."""
+"""Fewest texts whose result is cached; with fewer it is as fast to compute it again."""
 
 
 def folder() -> Path:
@@ -31,7 +31,7 @@ def folder() -> Path:
 
 
 def digest(texts: Iterable[str], *settings: object) -> str:
-    """Return a hash of the texts (their order and borders count) and of the settings.
+    """Return a hash of the texts (their order and boundaries count) and of the settings.
 
     >>> digest(["ab", "c"]) == digest(["a", "bc"])
     False
@@ -45,16 +45,16 @@ def digest(texts: Iterable[str], *settings: object) -> str:
 
 
 def cached(file: str, make: Callable[[], T], write: Callable[[T, Path], None], read: Callable[[Path], T]) -> T:
-    """Return what ``read`` finds in ``file`` of the cache, or else ``make`` it and ``write`` it there.
+    """Return the cached result that ``read`` reads from ``file``, or ``make`` it and ``write`` it there.
 
-    An entry appears whole or not at all; a damaged one is made again. A cache that cannot be written is stated in the
-    log and does no harm.
+    An entry is complete or absent; a damaged one is computed again. If the cache cannot be written, the log says so and
+    the result is returned all the same.
     """
     path = folder() / file
     if path.is_file():
         try:
             return read(path)
-        except Exception as error:  # whatever is wrong with an entry, making it again fixes it
+        except Exception as error:  # whatever is wrong with an entry, computing it again fixes it
             log.warning("%s: damaged cache entry (%s), made again", path, error)
     value = make()
     try:

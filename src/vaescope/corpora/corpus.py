@@ -43,17 +43,17 @@ class Copies:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Texts to train on, to choose by, and to report.
+    """Texts to train on, to select models with, and to report numbers on.
 
     Attributes:
         train: texts of the training split.
         valid: texts of the validation split.
         test: texts of the test split.
         name: what reports call the corpus.
-        known: the distribution the texts were drawn from, where it is known exactly.
+        known: the distribution that the texts were drawn from, if it is known exactly.
         labels: for each split and each kind of label, one label per text.
-        drawn: for each split its texts as tokens with log P(x), where they were drawn from a language model.
-        entropy: H(X) and its standard error, where they were drawn from a language model.
+        drawn: for each split its texts as tokens with log P(x), if they were drawn from a language model.
+        entropy: H(X) and its standard error, if the texts were drawn from a language model.
         notes: what the user should know about how the texts were read, one line each.
 
     >>> corpus = load_corpus(DataConfig(known="topic_pcfg", sizes=(100, 10, 10)))
@@ -119,8 +119,8 @@ class Corpus:
 def load_corpus(config: DataConfig) -> Corpus:
     """Read or draw the texts that ``config`` names, and log what the user should know about them.
 
-    Splits of a built-in corpus are drawn with independent seeds derived from ``config.seed``. A source
-    without a validation or test split has it cut from its training texts by seed, which is logged, as are
+    Splits of a built-in corpus are drawn with independent seeds derived from ``config.seed``. If a source has no
+    validation or test split, it is split off the training texts at random by the seed. This is logged, and so are
     skipped blank texts.
 
     Raises:
@@ -168,7 +168,7 @@ def read_corpus(config: DataConfig) -> Corpus:
 def cut(
     splits: dict[str, Rows], fractions: tuple[float, float], seed: int, source: str
 ) -> tuple[dict[str, Rows], list[str]]:
-    """Return all three splits, and a note for each that was cut at random from the training texts.
+    """Return all three splits, and a note for each that was split off the training texts at random.
 
     Raises:
         UserError: no training texts, fractions out of range, or a split with fewer than two texts.

@@ -20,10 +20,10 @@ NAMES = {
     "valid": ("valid", "validation", "val", "dev", "development", "eval"),
     "test": ("test",),
 }
-"""The names that a file (or a split of a hub data set) of each split may have."""
+"""Allowed names of the file (or of the hub split) of each split."""
 
 SHARD = re.compile(r"(?P<name>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(-[0-9a-f]+)?")
-"""The name of one of several files of a split, as ``datasets`` writes them."""
+"""The name of one shard of a split, as ``datasets`` writes it."""
 
 
 def read_files(path: Path, columns: Columns) -> dict[str, Rows]:
@@ -79,7 +79,7 @@ def training_file(path: Path) -> Path:
 
 
 def contents(file: Path) -> tuple[str, bytes]:
-    """Return the ending of a file, without that of its compression, and what it holds, unpacked.
+    """Return the ending of a file, without that of its compression, and its decompressed content.
 
     Raises:
         UserError: an unknown ending, or a file that cannot be read.
@@ -112,7 +112,7 @@ UNPACK: dict[str, Callable[[bytes], bytes]] = {
     ".bz2": bz2.decompress,
     ".xz": lzma.decompress,
 }
-"""How each kind of compressed file is unpacked."""
+"""How to decompress each kind of file."""
 
 
 def _parts(file: Path) -> tuple[str, str, str]:
@@ -135,7 +135,7 @@ def _bytes(file: Path, packed: str) -> bytes:
 
 
 def _aligned(labels: list[str], texts: list[str], file: Path) -> list[str]:
-    """Return one label per line of the text file; blank lines of it may have none."""
+    """Return one label per line of the text file; blank lines need no label."""
     if len(labels) == len(texts):
         return labels
     filled = [i for i, text in enumerate(texts) if text.strip()]

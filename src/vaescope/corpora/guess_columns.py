@@ -1,4 +1,4 @@
-"""Which columns of a table hold the texts and their labels, for a configuration that a user may correct."""
+"""Guess which columns of a table hold the texts and their labels; the user may correct the guess."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vaescope.corpora.table_files import DELIMITERS, LONGEST_FIELD, decode
 from vaescope.errors import UserError
 
 ROWS = 2_000
-"""Rows that are looked at."""
+"""Rows to look at."""
 
 TEXTS = ("text", "sentence", "review", "question", "content", "document", "body", "comment", "tweet", "utterance")
 LABELS = ("label", "labels", "category", "class", "topic", "sentiment", "rating", "stars", "target", "genre", "intent")
@@ -28,10 +28,10 @@ LONGEST_LABEL = 40
 
 @dataclass(frozen=True)
 class Guess:
-    """What the columns of a table seem to be.
+    """A guess of the columns of texts and labels.
 
     Attributes:
-        text: the column with the texts; None where there are no columns (a text file).
+        text: the column with the texts; None if there are no columns (a text file).
         labels: columns that hold a label of each text, the likeliest first.
         columns: all columns.
     """
@@ -55,7 +55,7 @@ def guess_columns(path: Path) -> Guess:
 
 
 def guess_from(rows: Sequence[Mapping[str, Any]], source: str) -> Guess:
-    """Guess from rows: texts are the strings of the most words, labels are short values that are often repeated.
+    """Guess from rows: texts are the strings with the most words, labels are short values that repeat often.
 
     Raises:
         UserError: no column holds texts.

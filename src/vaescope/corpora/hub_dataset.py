@@ -13,7 +13,7 @@ from vaescope.errors import UserError
 def read_hub(name: str, subset: str | None, columns: Columns) -> dict[str, Rows]:
     """Return the rows by split of the data set ``name``, read with ``datasets``.
 
-    Labels that the data set stores as numbers get their names where it has names for them.
+    Labels that are stored as numbers get their names if the data set has names for them.
 
     Raises:
         UserError: no such data set or no network, no training split, or no such column.
@@ -35,7 +35,7 @@ def _rows(table: Any, columns: Columns, source: str) -> Rows:
     for name in rows.labels:
         kind = table.features[name]
         if hasattr(kind, "int2str"):
-            # -1 stands for no label in a data set of the hub
+            # -1 means "no label" in data sets of the hub
             rows.labels[name] = [kind.int2str(int(v)) if v and int(v) >= 0 else "" for v in rows.labels[name]]
     return rows
 

@@ -1,7 +1,7 @@
-"""Decode: strings from token ids, and which texts come back from their tokens.
+"""Decode token ids to strings, and check which texts survive tokenization unchanged.
 
-A model gives probabilities to token sequences. Where a tokenizer loses something (it lower-cases, or does not know a
-letter), the string that a text's tokens spell is another one, and what is said of tokens does not hold for the text.
+A model gives probabilities to token sequences. If a tokenizer loses something (it lower-cases, or does not know a
+letter), its tokens decode to another string, and numbers about the tokens do not hold for the original text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CHECKED = 2_000
 
 
 def decode(rows: Tensor | Iterable[Sequence[int]], tokenizer: PreTrainedTokenizerFast) -> list[str]:
-    """Return the text of each row of token ids, without its frame: BOS, EOS and what follows, padding.
+    """Return the text of each row of token ids, without BOS, EOS and everything after EOS, and padding.
 
     >>> from vaescope.corpora.tokenizer import train_bpe
     >>> tokenizer = train_bpe(["a text"], 300)
@@ -38,10 +38,10 @@ def decode(rows: Tensor | Iterable[Sequence[int]], tokenizer: PreTrainedTokenize
 
 
 def spell(rows: Sequence[Sequence[int]], tokenizer: Any) -> list[str]:
-    """Return the text of each row of token ids that has no frame any more, without outer white space.
+    """Return the text of each row of token ids without BOS and EOS; outer white space is removed.
 
-    Tokens such as ``<unk>`` and ``<mask>`` are part of a text, as they are of the Penn Treebank; those that frame texts
-    are not, wherever they stand.
+    Tokens such as ``<unk>`` and ``<mask>`` are part of a text, as in the Penn Treebank. BOS, EOS and padding are not,
+    wherever they appear.
     """
     names = ("bos_token_id", "eos_token_id", "pad_token_id", "cls_token_id", "sep_token_id")
     frame = {getattr(tokenizer, name, None) for name in names}
@@ -57,12 +57,12 @@ def spell(rows: Sequence[Sequence[int]], tokenizer: Any) -> list[str]:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What comes back from the tokens of N texts.
+    """What the tokens of N texts decode to.
 
     Attributes:
-        strings: what the tokens of each text spell.
-        exact: whether that is the text itself, ``[N]``, bool.
-        words: whether it has the same words, whatever the white space between them, ``[N]``, bool.
+        strings: the decoded tokens of each text.
+        exact: whether they are the text itself, ``[N]``, bool.
+        words: whether they have the same words, ignoring white space, ``[N]``, bool.
     """
 
     strings: list[str]
@@ -71,7 +71,7 @@ class Recovery:
 
 
 def recover(tokenized: Tokenized, tokenizer: PreTrainedTokenizerFast, count: int | None = None) -> Recovery:
-    """Return what comes back from the tokens of the first ``count`` texts, or of all."""
+    """Decode the tokens of the first ``count`` texts, or of all."""
     count = len(tokenized) if count is None else min(count, len(tokenized))
     stop = int(tokenized.offsets[count])
     rows = [row.tolist() for row in tokenized.ids[:stop].split(tokenized.lengths[:count].tolist())]
@@ -85,7 +85,7 @@ def recover(tokenized: Tokenized, tokenizer: PreTrainedTokenizerFast, count: int
 
 
 def lost_text(tokenized: Tokenized, tokenizer: PreTrainedTokenizerFast, name: str) -> list[str]:
-    """Return a line if some of the first texts do not come back from their tokens, with an example.
+    """Return a line, with an example, if some of the first texts do not come back from their tokens.
 
     >>> from vaescope.corpora.tokenized import read_tokens
     >>> from vaescope.corpora.tokenizer import train_bpe
@@ -102,7 +102,7 @@ def lost_text(tokenized: Tokenized, tokenizer: PreTrainedTokenizerFast, name: st
     parts = [f"{len(lost)} of the first {len(found.exact)} texts do not come back from their tokens"]
     parts += [f"{before!r} becomes {after!r}"]
     parts += [f"{unknown:.1%} of the tokens are unknown"] if unknown else []
-    return [f"{name}: {'; '.join(parts)}; the model is one of what the tokens spell"]
+    return [f"{name}: {'; '.join(parts)}; the model is trained on the texts that the tokens spell"]
 
 
 def _example(tokenized: Tokenized, found: Recovery, lost: list[int]) -> tuple[str, str]:
@@ -111,7 +111,7 @@ def _example(tokenized: Tokenized, found: Recovery, lost: list[int]) -> tuple[st
 
 
 def unknown_tokens(tokenized: Tokenized, tokenizer: PreTrainedTokenizerFast) -> int:
-    """Return how many tokens of the texts are unknown; the control token of GPT-2, which frames texts, is known."""
+    """Count the unknown tokens of the texts; the token of GPT-2 that serves as BOS, EOS and unknown is not counted."""
     if tokenizer.unk_token_id is None or tokenizer.unk_token_id in vars(special_ids(tokenizer)).values():
         return 0
     return int((tokenized.ids == tokenizer.unk_token_id).sum())

@@ -17,13 +17,13 @@ class StepBatches:
     """The texts of every optimiser step, a pure function of (seed, step): resuming at step t needs no state.
 
     The epochs, each a shuffle of all N texts by (seed, epoch), form one endless sequence, and step t reads
-    its texts t B to (t + 1) B. So every step has exactly B texts and every text comes once per epoch; a step
-    that spans two epochs may hold a text twice. A step is split into micro-batches of B / (accumulate x
-    processes) random texts, honest samples of the corpus, and each of these into groups of similar length to
-    save padding (``group``): fewer, the higher the ``overhead`` of a group.
+    its texts t B to (t + 1) B. So every step has exactly B texts, and every text appears once per epoch; a step
+    that spans two epochs may contain a text twice. A step is split into micro-batches of B / (accumulate x
+    processes) texts, unbiased random samples of the corpus, and each micro-batch into groups of similar length
+    to save padding (``group``); a higher ``overhead`` makes fewer groups.
 
     Raises:
-        UserError: more texts per step than there are, or a number of them that the micro-batches do not divide.
+        UserError: more texts per step than there are, or a number that does not divide into micro-batches.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class StepBatches:
 
     @property
     def steps_per_epoch(self) -> float:
-        """Optimiser steps in which every text is seen once."""
+        """Optimiser steps per epoch."""
         return len(self.tokenized) / self.batch_size
 
     def indices(self, t: int) -> Tensor:
@@ -65,10 +65,10 @@ class StepBatches:
         """Return the micro-batches of process ``rank`` in step ``t``, each as groups of similar length.
 
         Micro-batch a of process r is number a x world_size + r of the step, so the processes together see
-        what one process sees that accumulates world_size times as often.
+        the same texts as one process that accumulates world_size times as many micro-batches.
 
         Raises:
-            UserError: texts per step that accumulate x world_size does not divide.
+            UserError: the texts per step are not a multiple of accumulate x world_size.
         """
         if self.batch_size % (self.accumulate * world_size):
             raise _indivisible(self.batch_size, self.accumulate, world_size)

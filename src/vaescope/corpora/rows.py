@@ -11,7 +11,7 @@ import numpy as np
 from vaescope.errors import UserError, unknown
 
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
-"""Characters without width: a text of nothing else is blank."""
+"""Characters without width: a text of only these is blank."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Rows:
-    """Texts with their labels; whatever selects texts selects their labels as well.
+    """Texts with their labels; selecting texts selects their labels as well.
 
     Attributes:
         texts: N texts.
@@ -59,7 +59,7 @@ class Rows:
 
     @classmethod
     def joined(cls, parts: Sequence[Rows]) -> Rows:
-        """Return the rows of several parts, one part after another; all have the same labels."""
+        """Concatenate rows; all parts have the same kinds of labels."""
         return cls(
             [text for part in parts for text in part.texts],
             {name: [value for part in parts for value in part.labels[name]] for name in parts[0].labels},
@@ -108,7 +108,7 @@ def strip(rows: Rows, source: str, least: int) -> Rows:
     """Return the rows with outer white space removed; blank texts are left out and their number is noted.
 
     Raises:
-        UserError: nothing is left, or a text with a character that no text can have.
+        UserError: nothing is left, or a text contains an invalid character.
     """
     texts = [text.strip() for text in rows.texts]
     kept = [i for i, text in enumerate(texts) if text and text.strip(INVISIBLE)]

@@ -1,4 +1,4 @@
-"""Split: the texts of a split as a run reads them, with the tokenizer that the corpus asks for."""
+"""Split: the tokenized texts of a split, with the tokenizer that the corpus needs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _key_of_tokenizer(config: RunConfig) -> str:
 
 
 def read_split(corpus: Corpus, data: DataConfig, tokenizer: PreTrainedTokenizerFast, split: str) -> Tokenized:
-    """Return the texts of ``train``, ``valid`` or ``test`` as token ids; those of a world as they were drawn.
+    """Return the texts of ``train``, ``valid`` or ``test`` as token ids; a world keeps the ids that were drawn.
 
     Raises:
         UserError: a text is too long and ``data.too_long`` is ``error``, no text is left, or a world does not fit.

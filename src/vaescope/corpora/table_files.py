@@ -13,10 +13,10 @@ from vaescope.errors import UserError
 from vaescope.reading import parse_json
 
 DELIMITERS = (",", ";", "\t", "|")
-"""What may separate the fields of a CSV file, the usual one first."""
+"""Separators of CSV fields, the usual one first."""
 
 LONGEST_FIELD = 2**31 - 1
-"""Characters that a CSV field may have (Python's own limit is 131,072)."""
+"""Most characters of a CSV field (Python's own limit is 131,072)."""
 
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
 """A field in quotes, whose inner quotes are doubled."""
@@ -47,12 +47,12 @@ def decode(raw: bytes, source: str) -> str:
 
 
 def read_csv(raw: bytes, columns: Columns, source: str) -> Rows:
-    """Read CSV, with the delimiter that is given or that the header shows."""
+    """Read CSV, with the given delimiter or the one found in the header."""
     return _read_separated(decode(raw, source), columns, source, columns.delimiter or ",")
 
 
 def read_tsv(raw: bytes, columns: Columns, source: str) -> Rows:
-    """Read TSV, in quotes or without any, as the file shows."""
+    """Read TSV; the content of the file shows whether fields are quoted."""
     return _read_separated(decode(raw, source), columns, source, columns.delimiter or "\t")
 
 
@@ -84,7 +84,7 @@ def _names(header: str, delimiter: str) -> list[str]:
 
 
 def _split_lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Return the fields of each line that is not empty, with its number, quotes being ordinary characters."""
+    """Return the fields of each line that is not empty, with its number; quotes are ordinary characters."""
     return ((n, line.split(delimiter)) for n, line in enumerate(text.split("\n"), start=1) if line)
 
 
@@ -106,7 +106,7 @@ def _parse(text: str, delimiter: str, source: str) -> Iterator[tuple[int, list[s
 def _checked(
     rows: Iterable[tuple[int, list[str]]], names: list[str], delimiter: str, source: str
 ) -> Iterator[dict[str, str]]:
-    """Return each row by the names of its columns; the header and its copies inside joined files are left out.
+    """Return each row by the names of its columns, without the header and its copies inside concatenated files.
 
     Raises:
         UserError: a row with another number of fields than the header, with its line.
@@ -127,8 +127,8 @@ def _checked(
 def _is_literal(text: str, column: int, width: int) -> bool:
     """Whether the quotes of a TSV file are part of its texts, as in most data sets of the field.
 
-    They are where every line has all its fields, unless the fields in quotes look written by a CSV writer: all of them
-    closed, with inner quotes doubled, and either some inner quote is doubled or every text is in quotes.
+    They are if every line has all its fields, unless the quoted fields look like the output of a CSV writer: every
+    quote is closed, and either some inner quote is doubled or every text is in quotes.
     """
     lines = [line.split("\t") for line in text.split("\n") if line][1:]
     if any(len(fields) != width for fields in lines):

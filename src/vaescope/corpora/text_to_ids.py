@@ -1,4 +1,4 @@
-"""Encode: the token ids of texts, and where in its text each token starts and ends."""
+"""Encode texts: their token ids, and where in its text each token starts and ends."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ LONGEST_CHARACTER = 8
 """The most tokens that one character is spread over (4 bytes in UTF-8, more after a normalisation)."""
 
 REACH = 64
-"""Characters of a text that are tokenized for each token that it may have; more only where these give too few."""
+"""Characters to tokenize for each token that a text may have; more only if these give too few tokens."""
 
 MARGIN = 1_000
-"""Characters at the end of a beginning whose tokens may depend on what follows."""
+"""Characters at the end of a prefix whose tokens may depend on what follows."""
 
 
 def encode(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int) -> dict[str, Tensor]:
@@ -52,9 +52,9 @@ Encoded = tuple[list[int], list[int], list[int]]
 
 
 def _encode(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int, limit: int) -> list[Encoded]:
-    """Return the tokens of each text; of a text above ``limit`` characters only the beginning, if that fills the room.
+    """Return the tokens of each text; of a text above ``limit`` characters only a prefix, if that fills the room.
 
-    The tokens of the last ``MARGIN`` characters of a beginning do not count, since what follows may change them.
+    The tokens of the last ``MARGIN`` characters of a prefix do not count, since what follows may change them.
     """
     special = special_ids(tokenizer)
     frame = {special.bos, special.eos, special.pad}
@@ -84,7 +84,7 @@ def _encode(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int, lim
 def whole_characters(flat: dict[str, Tensor], start: int, room: int) -> int:
     """Return how many of the first ``room`` tokens from ``start`` on end between two characters.
 
-    A character of several bytes may be spread over several tokens, of which each claims the whole character.
+    A character of several bytes may be spread over several tokens, each of which claims the whole character.
     """
     starts, ends = flat["starts"], flat["ends"]
     for kept in range(room, max(0, room - LONGEST_CHARACTER), -1):

@@ -22,7 +22,7 @@ from vaescope.errors import UserError
 log = logging.getLogger("vaescope")
 
 OVERHEAD = 24
-"""What one more pass of a model costs, in tokens: a group is split where that saves more padding than that."""
+"""The cost of one more forward pass, in tokens: a group is split if that saves more padding."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Tokenized:
         bytes: UTF-8 bytes of each text, ``[N]``, int64.
         texts: the texts as modelled.
         pad: id of the padding token.
-        truncated: how many texts lost their end.
+        truncated: how many texts were truncated.
         dropped: how many texts were left out because they were too long.
         labels: for each kind of label, one label per text.
         notes: what the user should know about how the texts were read, one line each.
-        encoder: the same texts in the tokens of the encoder, where it has its own vocabulary.
+        encoder: the same texts in the tokens of the encoder, if it has its own vocabulary.
     """
 
     ids: Tensor
@@ -85,7 +85,7 @@ class Tokenized:
         length_B = self.offsets[index_B + 1] - start_B
         step_T = torch.arange(int(length_B.max()))
         mask_BT = step_T < length_B[:, None]
-        # Padding reads the first token of the text instead, which is always there, and is then overwritten.
+        # Padding positions first read the first token of the text, which always exists, and are then overwritten.
         flat_BT = self.ids[start_B[:, None] + step_T * mask_BT].long()
         encoder = None if self.encoder is None else self.encoder.batch(index_B)
         return Batch(flat_BT.masked_fill(~mask_BT, self.pad), mask_BT.long(), index_B, encoder=encoder)
@@ -110,7 +110,7 @@ class Tokenized:
     def by_length(self, indices: Tensor | list[int], budget: int, overhead: int = OVERHEAD) -> list[Batch]:
         """Return the texts at ``indices`` in batches of similar length, of at most ``budget`` tokens.
 
-        The cut is that of ``group``: with an overhead of the budget, as few batches as may be. The longest texts come
+        The cut is that of ``group`` with the budget as overhead, which gives the fewest batches. The longest texts come
         first, so that memory runs out at once or never.
         """
         index_B = torch.as_tensor(indices, dtype=torch.int64)
@@ -194,7 +194,7 @@ def read_tokens(
     """Return the texts as token ids between BOS and EOS, with their labels; ``notes`` say how many were too long.
 
     A truncated text keeps its EOS and ends between two characters. Inside a text there is never a BOS, EOS or padding
-    token, whatever it spells. The token ids of a large corpus are kept in the cache.
+    token, even if the text contains its name. The token ids of a large corpus are kept in the cache.
 
     Raises:
         UserError: ``too_long="error"`` and a text is longer than ``max_length`` tokens, or no text is left.

@@ -26,19 +26,19 @@ SPECIAL = {
 """Control tokens of a trained BPE, with the ids 0 to 4 in this order (that of RoBERTa)."""
 
 FILES = ("tokenizer.json", "vocab*", "*.model", "*.tiktoken")
-"""Files of which a model folder with a tokenizer has at least one."""
+"""A model folder with a tokenizer has at least one of these files."""
 
 SMALLEST = len(SPECIAL) + 256
 """The smallest vocabulary of a trained BPE: control tokens and all bytes."""
 
 LONGEST_PIECE = 64
-"""Characters of a piece. Training takes a time quadratic in it, and a line without spaces may have millions."""
+"""Most characters of a piece: training time is quadratic in it, and a line without spaces may have millions."""
 
 PIECES = (
     r" ?<\w{1,64}>|'(?:s|t|re|ve|m|ll|d)| ?\p{L}{1,64}| ?\p{N}{1,64}| ?[^\s\p{L}\p{N}]{1,64}"
     r"|\s{1,64}(?!\S)|\s{1,64}"
 ).replace("64", str(LONGEST_PIECE))
-"""Where merges may not cross: GPT-2's pieces, and placeholders such as the Penn Treebank's ``<unk>`` as one piece."""
+"""Pieces that merges do not cross: those of GPT-2, and placeholders such as the Penn Treebank's ``<unk>``."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,16 @@ def load_tokenizer(
 ) -> PreTrainedTokenizerFast:
     """Return the saved tokenizer that ``config`` names, or a BPE trained on ``texts``.
 
-    With ``max_length`` the BPE is trained on the part of each text that this many of its tokens can hold, since the
-    rest of a longer text is never read.
+    With ``max_length`` the BPE is trained on the part of each text that fits into this many tokens, since the rest of a
+    longer text is never read.
 
-    The tokens that frame a text are completed (see ``complete``). A BPE trained on a large corpus is kept in the
-    cache.
+    Missing BOS and EOS are added (see ``complete``). A BPE trained on a large corpus is kept in the cache.
 
     Args:
         config: the tokenizer.
         texts: what a BPE is trained on.
         max_length: most tokens of a text.
-        key: what an error names, the key of the configuration that gives the path.
+        key: the key of the configuration that gives the path, for error messages.
 
     Raises:
         UserError: the path holds no tokenizer, or one that ``tokenizers`` cannot run.
@@ -100,7 +99,7 @@ def saved_tokenizer(path: str, key: str) -> PreTrainedTokenizerFast:
         raise UserError(f"{key}: '{path}' has no fast version; save it as tokenizer.json")
     folder = Path(place)
     if folder.is_dir() and not options and not any(file for name in FILES for file in folder.glob(name)):
-        # of a model folder without the files of a tokenizer, transformers makes one that knows no words
+        # for a model folder without tokenizer files, transformers returns a tokenizer with an empty vocabulary
         raise UserError(f"{key}: no tokenizer at '{path}' (no tokenizer.json); save the one of the model there")
     return complete(tokenizer)
 
@@ -111,7 +110,7 @@ def located(checkpoint: str) -> tuple[str, dict[str, str]]:
     ``FOLDER/NAME.gguf`` is one file; ``~`` is the home folder.
 
     Raises:
-        UserError: a GGUF file, and the package that reads it is not installed.
+        UserError: the path is a GGUF file, and the package that reads it is not installed.
 
     >>> located("org/name")
     ('org/name', {})
@@ -127,9 +126,9 @@ def located(checkpoint: str) -> tuple[str, dict[str, str]]:
 
 
 def train_bpe(texts: list[str], vocab_size: int) -> PreTrainedTokenizerFast:
-    """Train a byte-level BPE: no text is unknown to it, and decoding returns the text.
+    """Train a byte-level BPE: it has tokens for every text, and decoding returns the text.
 
-    A word is tokenised alike at the start and inside of a text, and no text is ever read as a control token.
+    A word gets the same tokens at the start of a text and inside it, and no text is ever read as a control token.
 
     Raises:
         UserError: a vocabulary smaller than all bytes and control tokens.
@@ -160,7 +159,7 @@ def train_bpe(texts: list[str], vocab_size: int) -> PreTrainedTokenizerFast:
 
 
 def wrap(bpe: Tokenizer) -> PreTrainedTokenizerFast:
-    """Return a trained BPE as a tokenizer of transformers, which frames texts with BOS and EOS."""
+    """Return a trained BPE as a transformers tokenizer that adds BOS and EOS."""
     bos, eos = SPECIAL["bos_token"], SPECIAL["eos_token"]
     bpe.post_processor = processors.TemplateProcessing(
         single=f"{bos} $A {eos}",

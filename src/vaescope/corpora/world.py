@@ -1,8 +1,8 @@
 """World: a corpus drawn from a language model, so that log P(x) of every text is known exactly.
 
 P is a distribution over token sequences of at most T tokens: token by token, the softmax of the model over all tokens
-but a few banned ones (those that frame a text), and EOS with probability 1 at place T. Its texts are therefore kept as
-token ids, and no string is ever tokenized again. A folder holds
+but a few banned ones (those that frame a text), and EOS with probability 1 at position T. Its texts are therefore
+kept as token ids, and no string is ever tokenized again. A folder holds
 
     world.json          the model that drew the texts, its settings, the number of texts, H(X) with its error
     tokenizer/ model/   of the language model
@@ -38,7 +38,7 @@ class Drawn:
         ids: token ids of all texts, one after the other, BOS and EOS included, int32.
         counts: tokens of each text, ``[N]``, int64.
         log_prob: log P(x) of each text, nats, ``[N]``, float64.
-        forced: whether the text has its EOS only because it reached the greatest length, ``[N]``, bool.
+        forced: whether the text ends only because it reached the largest length, ``[N]``, bool.
     """
 
     ids: Tensor
@@ -48,7 +48,7 @@ class Drawn:
 
     @property
     def fault(self) -> str:
-        """What is wrong with these tensors, where another program wrote them; empty if nothing is."""
+        """What is wrong with these tensors, if another program wrote them; empty if they are valid."""
         n = self.counts.numel()
         types = {"ids": torch.int32, "counts": torch.int64, "log_prob": torch.float64, "forced": torch.bool}
         for name, dtype in types.items():
@@ -60,12 +60,12 @@ class Drawn:
         if int(self.ids.min()) < 0:
             return "'ids' holds a token below 0"
         if not bool(self.log_prob.isfinite().all()) or bool((self.log_prob > 1e-6).any()):
-            return "'log_prob' holds a value that is no log-probability"
+            return "'log_prob' holds a value that is not a log-probability"
         return ""
 
     @classmethod
     def joined(cls, parts: list[Drawn]) -> Drawn:
-        """Return the texts of several parts, one part after another."""
+        """Concatenate several parts."""
         names = ("ids", "counts", "log_prob", "forced")
         return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
 

@@ -74,8 +74,8 @@ class RunFolder:
         A run that has not made a step yet may be replaced by one with another configuration.
 
         Raises:
-            UserError: the folder holds something else, or a run with another configuration. In the section training, the
-                keys of ``FREE`` may differ, and so may ``training.steps`` if the learning rate of the remaining steps
+            UserError: the folder holds something else, or a run with another configuration. For training, the keys
+                of ``FREE`` may differ, and so may ``training.steps`` if the learning rate of the remaining steps
                 does not depend on it: with ``schedule: constant`` after the warm-up.
         """
         if self.exists:

@@ -19,8 +19,8 @@ class KnownCorpus(ABC):
     holds for a model that reads them through any tokenizer that maps each text to exactly one token sequence and cuts
     none of them.
 
-    Every corpus says how much each text tells of its cause (``information``). The posterior itself has the form of
-    the cause: p(k|x) as a table where the cause is discrete (``DiscreteCause``), else a method of the corpus
+    Every corpus gives the information of each text about its cause (``information``). The posterior itself has the
+    form of the cause: p(k|x) as a table if the cause is discrete (``DiscreteCause``), else a method of the corpus
     (``Polya.posterior_concentration``, ``GaussTopic.posterior_on_grid``).
 
     Options of a corpus are the keyword-only arguments of its constructor.
@@ -61,19 +61,19 @@ class KnownCorpus(ABC):
 
     @abstractmethod
     def mutual_information(self) -> float:
-        """Return I(X;K), what a text says about its cause."""
+        """Return I(X;K), the information of a text about its cause."""
 
     @abstractmethod
     def expected_length(self) -> float:
         """Return the expected number of words of a text."""
 
     def conditional_entropy(self) -> float:
-        """Return H(X|K) = H(X) - I(X;K), what is left to say about a text when its cause is known."""
+        """Return H(X|K) = H(X) - I(X;K), the entropy of a text when its cause is known."""
         return self.entropy() - self.mutual_information()
 
 
 class DiscreteCause(KnownCorpus):
-    """A corpus whose cause is one of K, so that its posterior is a table; without a cause K = 1."""
+    """A corpus whose cause is one of K values, so its posterior is a table; K = 1 if there is no cause."""
 
     @abstractmethod
     def prior(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""Disjoint groups of words, each with the same Zipf distribution: what a text says beyond the groups of its words."""
+"""Disjoint groups of words, each with the same Zipf distribution: the words of a text, given their groups."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MOST_WORDS = min(len(" ".join(words.values()).split()) for words in TOPICS.value
 class Lexicon:
     """Words w of group g with p(w|g) proportional to rank^-zipf, the same distribution for every group.
 
-    A word tells its group, so a sequence of words has log p(w|g) = sum over the words of log p(rank), whatever made
-    the groups, and H(W|g) is the same for all.
+    A word tells its group, so a sequence of words has log p(w|g) = sum over the words of log p(rank), however the
+    groups were drawn, and H(W|g) is the same for all.
 
     >>> lexicon = Lexicon(groups=2, words=2, zipf=1.0, seed=0)
     >>> [len(group) for group in lexicon.groups]

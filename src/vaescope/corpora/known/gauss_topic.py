@@ -24,7 +24,7 @@ from vaescope.errors import UserError
 RADIUS, SPACING = 7.0, 0.1
 """The grid covers [-RADIUS, RADIUS]^2; p(|z_d| > 7) is 3e-12."""
 MOST_COUNTS = 50_000
-"""How many count vectors are still listed."""
+"""Most count vectors that are enumerated."""
 MOST_SHARPNESS = 100
 """The largest scale^2 length: p(z|x) is then no narrower than the spacing of the grid."""
 
@@ -144,8 +144,8 @@ class GaussTopic(KnownCorpus):
     def _table(self) -> tuple[Tensor, Tensor, Tensor]:
         """The log-number of orders, log p(one order) and KL(p(z|x) || p(z)) of each count vector, ``[C]`` each.
 
-        Counts that a turn or mirror image of the circle carries into each other are the same to p, so that one of
-        each such family is integrated.
+        Counts that are rotations or reflections of each other have the same probability, so only one of each family is
+        integrated.
         """
         counts_CG = _compositions(self.length, self.groups)
         images = [np.roll(c, r, axis=1) for c in (counts_CG, counts_CG[:, ::-1]) for r in range(self.groups)]

@@ -1,7 +1,7 @@
-"""Sentences of a recursive grammar without any hidden cause: what a strong decoder can learn with no latent at all.
+"""Sentences of a recursive grammar without a hidden cause: a decoder can model them fully without a latent.
 
 Phrases contain phrases to any depth, in the middle too ("the cow that the farmer fed grazed"), so the language is not
-regular and its dependencies are long. The words of each category follow Zipf's law, whatever surrounds them.
+regular and its dependencies are long. The words of each category follow Zipf's law, independently of their context.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from vaescope.corpora.known._lexicon import MOST_GROUPS, MOST_WORDS, Lexicon
 from vaescope.errors import UserError
 
 MOST_SENTENCES = 10**6
-"""How many sentences are still listed."""
+"""Most sentences that are enumerated."""
 
 
 class Template(DiscreteCause):
