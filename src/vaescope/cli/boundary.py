@@ -1,4 +1,4 @@
-"""The boundary of the command line: every error becomes one line, about a mistake of the input or about a bug."""
+"""The boundary of the command line: every error becomes one line, about a mistake in the input or about a bug."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run(app: Callable[..., Any], arguments: list[str]) -> int:
             return _tell(str(cause), SIGNALLED + cause.number)
         return _tell("stopped", INTERRUPTED)
     except BrokenPipeError:
-        # whoever read the output has gone, for instance `head`; Python must not try to flush it at its end
+        # the reader of the output has exited, for instance `head`; Python must not flush stdout at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return MISTAKE
     except Exception as error:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def train_run(config: RunConfig, *, title: str) -> None:
-    """Train a run, or go on with it, and show how far it is."""
+    """Train or resume a run, and show its progress."""
     from vaescope.cli.console import progress
     from vaescope.study.assess_in_training import validation_assessment
     from vaescope.training.loop import train
@@ -26,7 +26,7 @@ def train_run(config: RunConfig, *, title: str) -> None:
 
 
 def load_run(path: Path, checkpoint: str = "model") -> Examined:
-    """Read a run folder, with its final model or a kept one."""
+    """Load a run folder, with its final model or a kept one."""
     from vaescope.study.examine import Examined
 
     hide_other_bars()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vaescope.corpora.corpus import Corpus
 
 SAMPLE = 20_000
-"""Training texts that are looked at."""
+"""Training texts to look at."""
 
 VOCABULARIES = (500, 1000, 2000, 4000, 8000, 16000)
 OFTEN = 5
@@ -24,7 +24,7 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Proposal:
-    """What fits the texts.
+    """Sizes that fit the texts.
 
     Attributes:
         vocab_size: tokens of the vocabulary.

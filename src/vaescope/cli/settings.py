@@ -1,4 +1,4 @@
-"""The configuration of a run from what stands on the command line: a file, KEY=VALUE, and a few options."""
+"""The configuration of a run from the command line: a file, KEY=VALUE, and a few options."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def settings_of(
 
 
 def _set(raw: dict[str, Any], key: str, value: Any, option: str) -> None:
-    """Set a value, or the keys of a section; refuse one that is there and differs."""
+    """Set a value, or the keys of a section; refuse a different value that is already set."""
     present = raw.get(key)
     if isinstance(value, dict) and isinstance(present, dict):
         sources = {name: present[name] for name in ("known", "path", "hub", "world") if present.get(name) is not None}

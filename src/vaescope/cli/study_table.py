@@ -79,7 +79,7 @@ class Lines:
         self._printed = time.monotonic()
 
     def __call__(self, jobs: list[Job]) -> None:
-        """Print what is new."""
+        """Print the changes."""
         for job in jobs:
             before = self._states.get(job.run.name)
             self._states[job.run.name] = job.state

@@ -27,19 +27,19 @@ MAP_TEXTS = 2_000
 """Validation texts on the map."""
 
 JUDGED_TEXTS = 500
-"""Validation texts by which the use of z is judged."""
+"""Validation texts from which the use of z is judged."""
 
 SAMPLES = 32
-"""Posterior samples behind the distortion of one text."""
+"""Posterior samples for the distortion of one text."""
 
 RATE_SAMPLES = 1_000
-"""Posterior samples behind the rate of one text under a prior without a closed form."""
+"""Posterior samples for the rate of one text under a prior without a closed form."""
 
 SHOWN_SAMPLES = 3
 """Sampled reconstructions of one text."""
 
 LARGEST = 1e6
-"""The largest coordinate of a point that is decoded: p(z) is zero in float32 long before."""
+"""The largest coordinate of a point to decode; p(z) underflows float32 long before."""
 
 MOST_STEPS = 25
 MOST_LETTERS = 10_000
@@ -118,7 +118,7 @@ class Explorer:
             KL(q(z|a) || q(z|b)) and KL(q(z|b) || q(z|a)).
 
         Raises:
-            UserError: an empty or endless text, too few or too many steps, an unknown path.
+            UserError: a text that is empty or too long, too few or too many steps, an unknown path.
         """
         if not 2 <= steps <= MOST_STEPS:
             raise UserError(f"steps: {steps}; give 2 to {MOST_STEPS}")
@@ -193,7 +193,7 @@ def _checked(text: str, which: str) -> str:
     """Return a text that can be encoded.
 
     Raises:
-        UserError: nothing but white space, more letters than any text has, or an unpaired surrogate.
+        UserError: only white space, too many characters, or an unpaired surrogate.
     """
     if not text.strip():
         raise UserError(f"the {which} text is empty; type one")

@@ -1,4 +1,4 @@
-"""The guard before the explorer: who may ask, how much, and for how long one connection may take."""
+"""The guard of the explorer: who may send requests, how large they may be, and how long a connection may last."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BODY_SECONDS = 10.0
 
 COOKIE = "vaescope"
 HEADERS = {
-    # the browser itself refuses whatever the page would load from elsewhere
+    # the browser refuses to load anything from other servers
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -33,7 +33,7 @@ HEADERS = {
 
 
 class RefusedError(UserError):
-    """A request that is not answered, with its HTTP status."""
+    """A request that is refused, with its HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -155,7 +155,7 @@ def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
 def protocol() -> Any:
     """Return the HTTP protocol of uvicorn with an end to every connection that only waits.
 
-    uvicorn itself waits without an end for a request that never comes and for a reader that never reads.
+    uvicorn itself waits forever for a request that never arrives and for a client that never reads.
     """
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -174,7 +174,7 @@ def protocol() -> Any:
 
         @property
         def idle(self) -> bool:
-            """Whether no answer is on its way."""
+            """Whether no response is in progress."""
             return self.cycle is None or self.cycle.response_complete
 
         def on_response_complete(self) -> None:

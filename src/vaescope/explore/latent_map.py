@@ -1,4 +1,4 @@
-"""LatentMap: the posterior means of many texts, from two directions."""
+"""LatentMap: the posterior means of many texts, projected onto two directions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VIEWS = ("units", "components")
 """The two most active units, or the first two principal components of the posterior means."""
 
 PRIOR_POINTS = 500
-"""Samples that stand for a prior that is not N(0, I)."""
+"""Samples that show a prior other than N(0, I)."""
 
 RATE_SAMPLES = 16
 """Posterior samples behind the rate of a text on the map under a prior without a closed form."""
@@ -80,7 +80,7 @@ class LatentMap:
 
     @property
     def colours(self) -> list[str]:
-        """By what the texts can be coloured."""
+        """What the texts can be coloured by."""
         return ["rate", "length"] if self.labels is None else ["label", "rate", "length"]
 
     def seen(self, view: str) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class LatentMap:
         if view not in VIEWS:
             raise unknown("view", view, VIEWS)
         names, directions_2D = self._units() if view == "units" else self._components
-        if len(names) == 1:  # a model of one unit is seen as a line
+        if len(names) == 1:  # a model with one unit is shown as a line
             names, directions_2D = [*names, ""], torch.cat([directions_2D, torch.zeros_like(directions_2D)])
         return {
             "names": names,

@@ -29,7 +29,7 @@ PAGE = Path(__file__).parent / "page"
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 MOST_WAITING = 100
-"""Questions that wait for the model; the next one gets the answer to try again."""
+"""Most questions that wait for the model; further ones are told to try again."""
 
 QUEUE_SECONDS = 60.0
 """How long a question waits for the model."""
@@ -74,7 +74,7 @@ def application(explorer: Explorer, host: str = "127.0.0.1", token: str | None =
     """Return the web application.
 
     A local ``host`` is answered under its own names alone, so that no page of another site can reach the model
-    through a name that it lets point here. With a ``token`` only who has it is answered.
+    through a name that it lets point here. With a ``token``, only requests that carry it are answered.
     """
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
@@ -113,7 +113,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(app: Starlette, listening: socket.socket) -> None:
-    """Answer until interrupted (Ctrl-C)."""
+    """Serve until interrupted (Ctrl-C)."""
     import uvicorn
 
     with contextlib.suppress(KeyboardInterrupt):

@@ -26,7 +26,7 @@ from vaescope.runs.shown_texts import ShownTexts
 
 LANGUAGE_MODEL = "language_model"
 COMMON = ("vae", "mdr", "free_bits", "beta_vae", "information_floor", "marginal_cap", "geco", "cyclical")
-"""Families whose colour and marker are the same on every page, whatever else is there."""
+"""Families whose colour and marker are the same on every page."""
 
 FAR = 3.0
 """A rate above this many times the upper quartile of the rates is named at the edge of a figure instead of drawn."""
@@ -143,7 +143,7 @@ class Comparison:
 
     @cached_property
     def drawn(self) -> list[Run]:
-        """The runs with a z whose rate is not so far from all others that drawing it would hide them."""
+        """The runs with a z whose rate is close enough to the others to be drawn with them."""
         used = [run.rate for run in self.latent if run.uses_latent]
         if len(used) < 4:
             return self.latent
@@ -151,27 +151,27 @@ class Comparison:
 
     @property
     def beyond(self) -> list[Run]:
-        """The runs that are named instead of drawn."""
+        """The runs whose rate is too far off to be drawn; figures name them instead."""
         return [run for run in self.latent if run not in self.drawn]
 
     @cached_property
     def language_model(self) -> Run | None:
-        """The language model, of several the one of the highest likelihood."""
+        """The language model; the one with the highest likelihood if there are several."""
         models = [run for run in self.runs if run.is_language_model]
         return max(models, key=lambda run: run.assessment.estimates["elbo"].value, default=None)
 
     @property
     def entropy(self) -> float | None:
-        """The exact H(X) in nats per text where the corpus is known."""
+        """The exact H(X) in nats per text, if the corpus is known."""
         return next((h for run in self.runs if (h := tables.entropy(run.assessment)) is not None), None)
 
     @cached_property
     def front(self) -> list[Run]:
-        """The runs that no other beats in both log-likelihood (high) and marginal KL (low); none of fewer than two.
+        """The Pareto front of log-likelihood (high) and marginal KL (low); empty for fewer than two runs.
 
         Of the interval of the marginal KL its value counts, R - I_self, as where training keeps checkpoints: it is not
-        below the truth in expectation. Models whose z carries nothing take no part: a marginal KL of 0 costs them
-        nothing.
+        below the truth in expectation. Models whose z carries nothing are left out: their marginal KL is 0
+        by collapse.
         """
         costs = {run.name: _costs(run) for run in self.runs if run.uses_latent}
         known = {name: cost for name, cost in costs.items() if cost is not None}
@@ -251,7 +251,7 @@ def _order(run: Run) -> tuple[Any, ...]:
 
 
 def _check(runs: list[Run], split: str) -> list[str]:
-    """Refuse runs on other corpora than the first, and return notes on what is less than comparable."""
+    """Refuse runs on another corpus than the first, and return notes on what limits the comparison."""
     first = runs[0]
     for run in runs[1:]:
         same_texts = digest(run) and digest(run) == digest(first)

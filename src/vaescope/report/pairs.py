@@ -1,4 +1,4 @@
-"""Paired differences: two runs on the same texts, text by text, which is far more certain than two means."""
+"""Paired differences: two runs on the same texts, text by text, with a far smaller error than two means."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Difference:
         se: its standard error, NaN for ``marginal_kl``.
         low: lower end of the 95% interval; of ``marginal_kl`` the least that the intervals of both allow.
         high: its upper end.
-        n: independent texts that they are worth; copies of a text count as one piece of evidence.
+        n: the number of independent texts; copies of a text count as one.
         kind: ``unbiased``; ``lower`` where a lower bound is compared with an exact number (the likelihood of a language
             model), ``upper`` the other way round; ``bounds`` for a difference of two lower bounds, whose interval is
             that of the bounds and not of what they bound; ``interval`` for ``marginal_kl``.
@@ -51,7 +51,7 @@ def pairable(one: Run, other: Run) -> bool:
 def reference(comparison: Comparison) -> Run | None:
     """Return the run that all others are compared with: the language model, else the one of the highest ELBO.
 
-    Only a run that can be paired with another will do; None where there is none.
+    It must be possible to pair it with another run; None if there is no such run.
     """
     known = [run for run in comparison.runs if any(run is not o and pairable(run, o) for o in comparison.runs)]
     model = comparison.language_model

@@ -20,9 +20,9 @@ def inside(folder: Path) -> list[Path]:
 
 
 def common_split(paths: Sequence[Path]) -> str:
-    """Return the split that all runs are assessed on: of several the first of ``valid``, ``test``, ``train``.
+    """Return the split that all runs are assessed on: the first of ``valid``, ``test``, ``train`` if several.
 
-    Runs of a study that are not assessed at all do not count.
+    Runs of a study without any assessment are ignored.
 
     Args:
         paths: run folders, or folders of runs.

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from vaescope.estimators.estimate import Estimate
 
 RELATION = {"lower": "≥ ", "upper": "≤ "}
-"""How the truth stands to an estimate that bounds it."""
+"""The relation of the truth to an estimate that bounds it."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the comparison: an estimate, what it is called and what it says in a few words."""
+    """A column of the comparison: an estimate, its heading and a short explanation."""
 
     estimate: str
     title: str
@@ -50,7 +50,7 @@ def number(value: float) -> str:
 
 
 def cell(estimate: Estimate | None) -> str:
-    """Return an estimate as it stands in a table: ``8.03 ± 0.05``, ``≥ −51.2 ± 0.2`` or ``[3.10, 4.02]``."""
+    """Return an estimate as a cell of a table: ``8.03 ± 0.05``, ``≥ −51.2 ± 0.2`` or ``[3.10, 4.02]``."""
     if estimate is None:
         return "–"
     if estimate.kind == "interval":

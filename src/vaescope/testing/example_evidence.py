@@ -93,7 +93,7 @@ def evidence(vae: LinearGaussian, n: int = 600, *, samples: int = 16, seed: int 
 
 
 def complete(vae: LinearGaussian, n: int = 60) -> Evidence:
-    """Return all evidence that a diagnostic can ask for; experiments that need a text model are made up."""
+    """Return all evidence that a diagnostic can ask for; experiments that need a text model are synthetic."""
     known = evidence(vae, n)
     draws = known.draws
     generator = torch.Generator().manual_seed(0)

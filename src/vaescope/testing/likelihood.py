@@ -119,7 +119,7 @@ class LikelihoodContract:
         assert_close(drawn.log_prob, scored, atol=1e-4, rtol=0)
 
     def test_greedy_generate_of_transformers_equals_greedy_sampling(self, name: Injection, decoder: str) -> None:
-        """``generate`` of transformers reads z, too."""
+        """``generate`` of transformers reads z too."""
         model, _ = model_of(name, decoder)
         start = torch.zeros(4, 1, dtype=torch.long)
         ours = model.sample(z_of(4), temperature=0, max_length=8).input_ids

@@ -13,7 +13,7 @@ from vaescope.testing.example_passes import random_pass
 
 
 class ObjectiveContract(ChoiceContract):
-    """Terms and constraints that exist, a finite loss with a gradient, multipliers that move, a description."""
+    """Existing terms and constraints, a finite loss with a gradient, multipliers that move, a description."""
 
     kind: ClassVar[str] = "objectives"
 
