@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vaescope.api import assess, compare, refit, train
+    from vaescope.api import assess, assess_model, compare, refit, train
     from vaescope.assessment.assessment import Assessment
     from vaescope.config import RunConfig
     from vaescope.errors import UserError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vaescope.model.latent_space import LatentSpace
     from vaescope.model.vae import TransformerVAE
     from vaescope.model.vae_config import TransformerVAEConfig
+    from vaescope.sweep.text_model import Sampled, TextModel
 
 __version__ = "0.1.0"
 
@@ -34,10 +35,13 @@ _HOMES = {
     "Facts": "vaescope.evidence.facts",
     "LatentSpace": "vaescope.model.latent_space",
     "RunConfig": "vaescope.config",
+    "Sampled": "vaescope.sweep.text_model",
+    "TextModel": "vaescope.sweep.text_model",
     "TransformerVAE": "vaescope.model.vae",
     "TransformerVAEConfig": "vaescope.model.vae_config",
     "UserError": "vaescope.errors",
     "assess": "vaescope.api",
+    "assess_model": "vaescope.api",
     "compare": "vaescope.api",
     "load": "vaescope.model.checkpoints.load",
     "refit": "vaescope.api",
@@ -52,11 +56,14 @@ __all__ = [
     "Facts",
     "LatentSpace",
     "RunConfig",
+    "Sampled",
+    "TextModel",
     "TransformerVAE",
     "TransformerVAEConfig",
     "UserError",
     "__version__",
     "assess",
+    "assess_model",
     "compare",
     "load",
     "refit",

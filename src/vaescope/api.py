@@ -6,10 +6,12 @@ They join the stages. To use a single stage, import it: ``vaescope.training.loop
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from vaescope import choices
 from vaescope.assessment import assess as stage
@@ -22,9 +24,11 @@ from vaescope.model.latent_space import LatentSpace
 from vaescope.report.page import compare as write_page
 from vaescope.runs.run_folder import RunFolder
 from vaescope.study.assess_in_training import validation_assessment
+from vaescope.study.assess_text_model import assess_text_model
 from vaescope.study.examine import Examined
 from vaescope.study.refit import Refit, refit_run
 from vaescope.sweep.sweep import sweep
+from vaescope.sweep.text_model import Encode, LogLikelihood, Sample, TextModel, words_and_end
 from vaescope.training.loop import Progress
 from vaescope.training.loop import train as train_loop
 from vaescope.yaml_file import apply_override, read_yaml
@@ -66,7 +70,7 @@ def train(
 
 
 def assess(
-    subject: Run | Draws | Evidence | LatentSpace,
+    subject: Run | Draws | Evidence | LatentSpace | TextModel,
     texts: Sequence[str] | None = None,
     *,
     split: str | None = None,
@@ -76,14 +80,14 @@ def assess(
     """Assess a run, a file of draws, draws or evidence, or a loaded model on texts.
 
     Args:
-        subject: a run folder; a file of draws (``.safetensors``); ``Draws`` or ``Evidence``; or a model that
-            ``vaescope.load`` returned, together with ``texts``.
-        texts: the texts of a loaded model.
+        subject: a run folder; a file of draws (``.safetensors``); ``Draws`` or ``Evidence``; a model that
+            ``vaescope.load`` returned, or a ``TextModel``, together with ``texts``.
+        texts: the texts of a loaded model or of a ``TextModel``.
         split: for a run; by default the first split of its configuration.
         control: for a run: the run of a language model on the same texts.
         options: for a run those of ``Examined.assess`` (suite, samples, texts of the split, labels); for draws those
             of ``vaescope.assessment.assess.assess`` (suite, diagnostics, also, thresholds); for a loaded model these
-            and ``samples``.
+            and ``samples``; for a ``TextModel`` those of ``assess_model``.
 
     Raises:
         UserError: a subject that cannot be assessed, or an option that does not apply to it.
@@ -98,6 +102,10 @@ def assess(
         if texts is None:
             raise UserError("a loaded model is assessed on texts: vaescope.assess(vae, texts)")
         return stage.assess(_drawn(subject, texts, options), **options)
+    if isinstance(subject, TextModel):
+        if texts is None:
+            raise UserError("a TextModel is assessed on texts: vaescope.assess(model, texts)")
+        return assess_text_model(subject, texts, **options)
     if texts is not None:
         raise UserError("texts are for a loaded model; a run has its splits, and draws have their own texts")
     if isinstance(subject, Draws | Evidence):
@@ -110,6 +118,53 @@ def assess(
         None if control is None else Examined.load(control.path if isinstance(control, RunFolder) else Path(control))
     )
     return run.assess(split or run.config.assessment.splits[0], control=reference, **options)
+
+
+def assess_model(
+    texts: Sequence[str],
+    encode: Encode,
+    log_likelihood: LogLikelihood,
+    *,
+    sample: Sample | None = None,
+    decode: Callable[[Tensor], list[str]] | None = None,
+    prior: Any = None,
+    count_tokens: Callable[[list[str]], Any] | None = None,
+    save: str | Path | None = None,
+    **options: Any,
+) -> Assessment:
+    """Assess any latent variable model of text, given by functions of strings (``TextModel`` says what each is).
+
+    Args:
+        texts: held-out texts.
+        encode: texts -> mean and standard deviation of q(z|x), ``[B, D]`` each.
+        log_likelihood: texts, z ``[S, B, D]`` -> log p(x|z), nats per text, ``[S, B]``.
+        sample: z ``[M, D]`` -> texts from p(x|z).
+        decode: z ``[M, D]`` -> the greedy texts.
+        prior: p(z); None for N(0, I).
+        count_tokens: texts -> predicted tokens of each.
+        save: a file for all the evidence, which ``vaescope assess --draws FILE`` reads.
+        options: ``labels`` (a list, or lists by kind), ``training_texts`` (a list), ``noise`` (a standard deviation of
+            q(z|x) for a deterministic code), ``seed``, ``progress``; ``suite``, ``samples``, ``texts``,
+            ``simulations``, ``adapted_texts``, ``panel_texts``, ``annealing_steps``, ``group_tokens`` as in the
+            section ``assessment`` of a configuration, but with ``suite="full"``; ``diagnostics``, ``also``,
+            ``thresholds`` as of ``assess``.
+
+    Raises:
+        UserError: a function that does not return what it should, or an unknown option.
+
+    >>> import torch
+    >>> found = assess_model(
+    ...     ["a", "b"] * 10,
+    ...     encode=lambda texts: (torch.zeros(len(texts), 1), torch.ones(len(texts), 1)),
+    ...     log_likelihood=lambda texts, z: torch.full(z.shape[:2], -2.0),
+    ...     diagnostics=["rate", "distortion"],
+    ... )
+    >>> found.estimates["rate"].value, found.estimates["distortion"].value
+    (0.0, 2.0)
+    """
+    counted = words_and_end if count_tokens is None else count_tokens
+    functions = TextModel(encode, log_likelihood, sample, decode, prior, counted)
+    return assess_text_model(functions, texts, save=save, **options)
 
 
 def refit(run: Run, out: str | Path, *, families: Sequence[str] = ("mixture", "aggregate"), **options: Any) -> Refit:

@@ -156,7 +156,7 @@ def options() -> Iterator[Case]:
         "--draws draws.safetensors --split valid": "--split",
         "--draws draws.safetensors --samples 4": "--samples",
         "--draws draws.safetensors --texts 4": "--texts",
-        "--draws draws.safetensors --labels config.yaml": "--labels",
+        "--draws draws.safetensors --labels config.yaml": "config.yaml",
         "--draws draws.safetensors --control run": "--control",
         "--draws draws.safetensors --select best-rate": "--select",
         "run --draws draws.safetensors": "--draws",

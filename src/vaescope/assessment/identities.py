@@ -56,12 +56,12 @@ def estimate_identities(evidence: Evidence, estimates: Estimates, thresholds: Th
 def _sampler(evidence: Evidence, thresholds: Thresholds) -> Finding | None:
     """Sampler and scorer use the same model: their log-probabilities of a text are equal."""
     simulations = evidence.simulations
-    if simulations is None:
+    if simulations is None or simulations.sampler_error is None or len(simulations.sampler_error) == 0:
         return None
-    error = simulations.sampler_error.max().item()
+    error, compared = simulations.sampler_error.max().item(), len(simulations.sampler_error)
     message = f"log p(x|z) by the sampler and by the scorer differ by at most {error:.2g} nats/token"
-    message += f" on {simulations.texts} drawn texts"
-    if error <= thresholds.sampler_error and simulations.texts < SAMPLER_TEXTS:
+    message += f" on {compared} drawn texts"
+    if error <= thresholds.sampler_error and compared < SAMPLER_TEXTS:
         enough = Check(f"they agree on at least {SAMPLER_TEXTS} texts", "UNRESOLVED")
         return enough.judge("identity_sampler", False, message, next_step=f"draw at least {SAMPLER_TEXTS} texts")
     step = "the decoder is conditioned in another way when it samples: no number on drawn texts means anything"

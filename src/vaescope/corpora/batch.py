@@ -50,6 +50,11 @@ class Batch:
         return self.input_ids.shape[0]
 
     @property
+    def size(self) -> int:
+        """Number of token ids, padding included."""
+        return self.input_ids.numel()
+
+    @property
     def tokens(self) -> Tensor:
         """Number of predicted tokens of each text, ``[B]``: real tokens without BOS."""
         return self.attention_mask.sum(1) - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaescope.errors import UserError
+from vaescope.errors import UserError, unknown
 from vaescope.estimators import gaussian
 from vaescope.estimators.copies import Copies, equal_posteriors
 from vaescope.evidence import file
 from vaescope.evidence.check_draws import check
 from vaescope.evidence.encodings import Encodings
 from vaescope.evidence.facts import Facts
+from vaescope.evidence.references import NAMES
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,7 +49,7 @@ class Draws:
             known (the built-in corpora), or None.
         text_id: equal numbers for equal texts, ``[N]``, int64; if None, texts with equal posteriors count as equal.
         metadata: the origin of the draws (split, run, seed, versions), and facts under the names of ``Facts``
-            (``entropy``, ``label_ceiling``, ``multipliers``, ``language_model_nll``).
+            (``strings``, ``labels``, ``entropy``, ``language_model_nll``, ...).
     """
 
     posterior_mean: Tensor
@@ -197,8 +199,24 @@ class Draws:
     def load(cls, path: Path | str) -> Draws:
         """Read and validate a safetensors file as written by ``save`` or by any other program.
 
+        Parts of the file beyond the sweep (drawn texts, experiments) are left to ``Evidence.load``.
+
         Raises:
-            UserError: no such file, not a complete safetensors file, or the errors of ``validate``.
+            UserError: no such file, not a complete safetensors file, a tensor of an unknown name, or the errors of
+                ``validate``.
         """
         tensors, metadata = file.read(Path(path))
-        return cls(**tensors, metadata=metadata).validate()
+        return cls.of(tensors, metadata, str(path)).validate()
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], source: str) -> Draws:
+        """Return the sweep among the tensors and metadata of a file, not validated.
+
+        Raises:
+            UserError: a tensor that is not one of a sweep; the message names it and ``source``.
+        """
+        known = {f.name for f in fields(cls)} - {"metadata"}
+        own = {name: tensor for name, tensor in tensors.items() if not file.is_part(name) and name not in NAMES}
+        for name in own.keys() - known:
+            raise UserError(f"{source}: {unknown('tensor', name, known)}")
+        return cls(**own, metadata={key: value for key, value in metadata.items() if not file.is_part(key)})

@@ -5,19 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from vaescope.errors import Missing
+from torch import Tensor
+
+from vaescope.errors import Missing, UserError
 from vaescope.evidence import file
 from vaescope.evidence.aggregate_posterior import AggregatePosterior
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.experiments import Experiments
 from vaescope.evidence.facts import Facts
 from vaescope.evidence.information_ends import InformationEnds
+from vaescope.evidence.named_parts import flatten, restore
 from vaescope.evidence.references import NAMES, References
 from vaescope.evidence.simulations import Simulations
 
 T = TypeVar("T")
+
+PER_TEXT = ("strings", "labels", "recovered", "recovered_words")
+"""Facts that a file has among its metadata, one for each text; an assessment does not repeat them."""
 
 
 @dataclass(frozen=True)
@@ -51,38 +57,54 @@ class Evidence:
         Raises:
             UserError: an entry of the metadata of a wrong form.
         """
-        return cls(draws, facts=Facts.of(draws.metadata))
+        facts = Facts.of(draws.metadata)
+        if not set(PER_TEXT) & set(draws.metadata):
+            return cls(draws, facts=facts)
+        metadata = {name: value for name, value in draws.metadata.items() if name not in PER_TEXT}
+        return cls(replace(draws, metadata=metadata), facts=facts)
+
+    def save(self, path: Path | str) -> None:
+        """Write all of it to one safetensors file: the sweep as ``Draws.save``, parts by dotted names, facts as JSON.
+
+        For instance the tensors ``z`` and ``simulations.z``, and the metadata ``strings`` and ``simulations.strings``.
+        """
+        flat: dict[str, Any] = {}
+        for part in file.PARTS:
+            if (record := getattr(self, part)) is not None:
+                flat |= flatten(record, part)
+        tensors = {name: value for name, value in flat.items() if isinstance(value, Tensor)}
+        values = {name: value for name, value in flat.items() if name not in tensors}
+        metadata = self.draws.metadata | self.facts.as_metadata() | values
+        file.write(Path(path), {**self.draws.tensors(), **self.references.tensors(), **tensors}, metadata)
 
     @classmethod
     def load(cls, path: Path | str) -> Evidence:
-        """Return the evidence of a file of draws, with the references that it holds.
+        """Read what ``save`` wrote, or a file of draws from any other program.
 
         Raises:
-            UserError: what ``Draws.load`` refuses, or references of other shapes.
-        """
-        tensors, metadata = file.read(Path(path), NAMES)
-        references = References.of({name: tensors.pop(name) for name in NAMES if name in tensors})
-        evidence = cls.of(Draws(**tensors, metadata=metadata).validate())
-        return replace(evidence, references=references).validate()
-
-    def save(self, path: Path | str) -> None:
-        """Write the draws and the references to a file of draws, so that its intervals are those of this evidence.
-
-        Simulations, experiments and facts that are not in the metadata of the draws are not kept.
+            UserError: what ``Draws.load`` refuses, or a part with an unknown or a missing name.
 
         >>> import tempfile
-        >>> from vaescope.evidence.encodings import Encodings
         >>> from vaescope.evidence.linear_gaussian import LinearGaussian
-        >>> vae = LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0)
-        >>> others = Encodings(*vae.encode(vae.sample_data(100, seed=7)))
-        >>> evidence = Evidence(Draws(**vae.sample_draws(50)), references=References(components=others))
+        >>> vae = LinearGaussian.matched(latent_size=1, data_size=2, rate=1.0)
+        >>> evidence = Evidence(Draws(**vae.sample_draws(3)), facts=Facts(strings=["a", "b", "c"]))
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     evidence.save(f"{folder}/draws.safetensors")
-        ...     len(Evidence.load(f"{folder}/draws.safetensors").references.components)
-        100
+        ...     evidence.save(f"{folder}/mine.safetensors")
+        ...     Evidence.load(f"{folder}/mine.safetensors").strings
+        ['a', 'b', 'c']
         """
-        tensors = {**self.draws.tensors(), **self.references.tensors()}
-        file.write(Path(path), {name: tensor.contiguous() for name, tensor in tensors.items()}, self.draws.metadata)
+        tensors, metadata = file.read(Path(path))
+        found = cls.of(Draws.of(tensors, metadata, str(path)).validate())
+        references = References.of({name: tensors[name] for name in NAMES if name in tensors})
+        parts: dict[str, Any] = {}
+        for part, kind in {"simulations": Simulations, "experiments": Experiments}.items():
+            flat = {name: v for name, v in {**metadata, **tensors}.items() if name.startswith(f"{part}.")}
+            if flat:
+                try:
+                    parts[part] = restore(kind, flat, part)
+                except UserError as error:
+                    raise UserError(f"{path}: {error}") from error
+        return replace(found, references=references, **parts).validate()
 
     @property
     def strings(self) -> list[str] | None:
@@ -106,6 +128,8 @@ class Evidence:
             UserError: see ``Draws.validate``; or facts that are not one per text, or references of other shapes.
         """
         self.draws.validate()
+        if self.simulations is not None:
+            self.simulations.check(self.draws)
         self.facts.check(self.draws.texts)
         self.references.check(self.draws.texts, self.draws.latent_size)
         return self

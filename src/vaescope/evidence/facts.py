@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from vaescope.errors import UserError
@@ -65,11 +66,32 @@ class Facts:
         """
         given = metadata.get("language_model_nll")
         return cls(
+            strings=_strings(metadata.get("strings"), "strings"),
+            recovered=_flags(metadata.get("recovered"), "recovered"),
+            recovered_words=_flags(metadata.get("recovered_words"), "recovered_words"),
+            in_train=_count(metadata.get("in_train")),
+            labels=_labels(metadata.get("labels")),
             label_ceiling=_number(metadata, "label_ceiling", most=1.0),
             entropy=_number(metadata, "entropy"),
             multipliers=_multipliers(metadata.get("multipliers", {})),
             language_model_nll=None if given is None else _baseline(given),
         )
+
+    def as_metadata(self) -> dict[str, Any]:
+        """Return the facts that are known as values that JSON can hold; ``of`` reads them again.
+
+        >>> Facts.of(Facts(labels=["a", "b"], entropy=2.0).as_metadata())
+        Facts(strings=None, recovered=None, recovered_words=None, in_train=None, labels=['a', 'b'], label_ceiling=None,
+            entropy=2.0, multipliers={}, language_model_nll=None)
+        """
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        baseline = self.language_model_nll
+        if baseline is not None:
+            whole = {"value": baseline.value, "se": baseline.se}
+            values["language_model_nll"] = whole if baseline.per_text is None else {"per_text": baseline.per_text}
+        for name in ("recovered", "recovered_words"):
+            values[name] = None if values[name] is None else values[name].tolist()
+        return {name: value for name, value in values.items() if value is not None and value != {}}
 
     @property
     def label_kinds(self) -> dict[str, list[str]]:
@@ -87,6 +109,37 @@ class Facts:
         for name, found in per_text.items():
             if found is not None and len(found) != texts:
                 raise UserError(f"'{name}': expected {texts}, one for each text, found {len(found)}")
+
+
+def _strings(given: Any, name: str) -> list[str] | None:
+    if given is not None and not (isinstance(given, list) and all(isinstance(text, str) for text in given)):
+        raise UserError(f"metadata '{name}': expected a list of strings, one for each text, found {_short(given)}")
+    return given
+
+
+def _labels(given: Any) -> list[str] | dict[str, list[str]] | None:
+    if isinstance(given, Mapping):
+        return {str(kind): _strings(labels, f"labels of {kind}") or [] for kind, labels in given.items()}
+    return _strings(given, "labels")
+
+
+def _flags(given: Any, name: str) -> Tensor | None:
+    if given is None:
+        return None
+    if not (isinstance(given, list) and all(isinstance(flag, bool) for flag in given)):
+        raise UserError(f"metadata '{name}': expected a list of true and false, found {_short(given)}")
+    return torch.tensor(given, dtype=torch.bool)
+
+
+def _count(given: Any) -> int | None:
+    if given is not None and (not isinstance(given, int) or isinstance(given, bool) or given < 0):
+        raise UserError(f"metadata 'in_train': expected a number of texts, found {_short(given)}")
+    return given
+
+
+def _short(given: Any) -> str:
+    found = repr(given)
+    return found if len(found) <= 60 else f"{found[:57]}..."
 
 
 def _number(metadata: Mapping[str, Any], name: str, most: float = math.inf) -> float | None:

@@ -1,4 +1,4 @@
-"""The file format of Draws: safetensors with the tensors by name and metadata of strings."""
+"""The file format of evidence: safetensors with the tensors by name, and the rest as JSON in the metadata."""
 
 from __future__ import annotations
 
@@ -15,17 +15,8 @@ from vaescope.reading import parse_json
 from vaescope.writing import write_tensors
 
 REQUIRED = ("posterior_mean", "posterior_std", "z", "log_p_x_z", "log_p_z", "log_q_z_x", "tokens")
-OPTIONAL = (
-    "words",
-    "bytes",
-    "prior_z",
-    "log_p_x_z_shuffled",
-    "shuffled_from",
-    "log_p_x_z_prior",
-    "log_weights_adapted",
-    "log_q_x",
-    "text_id",
-)
+PARTS = ("simulations", "experiments")
+"""What a file may hold beyond the sweep; the names of a part begin with it and a dot."""
 PRIORS = ("standard", "samples")
 
 
@@ -34,18 +25,21 @@ def write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> N
     texts = {key: json.dumps(value) for key, value in metadata.items()}
     texts["prior"] = "samples" if "prior_z" in tensors else "standard"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_tensors(path, tensors, texts)
+    write_tensors(path, _apart(tensors), texts)
 
 
-def read(path: Path, also: Iterable[str] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read the tensors that Draws has and those of the names ``also``, and the metadata without ``prior``."""
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return all tensors of a file, and the metadata without ``prior``.
+
+    Raises:
+        UserError: no such file, not a complete safetensors file, or one without a tensor of the sweep.
+    """
     if not path.is_file():
         raise UserError(f"{path}: no such file of draws; check the path")
     try:
         with safe_open(path, framework="pt") as file:
             texts = dict(file.metadata() or {})
-            wanted = (*REQUIRED, *OPTIONAL, *also)
-            tensors = {name: file.get_tensor(name) for name in file.keys() if name in wanted}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: not a complete safetensors file ({reason}); write it again") from error
@@ -54,6 +48,26 @@ def read(path: Path, also: Iterable[str] = ()) -> tuple[dict[str, Any], dict[str
             raise UserError(f"{path}: the tensor '{name}' is missing; required are {', '.join(REQUIRED)}")
     _check_prior(path, texts.pop("prior", None), "prior_z" in tensors)
     return tensors, {key: _parsed(text) for key, text in texts.items()}
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copy a tensor whose memory another name has too: a file of safetensors holds each by itself."""
+    seen: set[int] = set()
+    result = {}
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        result[name] = tensor.clone() if place in seen else tensor
+        seen.add(place)
+    return result
+
+
+def is_part(name: str) -> bool:
+    """Return whether a name belongs to what a file holds beyond the sweep.
+
+    >>> is_part("simulations.z"), is_part("z")
+    (True, False)
+    """
+    return name.partition(".")[0] in PARTS and "." in name
 
 
 def _check_prior(path: Path, prior: str | None, has_samples: bool) -> None:

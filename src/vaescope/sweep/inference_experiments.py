@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
-from vaescope.corpora.tokenized import Tokenized
 from vaescope.estimators import annealing
 from vaescope.estimators.importance import log_mean_exp
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.experiments import Annealed, Inference
 from vaescope.evidence.simulations import Simulations
-from vaescope.model.vae import TransformerVAE
 from vaescope.randomness import seed_of, stream
 from vaescope.sweep.proposals import best_gaussians, scored
-from vaescope.sweep.scoring import device_of, evaluating, noise
+from vaescope.sweep.scoring import Model, device_of, evaluating, noise
 
 CHAINS = 4
 
 
-def optimise_posteriors(
-    model: TransformerVAE, tokenized: Tokenized, draws: Draws, *, texts: int, seed: int
-) -> Inference:
+def optimise_posteriors(model: Model, tokenized: Any, draws: Draws, *, texts: int, seed: int) -> Inference:
     """Return the ELBO of the encoder's and of the best Gaussian of each of the first texts, on common noise.
 
     Both are scored on noise that was not used to choose the Gaussian.
@@ -36,9 +34,7 @@ def optimise_posteriors(
     return Inference(amortised=own_SP.mean(0).cpu(), optimised=best_SP.mean(0).cpu(), log_p=log_mean_exp(best_SP).cpu())
 
 
-def anneal(
-    model: TransformerVAE, simulations: Simulations, tokenized: Tokenized, *, texts: int, steps: int, seed: int
-) -> Annealed:
+def anneal(model: Model, simulations: Simulations, tokenized: Any, *, texts: int, steps: int, seed: int) -> Annealed:
     """Return lower and upper bounds on log p(x) of the first drawn texts that ended."""
     index_P = simulations.finished.nonzero().squeeze(1)[:texts]
     device = device_of(model)
@@ -51,7 +47,7 @@ def anneal(
         generator=generator,
     )
     with evaluating(model):
-        start = torch.stack([model.prior.sample(len(index_P)).detach() for _ in range(CHAINS)])
+        start = torch.stack([model.prior.sample(len(index_P)).detach().float() for _ in range(CHAINS)])
         lower = annealing.forward(chains, start, steps)
         true_z = simulations.z[index_P].float().to(device).expand(CHAINS, -1, -1)
         upper = annealing.reverse(chains, true_z, steps)

@@ -9,13 +9,14 @@ import torch
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.estimators.importance import log_mean_exp
 from vaescope.evidence.draws import Draws
-from vaescope.evidence.experiments import Experiments, Interpolation
+from vaescope.evidence.experiments import Annealed, Experiments, Interpolation
 from vaescope.evidence.simulations import Simulations
 from vaescope.model.vae import TransformerVAE
 from vaescope.randomness import seed_of
+from vaescope.sweep.drawn_texts import Sampler
 from vaescope.sweep.inference_experiments import anneal, optimise_posteriors
-from vaescope.sweep.scoring import score
-from vaescope.sweep.simulate import as_split, draw
+from vaescope.sweep.scoring import Model, score
+from vaescope.sweep.simulate import TokenSampler
 from vaescope.sweep.sweep import sweep
 from vaescope.sweep.token_experiments import tokens_and_attention
 
@@ -36,21 +37,29 @@ def experiment(
 ) -> Experiments:
     """Return the experiments on the first ``texts`` texts; annealing needs steps and texts drawn from the model."""
     tokens, attention = tokens_and_attention(model, tokenized, draws, texts=texts, seed=seed)
-    can_anneal = annealing_steps > 0 and drawn is not None and bool(drawn[0].finished.any())
+    sampler = TokenSampler(model, tokenizer)
     language_model = model.config.is_language_model
     return Experiments(
         tokens=tokens,
         attention=attention,
         inference=None if language_model else optimise_posteriors(model, tokenized, draws, texts=texts, seed=seed),
-        annealed=anneal(model, *drawn, texts=texts, steps=annealing_steps, seed=seed)
-        if can_anneal and drawn is not None
-        else None,
-        interpolation=None if language_model else _interpolation(model, tokenizer, tokenized, draws, texts, seed),
-        repeated=_repeated(model, tokenized, draws, texts),
+        annealed=annealed(model, drawn, texts=texts, steps=annealing_steps, seed=seed),
+        interpolation=None if language_model else interpolation(model, sampler, tokenized, draws, texts, seed),
+        repeated=repeated(model, tokenized, draws, texts),
     )
 
 
-def _repeated(model: TransformerVAE, tokenized: Tokenized, draws: Draws, texts: int) -> torch.Tensor | None:
+def annealed(
+    model: Model, drawn: tuple[Simulations, Any] | None, *, texts: int, steps: int, seed: int
+) -> Annealed | None:
+    """Return bounds on log p(x) of the first drawn texts, or None without steps or texts that ended."""
+    if steps == 0 or drawn is None or not bool(drawn[0].finished.any()):
+        return None
+    return anneal(model, *drawn, texts=texts, steps=steps, seed=seed)
+
+
+def repeated(model: Model, tokenized: Any, draws: Draws, texts: int) -> torch.Tensor | None:
+    """Return by how much log p(x|z) of the first texts changes when they are scored again one by one, per token."""
     if draws.metadata.get("precision") != "fp32":
         return None
     again = sweep(model, tokenized, samples=1, group_tokens=1, seed=int(draws.metadata["seed"]), texts=texts)
@@ -58,16 +67,18 @@ def _repeated(model: TransformerVAE, tokenized: Tokenized, draws: Draws, texts: 
     return difference_P / again.tokens
 
 
-def _interpolation(
-    model: TransformerVAE, tokenizer: Any, tokenized: Tokenized, draws: Draws, texts: int, seed: int
-) -> Interpolation:
-    """Paths from text i to text i + P of the first 2 P texts."""
+def interpolation(
+    model: Model, sampler: Sampler, tokenized: Any, draws: Draws, texts: int, seed: int
+) -> Interpolation | None:
+    """Return paths from text i to text i + P of the first 2 P texts, or None where no greedy text can be had."""
     pairs = max(1, min(texts, draws.texts) // 2)
     steps_K = torch.linspace(0, 1, PATH_STEPS)
     start_PD, end_PD = draws.posterior_mean[:pairs].float(), draws.posterior_mean[pairs : 2 * pairs].float()
     path_KPD = torch.lerp(start_PD, end_PD, steps_K[:, None, None])
     own_KP = -score(model, tokenized, path_KPD, group_tokens=4096) / draws.tokens[:pairs]
-    split = as_split(draw(model, path_KPD.flatten(0, 1), seed, None, temperature=0.0), tokenizer, tokenized.pad)
-    decoded = sweep(model, split, samples=PATH_SAMPLES, seed=seed_of(seed, "paths"))
+    greedy = sampler.greedy(path_KPD.flatten(0, 1))
+    if greedy is None:
+        return None
+    decoded = sweep(model, greedy.split, samples=PATH_SAMPLES, seed=seed_of(seed, "paths"))
     bound = -log_mean_exp(decoded.log_weights) / decoded.tokens
     return Interpolation(steps=steps_K, start=own_KP.mT, decoded=bound.view(PATH_STEPS, pairs).mT)

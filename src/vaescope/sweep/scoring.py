@@ -82,7 +82,7 @@ def score(model: Model, tokenized: Texts, z_SND: Tensor, *, group_tokens: int, p
     with torch.inference_mode(), evaluating(model), autocast(model, precision):
         device = device_of(model)
         for batch in tokenized.by_length(list(range(z_SND.shape[1])), group_tokens):
-            on_device, at_once = batch.to(device), max(1, group_tokens // batch.input_ids.numel())
+            on_device, at_once = batch.to(device), max(1, group_tokens // batch.size)
             parts = z_SND[:, batch.index].split(at_once)
             log_p_SN[:, batch.index] = torch.cat(
                 [model.log_likelihood(on_device, part.to(device)).float().cpu() for part in parts]

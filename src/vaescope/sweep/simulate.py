@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,11 +14,9 @@ from vaescope.evidence.draws import Draws
 from vaescope.evidence.simulations import Simulations
 from vaescope.model.vae import TransformerVAE
 from vaescope.randomness import seed_of, seeded
-from vaescope.sweep.scoring import Progress, device_of, evaluating, score
+from vaescope.sweep.drawn_texts import CHUNK, DrawnTexts, Sampler
+from vaescope.sweep.scoring import Model, Progress, device_of, evaluating, score
 from vaescope.sweep.sweep import sample_prior, sweep
-
-CHUNK = 64
-"""Texts drawn at once, each chunk from its own stream; a constant, since the drawn texts depend on it."""
 
 
 def simulate(
@@ -44,33 +43,70 @@ def simulate(
         seed: of z and of the tokens.
         progress: called with the texts drawn and those to draw.
     """
+    sampler = TokenSampler(model, tokenizer)
+    return simulate_with(model, sampler, draws, count=count, group_tokens=group_tokens, seed=seed, progress=progress)
+
+
+def simulate_with(
+    model: Model,
+    sampler: Sampler,
+    draws: Draws,
+    *,
+    count: int,
+    group_tokens: int = 8_192,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[Simulations, Any]:
+    """Do what ``simulate`` does, for any model and what draws texts from it."""
     z_MD = sample_prior(model.prior, count, seed, "simulated z")
-    drawn = draw(model, z_MD, seed_of(seed, "simulated texts"), progress)
-    texts = as_split(drawn, tokenizer, model.config.pad_token_id)
+    drawn = sampler.draw(z_MD, seed_of(seed, "simulated texts"), progress)
     precision = draws.metadata.get("precision", "fp32")
     swept = sweep(
         model,
-        texts,
+        drawn.split,
         samples=draws.samples,
         group_tokens=group_tokens,
         seed=seed_of(seed, "simulated posteriors"),
         precision=precision,
     )
     seeds = torch.arange(min(count, draws.texts))
-    resampled = draw(model, draws.z[0][seeds], seed_of(seed, "resampled texts"), None)
-    greedy = draw(model, draws.posterior_mean[seeds], seed, None, temperature=0.0)
+    resampled = sampler.draw(draws.z[0][seeds].float(), seed_of(seed, "resampled texts"))
+    greedy = sampler.greedy(draws.posterior_mean[seeds].float())
     found = Simulations(
         z=z_MD,
-        sampler_log_p=torch.cat([part["log_prob"] for part in drawn]),
-        log_p_x_z=score(model, texts, z_MD[None], group_tokens=group_tokens)[0],
-        finished=torch.cat([part["finished"] & plain(part, model) for part in drawn]),
+        sampler_log_p=drawn.log_prob,
+        log_p_x_z=score(model, drawn.split, z_MD[None], group_tokens=group_tokens)[0],
+        finished=drawn.finished,
         draws=swept,
-        strings=texts.texts,
+        strings=drawn.strings,
         seeds=seeds,
-        resampled=_strings(resampled, tokenizer),
-        reconstructions=_strings(greedy, tokenizer),
+        resampled=resampled.strings,
+        reconstructions=None if greedy is None else greedy.strings,
     )
-    return found, texts
+    return found, drawn.split
+
+
+@dataclass(frozen=True)
+class TokenSampler:
+    """Draws the tokens of a model of this package; a tokenizer makes strings of them."""
+
+    model: TransformerVAE
+    tokenizer: Any
+
+    def draw(self, z_MD: Tensor, seed: int, progress: Progress | None = None) -> DrawnTexts:
+        """Return a text from p(x|z) for each z."""
+        return self._made(draw(self.model, z_MD, seed, progress))
+
+    def greedy(self, z_MD: Tensor) -> DrawnTexts:
+        """Return the text of the most probable tokens for each z."""
+        return self._made(draw(self.model, z_MD, 0, None, temperature=0.0))
+
+    def _made(self, parts: list[dict[str, Tensor]]) -> DrawnTexts:
+        return DrawnTexts(
+            as_split(parts, self.tokenizer, self.model.config.pad_token_id),
+            torch.cat([part["finished"] & plain(part, self.model) for part in parts]),
+            torch.cat([part["log_prob"] for part in parts]),
+        )
 
 
 def control_texts(model: TransformerVAE, tokenizer: Any, *, count: int, seed: int = 0) -> list[str]:

@@ -93,7 +93,7 @@ def _sweep_batch(
     posterior = DiagonalGaussian.of(model.encode(on_device))
     mean_BD, std_BD = posterior.mean.float(), posterior.stddev.float()
     noise_SBD = noise(seed_of(seed, "posterior"), batch.index, samples, mean_BD.shape[1])
-    at_once = max(1, group_tokens // batch.input_ids.numel())
+    at_once = max(1, group_tokens // batch.size)
     densities: dict[str, list[Tensor]] = {"log_p_x_z": [], "log_p_z": [], "log_q_z_x": []}
     kept: list[Tensor] = []
     for noise_CBD in noise_SBD.split(at_once):

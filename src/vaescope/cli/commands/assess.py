@@ -35,7 +35,7 @@ def assess(
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(help="a file with one label per text, or a label column of the corpus; by default all"),
+        typer.Option(help="a file with one label per text, or a kind of label of the corpus or the file of draws"),
     ] = None,
     components: Annotated[
         str | None,
@@ -71,7 +71,6 @@ def assess(
         "split": split,
         "samples": samples,
         "texts": texts,
-        "labels": labels,
         "components": components,
         "checkpoint": checkpoint,
         "control": control,
@@ -84,7 +83,7 @@ def assess(
     if run is not None and control is not None and run.resolve() == control.resolve():
         raise typer.BadParameter(f"--control {control} is the run itself; give the run of a language model")
     if draws is not None:
-        _assess_file(draws, "full" if suite is None else suite)
+        _assess_file(draws, "full" if suite is None else suite, labels)
     elif run is not None:
         options = {"suite": suite, "samples": samples, "texts": texts, "labels": labels, "components": components}
         runs = _loaded(run, _checkpoint(run, *(checkpoint or ["model"])), control, place)
@@ -97,11 +96,20 @@ def _checkpoint(run: Path, given: str) -> str:
     return select(run, given) if given.startswith("best") else given
 
 
-def _assess_file(path: Path, suite: str) -> None:
-    from vaescope.assessment.assess import assess as assess_draws
-    from vaescope.evidence.evidence import Evidence
+def _assess_file(path: Path, suite: str, labels: Path | None) -> None:
+    from dataclasses import replace
 
-    assessment = assess_draws(Evidence.load(path), suite=suite)
+    from vaescope.assessment.assess import assess as assess_evidence
+    from vaescope.evidence.evidence import Evidence
+    from vaescope.study.collect_facts import read_labels
+
+    evidence = Evidence.load(path)
+    if labels is not None:
+        known = evidence.facts.label_kinds
+        given = known.get(str(labels)) if str(labels) in known and not labels.exists() else None
+        found = read_labels(labels, evidence.draws.texts, known) if given is None else given
+        evidence = replace(evidence, facts=replace(evidence.facts, labels=found))
+    assessment = assess_evidence(evidence, suite=suite)
     _say({"valid": assessment}, [assessment.save(path.parent)], title=str(path), page=True)
 
 

@@ -1,0 +1,61 @@
+"""Assess a model that is given by functions of strings: gather its evidence, keep it in a file, judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from vaescope.assessment.assess import assess
+from vaescope.assessment.assessment import Assessment
+from vaescope.checks import first_mistake
+from vaescope.config import AssessmentConfig
+from vaescope.errors import unknown
+from vaescope.sweep.text_model import TextModel
+from vaescope.sweep.text_model_evidence import evidence_of
+
+JUDGING = ("diagnostics", "also", "thresholds")
+GATHERING = ("labels", "training_texts", "noise", "seed", "progress")
+SETTINGS = (
+    "suite",
+    "samples",
+    "texts",
+    "group_tokens",
+    "simulations",
+    "adapted_texts",
+    "panel_texts",
+    "annealing_steps",
+)
+"""Those of ``AssessmentConfig`` that concern any model."""
+
+
+def assess_text_model(
+    functions: TextModel, texts: Sequence[str], *, save: str | Path | None = None, **options: Any
+) -> Assessment:
+    """Return the assessment of a model on texts, by all diagnostics that its functions allow.
+
+    Args:
+        functions: the model.
+        texts: the texts.
+        save: a file for the evidence, which ``vaescope assess --draws FILE`` reads.
+        options: as of ``vaescope.assess_model``.
+
+    Raises:
+        UserError: an unknown option, or what ``evidence_of`` and ``assess`` refuse.
+    """
+    for name in options:
+        if name not in (*JUDGING, *GATHERING, *SETTINGS):
+            raise unknown("option", name, (*JUDGING, *GATHERING, *SETTINGS, "save"))
+    given = {"suite": "full"} | {name: options[name] for name in SETTINGS if name in options}
+    try:
+        settings = AssessmentConfig.model_validate(given)
+    except ValidationError as error:
+        raise first_mistake(error, "assess_model", AssessmentConfig) from error
+    gathering = {name: options[name] for name in GATHERING if name in options}
+    evidence = evidence_of(functions, texts, settings, **gathering)
+    if save is not None:
+        evidence.save(save)
+    judging = {name: options[name] for name in JUDGING if name in options}
+    return assess(evidence, suite=settings.suite, **judging)
