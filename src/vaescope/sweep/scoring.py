@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
-
-from vaescope.corpora.batch import Batch
 
 Progress = Callable[[int, int], None]
 
@@ -31,10 +29,10 @@ class Model(Protocol):
 
     prior: Any
 
-    def encode(self, batch: Batch) -> Distribution:
+    def encode(self, batch: Any) -> Distribution:
         """Return q(z|x), a ``DiagonalGaussian`` or torch's ``Independent(Normal(mean, std), 1)``."""
 
-    def log_likelihood(self, batch: Batch, z: Tensor) -> Tensor:
+    def log_likelihood(self, batch: Any, z: Tensor, /) -> Tensor:
         """Return log p(x|z) in nats per text, ``[S, B]``."""
 
 
@@ -52,7 +50,7 @@ class Texts(Protocol):
     def __len__(self) -> int:
         """Return the number of texts."""
 
-    def by_length(self, indices: Tensor | list[int], budget: int) -> list[Batch]:
+    def by_length(self, indices: Tensor | list[int], budget: int) -> Sequence[Any]:
         """Return batches of texts of similar length within a token budget."""
 
 

@@ -17,8 +17,8 @@ from vaescope.sweep.drawn_texts import CHUNK, DrawnTexts
 from vaescope.sweep.text_model import Sampled, TextModel
 
 NOISE_ADVICE = (
-    "a code without noise has an infinite rate; give it a noise channel (noise=0.1), "
-    "or let vaescope.noise_curve show rate and distortion over several sizes of the noise"
+    "a code without noise has an infinite rate; give it a noise channel, for instance noise=0.1, "
+    "and compare several sizes of the noise"
 )
 
 
