@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 
 from vaescope.errors import UserError
 from vaescope.estimators.distributions import DiagonalGaussian
-from vaescope.randomness import seed_of
+from vaescope.randomness import seeded
 from vaescope.sweep.drawn_texts import CHUNK, DrawnTexts
 from vaescope.sweep.text_model import Sampled, TextModel
 
@@ -203,16 +203,15 @@ class StringSampler:
             raise ValueError("the model has no sample")
         texts: list[str] = []
         log_prob, finished = [], []
-        with torch.random.fork_rng(), torch.no_grad():
-            for chunk, z_CD in enumerate(z_MD.split(CHUNK)):
-                torch.manual_seed(seed_of(seed, "chunk", chunk))
+        for chunk, z_CD in enumerate(z_MD.split(CHUNK)):
+            with seeded(seed, "chunk", chunk), torch.no_grad():
                 found = self.functions.sample(z_CD)
-                part = found if isinstance(found, Sampled) else Sampled(found)
-                texts += checked(part.texts, len(z_CD), "sample")
-                log_prob.append(part.log_prob)
-                finished.append(torch.ones(len(z_CD), dtype=torch.bool) if part.finished is None else part.finished)
-                if progress is not None:
-                    progress(len(texts), len(z_MD))
+            part = found if isinstance(found, Sampled) else Sampled(found)
+            texts += checked(part.texts, len(z_CD), "sample")
+            log_prob.append(part.log_prob)
+            finished.append(torch.ones(len(z_CD), dtype=torch.bool) if part.finished is None else part.finished)
+            if progress is not None:
+                progress(len(texts), len(z_MD))
         known = [part.detach().float().cpu() for part in log_prob if part is not None]
         finished_M = torch.cat([part.bool().cpu() for part in finished])
         # the scorer counts the end of a text, which a text that was cut does not have
