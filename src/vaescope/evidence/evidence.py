@@ -69,8 +69,9 @@ class Evidence:
         For instance the tensors ``z`` and ``simulations.z``, and the metadata ``strings`` and ``simulations.strings``.
         """
         flat: dict[str, Any] = {}
-        for part in file.PARTS:
-            if (record := getattr(self, part)) is not None:
+        records = {"simulations": self.simulations, "experiments": self.experiments}
+        for part, record in (records | {"log_densities": self.references.log_densities}).items():
+            if record is not None and record != {}:
                 flat |= flatten(record, part)
         tensors = {name: value for name, value in flat.items() if isinstance(value, Tensor)}
         values = {name: value for name, value in flat.items() if name not in tensors}
@@ -96,6 +97,8 @@ class Evidence:
         tensors, metadata = file.read(Path(path))
         found = cls.of(Draws.of(tensors, metadata, str(path)).validate())
         references = References.of({name: tensors[name] for name in NAMES if name in tensors})
+        fitted = {k.partition(".")[2]: v for k, v in tensors.items() if k.startswith("log_densities.")}
+        references = replace(references, log_densities=fitted)
         parts: dict[str, Any] = {}
         for part, kind in {"simulations": Simulations, "experiments": Experiments}.items():
             flat = {name: v for name, v in {**metadata, **tensors}.items() if name.startswith(f"{part}.")}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from vaescope.reading import parse_json
 from vaescope.writing import write_tensors
 
 REQUIRED = ("posterior_mean", "posterior_std", "z", "log_p_x_z", "log_p_z", "log_q_z_x", "tokens")
-PARTS = ("simulations", "experiments")
+PARTS = ("simulations", "experiments", "log_densities")
 """What a file may hold beyond the sweep; the names of a part begin with it and a dot."""
 PRIORS = ("standard", "samples")
 
