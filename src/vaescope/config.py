@@ -168,7 +168,7 @@ class TrainingConfig(Section):
     learning_rates: dict[str, Annotated[float, Field(gt=0)]] = Field({}, description="learning rates of single parts")
     warmup: float = Field(0.05, ge=0, le=1, description="share of the steps with a rising learning rate")
     schedule: Literal["constant", "linear", "cosine"] = Field("linear", description="after the warm-up")
-    weight_decay: float = Field(0.01, ge=0)
+    weight_decay: float = Field(0.01, ge=0, le=100)
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 if it is fast on this hardware")
     gradient_checkpointing: bool = Field(

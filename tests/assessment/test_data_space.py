@@ -262,7 +262,7 @@ def test_token_statistics_count_texts():
 def test_a_probe_finds_no_more_in_z_than_its_rate():
     """Where codes collapse the posterior means still tell the label, by a hundredth of the posterior's width."""
     up_N = torch.arange(400) % 2
-    draws = draws_at((0.01 * (2.0 * up_N - 1)).double()[:, None], 1.0)
+    draws = replace(draws_at((0.01 * (2.0 * up_N - 1)).double()[:, None], 1.0), text_id=torch.arange(400))
     found = assess(labelled(draws, [str(int(up)) for up in up_N]), diagnostics=["probe", "rate"]).estimates
     assert found["rate"].value < 1e-3
     assert found["probe_information"].low <= found["rate"].value

@@ -43,7 +43,9 @@ class Outcome:
 
     @property
     def lines(self) -> list[str]:
-        return [line for line in self.err.splitlines() if line.strip()]
+        """What was said, without what a validation and the end of a training warn of."""
+        said = [line for line in self.err.splitlines() if line.strip()]
+        return [line for line in said if not line.startswith(("warning: red flag", "warning: new: the constraint"))]
 
 
 def preload() -> None:

@@ -16,6 +16,7 @@ from vaescope.explore.explorer import Explorer
 from vaescope.explore.latent_map import LatentMap
 from vaescope.model.build import build_model
 from vaescope.model.latent_space import LatentSpace
+from vaescope.randomness import seed_of
 from vaescope.sweep.scoring import noise
 
 from .training import train_tiny
@@ -53,7 +54,7 @@ def test_numbers_of_a_text(explorer, pair, answer):
         assert told["unit_rates"] == pytest.approx(rates_D.tolist(), abs=1e-4)
         assert told["rate"] == pytest.approx(rates_D.sum().item(), abs=1e-4)
         batch = tokenize([text], explorer.vae.tokenizer, max_length=24).batch([0])
-        z_S1D = q.mean + q.stddev * noise(0, torch.tensor([row]), module.SAMPLES, 4)
+        z_S1D = q.mean + q.stddev * noise(seed_of(0, "latent map"), torch.tensor([row]), module.SAMPLES, 4)
         with torch.inference_mode():
             distortion_S = -explorer.vae.model.log_likelihood(batch, z_S1D)[:, 0]
         assert told["distortion"] == pytest.approx(distortion_S.mean().item(), rel=1e-4)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from vaescope.errors import unknown
+from vaescope.errors import UserError, unknown
 
 VERSION = "3"
 
@@ -120,5 +120,5 @@ class Thresholds:
         known = [f.name for f in fields(cls)]
         for name in values or {}:
             if name not in known:
-                raise unknown("threshold", name, known)
+                raise UserError(f"thresholds: {unknown('threshold', name, known)}")
         return cls(**(values or {}))

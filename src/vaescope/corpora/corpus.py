@@ -200,7 +200,10 @@ def cut(
 def _draw(config: DataConfig, name: str) -> Corpus:
     if min(config.sizes) < LEAST:
         raise UserError(f"data.sizes: {list(config.sizes)}; give at least {LEAST} texts per split")
-    known: KnownCorpus = choices.build("corpora", name, **config.options)
+    try:
+        known: KnownCorpus = choices.build("corpora", name, **config.options)
+    except UserError as error:
+        raise UserError(f"data.options: {error}") from error
     seeds = np.random.SeedSequence(config.seed).generate_state(len(SPLITS))
     train, valid, test = (known.sample(size, seed=int(seed)) for size, seed in zip(config.sizes, seeds, strict=True))
     return Corpus(train, valid, test, name=name, known=known)

@@ -111,5 +111,6 @@ def refuse_too_large(parameters: int) -> None:
     if needed > memory:
         raise UserError(
             f"the model has {parameters:,} parameters, whose training takes {needed / 2**30:,.0f} GiB; "
-            f"this machine has {memory / 2**30:,.0f} GiB. Give a smaller latent_size, vocab_size, max_length or network"
+            f"this machine has {memory / 2**30:,.0f} GiB. Give a smaller latent_size, vocab_size, max_length, prior or "
+            "network"
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from vaescope.assessment.findings import Finding
 
-WATCHED = ("decoder_use", "mutual_information", "conversion_efficiency", "surplus_rate")
+WATCHED = ("decoder_use", "mutual_information", "conversion_efficiency")
 """Findings that say that z is not read, or that the rate is not information."""
 
 LOST = 1.0
@@ -27,7 +27,7 @@ def red_flags(findings: Sequence[Finding], validations: Sequence[dict[str, Any]]
     the rate fell from 12 to 0.4 nats between steps 100 and 200, ... before it is read. Lower training.learning_rate ...
     """
     alarms = [finding for finding in findings if finding.name in WATCHED and finding.verdict in ("WARN", "FAIL")]
-    flags = [f"{finding.message}. Try: {finding.next_step}" for finding in alarms]
+    flags = [". Try: ".join(filter(None, (finding.message, finding.next_step))) for finding in alarms]
     return flags + _falling(validations[-2:], LOST if target is None else 0.9 * target)
 
 
