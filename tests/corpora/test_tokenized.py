@@ -28,6 +28,11 @@ def padding(lengths, groups) -> float:
     return 1 - lengths.sum() / computed
 
 
+def test_an_unpaired_surrogate_is_refused_by_its_text():
+    with pytest.raises(UserError, match="text 2 contains an unpaired surrogate"):
+        tokenize(["a pig", "a \ud800 pig"], BPE, max_length=50)
+
+
 def test_a_batch_holds_the_texts_padded_on_the_right():
     tokenized = tokenize(TEXTS, BPE, max_length=500)
     batch = tokenized.batch([7, 0, 31])

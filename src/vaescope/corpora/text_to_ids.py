@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from vaescope.corpora.cache import WORTH, cached, digest
 from vaescope.corpora.tokenizer import special_ids
+from vaescope.errors import UserError
 
 LONGEST_CHARACTER = 8
 """The most tokens that one character is spread over (4 bytes in UTF-8, more after a normalisation)."""
@@ -47,6 +48,17 @@ def encode(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int) -> d
     return cached(f"tokens/{key}.safetensors", make, write, lambda file: load_file(file))
 
 
+def _refuse_surrogates(texts: list[str]) -> None:
+    """Name the first text that is not valid Unicode, which no tokenizer takes.
+
+    Raises:
+        UserError: there is one.
+    """
+    for number, text in enumerate(texts, 1):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise UserError(f"text {number} contains an unpaired surrogate, which is not valid UTF-8; remove it")
+
+
 Encoded = tuple[list[int], list[int], list[int]]
 """The token ids of a text, and where in the text each token starts and ends."""
 
@@ -60,7 +72,11 @@ def _encode(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int, lim
     frame = {special.bos, special.eos, special.pad}
 
     def call(some: list[str], **options: Any) -> list[Encoded]:
-        out = tokenizer(some, add_special_tokens=False, return_offsets_mapping=True, verbose=False, **options)
+        try:
+            out = tokenizer(some, add_special_tokens=False, return_offsets_mapping=True, verbose=False, **options)
+        except TypeError:
+            _refuse_surrogates(some)
+            raise
         return [
             (ids, [start for start, _ in spans], [end for _, end in spans])
             for ids, spans in zip(out["input_ids"], out["offset_mapping"], strict=True)

@@ -200,6 +200,8 @@ class RunFolder:
         Raises:
             UserError: training has not written such a model, or its files are damaged.
         """
+        if not name.strip("/ ."):
+            raise UserError(f"checkpoint {name!r}: give model, or one of {self._kept()}")
         folder = self.path / name
         recover(folder)
         if not (folder / "config.json").exists():
