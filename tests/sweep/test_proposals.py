@@ -31,6 +31,7 @@ class Index:
     def __init__(self, index):
         self.index = index
         self.input_ids = index
+        self.size = len(index)
 
     def to(self, device):
         return self
