@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,7 @@ def found_in_source() -> list[str]:
 
 
 NAMES = found_in_source()
+GROUP = typer.main.get_command(app)
 
 
 def estimate(value: float, unit: str = "nats/text") -> Estimate:
@@ -61,10 +63,11 @@ def situation(tmp_path, kind, *, suite="fast", rate=0.01, components=None, check
     return numbers, {**metadata, "checkpoint": checkpoint, "thresholds": {"latent_use": 0.1}}
 
 
+@cache
 def read_by_the_command_line(command: str) -> tuple[str, dict]:
     words = shlex.split(command)
     assert words[0] == "vaescope"
-    group = typer.main.get_command(app)
+    group = GROUP
     name, subcommand, rest = group.resolve_command(typer.Context(group), words[1:])
     values = subcommand.make_context(name, rest).params
     if name == "train":
