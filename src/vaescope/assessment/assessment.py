@@ -113,7 +113,7 @@ class Assessment:
                 estimates={name: _estimate(fields) for name, fields in content["estimates"].items()},
                 findings=[Finding.from_json(fields) for fields in content["findings"]],
                 skipped=_checked(content["skipped"], dict[str, str]),
-                metadata=_checked(content["metadata"], dict[str, Any]),
+                metadata=_counted(_checked(content["metadata"], dict[str, Any])),
                 per_text=PerText.load(texts) if texts.exists() else None,
             )
         except UserError:
@@ -173,6 +173,14 @@ def _estimate(fields: Any) -> Estimate:
     if numbers[1] is None:
         raise ValueError("an estimate without a standard error")
     return Estimate.from_json(fields)
+
+
+def _counted(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Refuse numbers of texts and samples that are none."""
+    for name in ("texts", "samples"):
+        if name in metadata and type(metadata[name]) is not int:
+            raise ValueError(f"metadata {name} is no whole number")
+    return metadata
 
 
 def _checked(value: Any, annotation: Any) -> Any:

@@ -98,10 +98,13 @@ class TransformerVAEConfig(PreTrainedConfig):
 
 
 def _as_config(config: PreTrainedConfig | dict[str, Any] | None) -> PreTrainedConfig | None:
-    if isinstance(config, dict):
-        options = dict(config)
+    if not isinstance(config, dict):
+        return config
+    options = dict(config)
+    try:
         return AutoConfig.for_model(options.pop("model_type"), **options)
-    return config
+    except Exception as error:  # damaged settings raise errors of many kinds inside the library
+        raise UserError(f"config.json: the settings of a network are damaged ({type(error).__name__})") from error
 
 
 def _one(kind: str, choice: str | dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -30,9 +30,12 @@ def load(source: Path | str) -> LatentSpace:
         raise UserError(f"{source}: a model of type '{config.model_type}', not one that vaescope trained")
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(place)
-    except (OSError, ValueError) as error:
+        if None in (tokenizer.bos_token_id, tokenizer.eos_token_id):
+            raise ValueError("no BOS or no EOS")
+    except Exception as error:  # damaged files raise errors of many kinds inside two libraries
         raise UserError(
-            f"{source}: the model has no tokenizer; save the one it was trained with in the same folder"
+            f"{source}: the model has no tokenizer that can be read (tokenizer.json, tokenizer_config.json); save the "
+            "one it was trained with in the same folder"
         ) from error
     model = TransformerVAE.from_pretrained(place).eval()
     device = torch.accelerator.current_accelerator(check_available=True)
