@@ -178,8 +178,7 @@ def _estimate(fields: Any) -> Estimate:
 def _counted(metadata: dict[str, Any]) -> dict[str, Any]:
     """Refuse numbers of texts and samples that are none."""
     for name in ("texts", "samples"):
-        if name in metadata and type(metadata[name]) is not int:
-            raise ValueError(f"metadata {name} is no whole number")
+        _checked(metadata.get(name, 0), int)
     return metadata
 
 

@@ -118,10 +118,17 @@ def strip(rows: Rows, source: str, least: int) -> Rows:
     for number, text in enumerate(found.texts, start=1):
         if "\0" in text:
             raise UserError(f"{source}: text {number} holds a NUL character; remove it")
-        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise UserError(
-                f"{source}: text {number} contains an unpaired surrogate, which is not valid UTF-8; remove it"
-            )
+        refuse_surrogate(text, f"{source}: text {number}")
     blank = len(texts) - len(kept)
     note = (f"{source}: skipped {blank} blank of {len(texts)} texts",) if blank else ()
     return Rows(found.texts, found.labels, (*rows.notes, *note))
+
+
+def refuse_surrogate(text: str, which: str) -> None:
+    """Refuse a text that is not valid Unicode, which no tokenizer takes.
+
+    Raises:
+        UserError: it contains an unpaired surrogate.
+    """
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise UserError(f"{which} contains an unpaired surrogate, which is not valid UTF-8; remove it")

@@ -12,8 +12,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from vaescope.corpora.cache import WORTH, cached, digest
+from vaescope.corpora.rows import refuse_surrogate
 from vaescope.corpora.tokenizer import special_ids
-from vaescope.errors import UserError
 
 LONGEST_CHARACTER = 8
 """The most tokens that one character is spread over (4 bytes in UTF-8, more after a normalisation)."""
@@ -48,17 +48,6 @@ def encode(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int) -> d
     return cached(f"tokens/{key}.safetensors", make, write, lambda file: load_file(file))
 
 
-def _refuse_surrogates(texts: list[str]) -> None:
-    """Name the first text that is not valid Unicode, which no tokenizer takes.
-
-    Raises:
-        UserError: there is one.
-    """
-    for number, text in enumerate(texts, 1):
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise UserError(f"text {number} contains an unpaired surrogate, which is not valid UTF-8; remove it")
-
-
 Encoded = tuple[list[int], list[int], list[int]]
 """The token ids of a text, and where in the text each token starts and ends."""
 
@@ -75,7 +64,8 @@ def _encode(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int, lim
         try:
             out = tokenizer(some, add_special_tokens=False, return_offsets_mapping=True, verbose=False, **options)
         except TypeError:
-            _refuse_surrogates(some)
+            for number, text in enumerate(some, 1):
+                refuse_surrogate(text, f"text {number}")
             raise
         return [
             (ids, [start for start, _ in spans], [end for _, end in spans])

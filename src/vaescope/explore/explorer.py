@@ -12,6 +12,7 @@ from torch.distributions import kl_divergence
 
 from vaescope.assessment.assess import assess
 from vaescope.corpora.ids_to_text import decode
+from vaescope.corpora.rows import refuse_surrogate
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError, unknown
 from vaescope.estimators.distributions import DiagonalGaussian
@@ -199,8 +200,7 @@ def _checked(text: str, which: str) -> str:
         raise UserError(f"the {which} text is empty; type one")
     if len(text) > MOST_LETTERS:
         raise UserError(f"the {which} text has {len(text):,} characters; give at most {MOST_LETTERS:,}")
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise UserError(f"the {which} text contains an unpaired surrogate, which is not valid UTF-8; remove it")
+    refuse_surrogate(text, f"the {which} text")
     return text.strip()
 
 
