@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +15,10 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from vaescope.checks import first_mistake
 from vaescope.config import RunConfig, parse_config
+from vaescope.config.section import Section, Seed, UsablePath
 from vaescope.errors import UserError, unknown
 from vaescope.objectives.objective import build_objective
-from vaescope.section import Section, Seed, UsablePath
+from vaescope.study.run_names import joined, labelled_values, run_name
 from vaescope.study.stages import Stage, stage_settings
 from vaescope.writing import write_text
 from vaescope.yaml_file import apply_override, read_yaml, set_key
@@ -53,7 +53,7 @@ class StudyConfig(Section):
             return grid
         if not grid:
             raise ValueError("no key; give at least one key of the configuration with its values")
-        return {str(key): _labelled_values(str(key), values) for key, values in grid.items()}
+        return {str(key): labelled_values(str(key), values) for key, values in grid.items()}
 
     @model_validator(mode="after")
     def _one_plan(self) -> StudyConfig:
@@ -240,46 +240,6 @@ def _control_of(study: StudyConfig, source: str) -> Callable[[dict[str, str]], d
         known = [label for values in study.grid.values() for label in values]
         raise UserError(f"{source}: {unknown('control', control, known)}")
     return lambda _: named[control]
-
-
-def run_name(labels: dict[str, str], seed: int) -> str:
-    """Return the name of a run.
-
-    >>> run_name({"objective": "mdr-8", "model.latent_size": "32"}, seed=0)
-    'mdr-8_32_seed0'
-    """
-    return f"{joined(labels)}_seed{seed}"
-
-
-def joined(labels: dict[str, str]) -> str:
-    """Return labels as a part of a file name: letters, digits and ``. _ + = -``; anything else becomes a dash.
-
-    >>> joined({"model.prior": "mixture of 10", "training.samples": "4"})
-    'mixture-of-10_4'
-    """
-    return "_".join(re.sub(r"[^\w.+=-]+", "-", label) for label in labels.values())
-
-
-def _labelled_values(key: str, values: Any) -> dict[str, Any]:
-    if not isinstance(values, dict | list):
-        raise ValueError(f"{key}: give {{label: value}} or a list of values")
-    if not values:
-        raise ValueError(f"{key}: no values; give {{label: value}} or a list of values")
-    pairs = list(values.items()) if isinstance(values, dict) else [(value, value) for value in values]
-    labelled: dict[str, Any] = {}
-    for label, value in pairs:
-        if isinstance(label, dict | list):
-            raise ValueError(f"{key}: {label} needs a label; give {{label: value}}")
-        text = "true" if label is True else "false" if label is False else "none" if label is None else str(label)
-        if not text:
-            raise ValueError(f"{key}: an empty label; give {{label: value}}")
-        if text in labelled:
-            raise ValueError(f"{key}: '{text}' appears twice")
-        same = next((other for other, given in labelled.items() if given == value), None)
-        if same is not None:
-            raise ValueError(f"{key}: '{same}' and '{text}' are the same value")
-        labelled[text] = value
-    return labelled
 
 
 def _refuse_overlap(source: str, keys: list[str]) -> None:

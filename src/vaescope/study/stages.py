@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from vaescope.config import Section, TrainingConfig
+from vaescope.config import TrainingConfig
+from vaescope.config.section import Section
 from vaescope.errors import UserError, unknown
 from vaescope.model.checkpoints.warm_start import PARTS
 from vaescope.yaml_file import set_key
