@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vaescope.model.latent_space import LatentSpace
     from vaescope.model.vae import TransformerVAE
     from vaescope.model.vae_config import TransformerVAEConfig
+    from vaescope.sweep.from_transformers import FromTransformers
     from vaescope.sweep.text_model import Sampled, TextModel
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ _HOMES = {
     "Estimate": "vaescope.estimators.estimate",
     "Evidence": "vaescope.evidence.evidence",
     "Facts": "vaescope.evidence.facts",
+    "FromTransformers": "vaescope.sweep.from_transformers",
     "LatentSpace": "vaescope.model.latent_space",
     "RunConfig": "vaescope.config",
     "Sampled": "vaescope.sweep.text_model",
@@ -54,6 +56,7 @@ __all__ = [
     "Estimate",
     "Evidence",
     "Facts",
+    "FromTransformers",
     "LatentSpace",
     "RunConfig",
     "Sampled",

@@ -27,6 +27,7 @@ from vaescope.study.assess_in_training import validation_assessment
 from vaescope.study.assess_text_model import assess_text_model
 from vaescope.study.examine import Examined
 from vaescope.study.refit import Refit, refit_run
+from vaescope.sweep.from_transformers import FromTransformers
 from vaescope.sweep.sweep import sweep
 from vaescope.sweep.text_model import Encode, LogLikelihood, Sample, TextModel, words_and_end
 from vaescope.training.loop import Progress
@@ -70,7 +71,7 @@ def train(
 
 
 def assess(
-    subject: Run | Draws | Evidence | LatentSpace | TextModel,
+    subject: Run | Draws | Evidence | LatentSpace | TextModel | FromTransformers,
     texts: Sequence[str] | None = None,
     *,
     split: str | None = None,
@@ -81,8 +82,8 @@ def assess(
 
     Args:
         subject: a run folder; a file of draws (``.safetensors``); ``Draws`` or ``Evidence``; a model that
-            ``vaescope.load`` returned, or a ``TextModel``, together with ``texts``.
-        texts: the texts of a loaded model or of a ``TextModel``.
+            ``vaescope.load`` returned, a ``TextModel`` or a ``FromTransformers``, together with ``texts``.
+        texts: the texts of such a model.
         split: for a run; by default the first split of its configuration.
         control: for a run: the run of a language model on the same texts.
         options: for a run those of ``Examined.assess`` (suite, samples, texts of the split, labels); for draws those
@@ -102,9 +103,9 @@ def assess(
         if texts is None:
             raise UserError("a loaded model is assessed on texts: vaescope.assess(vae, texts)")
         return stage.assess(_drawn(subject, texts, options), **options)
-    if isinstance(subject, TextModel):
+    if isinstance(subject, TextModel | FromTransformers):
         if texts is None:
-            raise UserError("a TextModel is assessed on texts: vaescope.assess(model, texts)")
+            raise UserError(f"a {type(subject).__name__} is assessed on texts: vaescope.assess(model, texts)")
         return assess_text_model(subject, texts, **options)
     if texts is not None:
         raise UserError("texts are for a loaded model; a run has its splits, and draws have their own texts")

@@ -10,6 +10,7 @@ import typer
 from vaescope import __version__
 from vaescope.cli.boundary import run
 from vaescope.cli.commands.assess import assess
+from vaescope.cli.commands.assess_model import assess_model
 from vaescope.cli.commands.compare import compare
 from vaescope.cli.commands.convert_reference import convert_reference
 from vaescope.cli.commands.demo import demo
@@ -44,6 +45,7 @@ app.command()(train)
 app.command()(world)
 app.command()(study)
 app.command()(with_format(assess))
+app.command(name="assess-model")(with_format(assess_model))
 app.command()(compare)
 app.command()(diagnose)
 app.command()(explain)

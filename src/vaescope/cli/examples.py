@@ -17,6 +17,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "vaescope assess runs/mine --format latex > table.tex",
         "vaescope assess --draws draws.safetensors",
     ),
+    "assess-model": (
+        "vaescope assess-model my_vae.py:model texts.txt --out assessed",
+        "vaescope assess-model my_autoencoder.py:model texts.txt --noise 0.1 --suite fast",
+    ),
     "compare": ("vaescope compare runs/vae runs/mdr --split valid --out comparison",),
     "diagnose": ("vaescope diagnose runs/mine", "vaescope diagnose runs/mine --all"),
     "explain": ("vaescope explain holes", "vaescope explain mutual_information"),

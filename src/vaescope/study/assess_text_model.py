@@ -13,6 +13,7 @@ from vaescope.assessment.assessment import Assessment
 from vaescope.checks import first_mistake
 from vaescope.config import AssessmentConfig
 from vaescope.errors import unknown
+from vaescope.sweep.from_transformers import FromTransformers
 from vaescope.sweep.text_model import TextModel
 from vaescope.sweep.text_model_evidence import evidence_of
 
@@ -32,12 +33,12 @@ SETTINGS = (
 
 
 def assess_text_model(
-    functions: TextModel, texts: Sequence[str], *, save: str | Path | None = None, **options: Any
+    model: TextModel | FromTransformers, texts: Sequence[str], *, save: str | Path | None = None, **options: Any
 ) -> Assessment:
     """Return the assessment of a model on texts, by all diagnostics that its functions allow.
 
     Args:
-        functions: the model.
+        model: the model.
         texts: the texts.
         save: a file for the evidence, which ``vaescope assess --draws FILE`` reads.
         options: as of ``vaescope.assess_model``.
@@ -54,8 +55,15 @@ def assess_text_model(
     except ValidationError as error:
         raise first_mistake(error, "assess_model", AssessmentConfig) from error
     gathering = {name: options[name] for name in GATHERING if name in options}
+    functions = model if isinstance(model, TextModel) else _checked(model, texts)
     evidence = evidence_of(functions, texts, settings, **gathering)
     if save is not None:
         evidence.save(save)
     judging = {name: options[name] for name in JUDGING if name in options}
     return assess(evidence, suite=settings.suite, **judging)
+
+
+def _checked(model: FromTransformers, texts: Sequence[str]) -> TextModel:
+    if len(texts) > 0:
+        model.check(texts)
+    return model.text_model

@@ -110,7 +110,7 @@ def _assess_file(path: Path, suite: str, labels: Path | None) -> None:
         found = read_labels(labels, evidence.draws.texts, known) if given is None else given
         evidence = replace(evidence, facts=replace(evidence.facts, labels=found))
     assessment = assess_evidence(evidence, suite=suite)
-    _say({"valid": assessment}, [assessment.save(path.parent)], title=str(path), page=True)
+    say({"valid": assessment}, [assessment.save(path.parent)], title=str(path), page=True)
 
 
 def _run_and_place(words: list[str]) -> tuple[Path | None, Path | None]:
@@ -145,10 +145,10 @@ def _assess_run(run: Examined, compared: Examined | None, splits: list[Split] | 
         with progress(f"assess {split}", err=chosen() is not Format.table) as meter:
             found[split], file = assess_and_save(run, split, control=compared, progress=meter, **options)
         files.append(file)
-    _say(found, files, title=name, page=run.checkpoint == "model")
+    say(found, files, title=name, page=run.checkpoint == "model")
 
 
-def _say(found: dict[str, Assessment], files: list[Path], *, title: str, page: bool) -> None:
+def say(found: dict[str, Assessment], files: list[Path], *, title: str, page: bool) -> None:
     """Print assessments by split, then what was written."""
     from vaescope.cli.output import Format, chosen, show, written
     from vaescope.report.estimates import written_as
