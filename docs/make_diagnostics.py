@@ -127,7 +127,8 @@ def _matched(rate: float) -> LinearGaussian:
 
 SICK = {
     **dict.fromkeys(
-        ("rate", "active_units", "latent_use", "probe", "conversion_efficiency", "multiplier"), "collapsed"
+        ("rate", "active_units", "latent_use", "probe", "conversion_efficiency", "multiplier", "disentanglement"),
+        "collapsed",
     ),
     **dict.fromkeys(("token_accuracy", "token_divergence", "latent_attention", "reconstruction"), "collapsed"),
     **dict.fromkeys(("distortion", "mutual_information"), "collapsed"),

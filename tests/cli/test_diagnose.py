@@ -139,7 +139,9 @@ def test_the_causes_of_a_known_corpus_are_its_labels():
 
     config = parse_config(TINY)
     corpus = load_corpus(config.data)
-    causes, ceiling = known_causes(corpus, config, "valid")
+    known = known_causes(corpus, config, "valid")
+    causes, ceiling = known.kinds["label"], known.ceiling
+    assert known.information == corpus.known.mutual_information() > 0
     posterior = corpus.known.posterior(corpus.valid)
     right = (posterior.argmax(1) == torch.tensor([int(c) for c in causes])).double().mean().item()
     assert len(causes) == 16

@@ -17,6 +17,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "latent_attention",
         "interpolation",
         "probe",
+        "disentanglement",
     ),
     "Does q(z) fit the prior?": (
         "marginal_kl",

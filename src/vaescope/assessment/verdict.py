@@ -98,7 +98,7 @@ def question_of(name: str) -> str:
     """
     if name.startswith("identity_"):
         return "trust"
-    return "model" if name.startswith(("text_", "probe")) else _QUESTION.get(name, "other")
+    return "model" if name.startswith(("text_", "probe", "disentanglement")) else _QUESTION.get(name, "other")
 
 
 def is_baseline(findings: Sequence[Finding]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -39,6 +39,7 @@ class Facts:
         in_train: how many of the texts are also training texts, or None if unknown.
         labels: one label per text, or such a list for each kind of label; an empty label means no label.
         label_ceiling: the accuracy of the best possible classifier of the text.
+        label_information: the exact I(X; label) in nats: no code of a text can hold more about its label.
         entropy: the exact entropy H(X) of the distribution of the texts, nats per text.
         multipliers: the last multipliers of each constraint of the training, by its name (``rate>=``).
         language_model_nll: a baseline on the same texts.
@@ -53,6 +54,7 @@ class Facts:
     in_train: int | None = None
     labels: list[str] | Mapping[str, list[str]] | None = None
     label_ceiling: float | None = None
+    label_information: float | None = None
     entropy: float | None = None
     multipliers: Mapping[str, list[float]] = field(default_factory=dict)
     language_model_nll: Baseline | None = None
@@ -72,6 +74,7 @@ class Facts:
             in_train=_count(metadata.get("in_train")),
             labels=_labels(metadata.get("labels")),
             label_ceiling=_number(metadata, "label_ceiling", most=1.0),
+            label_information=_number(metadata, "label_information"),
             entropy=_number(metadata, "entropy"),
             multipliers=_multipliers(metadata.get("multipliers", {})),
             language_model_nll=None if given is None else _baseline(given),
@@ -82,7 +85,7 @@ class Facts:
 
         >>> Facts.of(Facts(labels=["a", "b"], entropy=2.0).as_metadata())
         Facts(strings=None, recovered=None, recovered_words=None, in_train=None, labels=['a', 'b'], label_ceiling=None,
-            entropy=2.0, multipliers={}, language_model_nll=None)
+            label_information=None, entropy=2.0, multipliers={}, language_model_nll=None)
         """
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         baseline = self.language_model_nll
@@ -99,6 +102,10 @@ class Facts:
         if self.labels is None:
             return {}
         return dict(self.labels) if isinstance(self.labels, Mapping) else {"label": self.labels}
+
+    def with_labels(self, labels: list[str]) -> Facts:
+        """Return the facts with other labels, of which no ceiling is known."""
+        return replace(self, labels=labels, label_ceiling=None, label_information=None)
 
     def check(self, texts: int) -> None:
         """Raise a UserError for facts that are not one per text."""

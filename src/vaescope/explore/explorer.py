@@ -90,7 +90,7 @@ class Explorer:
         if examined.model.config.is_language_model:
             raise UserError(f"{run}: a language model (injection 'none') has no latent space; give the run of a VAE")
         vae, valid = LatentSpace(examined.model, examined.tokenizer), examined.tokenized("valid")
-        kinds, _ = labels_of(valid, examined.corpus, examined.config, "valid", labels)
+        kinds = labels_of(valid, examined.corpus, examined.config, "valid", labels).kinds
         names = next(iter(kinds.values()), None)
         shown = LatentMap.of(vae, valid.texts[:MAP_TEXTS], names and names[:MAP_TEXTS])
         return cls(vae, run.resolve().name, shown, _collapse(examined, valid))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,23 @@ from vaescope.reading import refuse_device
 from vaescope.sweep.sweep import sweep
 
 
-def labels_of(
-    tokenized: Tokenized, corpus: Corpus, config: RunConfig, split: str, given: Path | None
-) -> tuple[dict[str, list[str]], float | None]:
-    """Return labels of the texts of a split by kind, and the accuracy of the best classifier of the texts if it is
-    known.
+@dataclass(frozen=True)
+class Labels:
+    """Labels of the texts of a split, and what can be known of them from the whole text.
+
+    Attributes:
+        kinds: one label per text for each kind of label; empty if there are none.
+        ceiling: the accuracy of the best classifier of the texts, where it is known.
+        information: the exact I(X; label) in nats, where it is known.
+    """
+
+    kinds: dict[str, list[str]] = field(default_factory=dict)
+    ceiling: float | None = None
+    information: float | None = None
+
+
+def labels_of(tokenized: Tokenized, corpus: Corpus, config: RunConfig, split: str, given: Path | None) -> Labels:
+    """Return labels of the texts of a split by kind, with their exact ceilings where the corpus is built in.
 
     The labels come from a file with a label per line, from one kind of the corpus, or by default from all kinds of the
     corpus: its columns, or the causes of a built-in corpus.
@@ -33,15 +46,15 @@ def labels_of(
     if given is not None:
         name = str(given)
         if name in tokenized.labels and not given.exists():
-            return {name: tokenized.labels[name]}, None
-        return {"label": read_labels(given, len(tokenized), tokenized.labels)}, None
+            return Labels({name: tokenized.labels[name]})
+        return Labels({"label": read_labels(given, len(tokenized), tokenized.labels)})
     if tokenized.labels:
-        return tokenized.labels, None
+        return Labels(tokenized.labels)
     causes = None if tokenized.dropped else known_causes(corpus, config, split)
     if causes is None:
-        return {}, None
-    # the best classifier reads whole texts
-    return {"label": causes[0]}, None if tokenized.truncated else causes[1]
+        return Labels()
+    # the ceilings are of whole texts
+    return replace(causes, ceiling=None, information=None) if tokenized.truncated else causes
 
 
 def read_labels(path: Path, count: int, kinds: Iterable[str] = ()) -> list[str]:
@@ -72,8 +85,8 @@ def in_train(tokenized: Tokenized, corpus: Corpus, split: str, count: int) -> in
     return sum(text in train for text in texts[:count])
 
 
-def known_causes(corpus: Corpus, config: RunConfig, split: str) -> tuple[list[str], float] | None:
-    """Return the cause of each text of a built-in corpus, and the accuracy of the best classifier of the texts.
+def known_causes(corpus: Corpus, config: RunConfig, split: str) -> Labels | None:
+    """Return the cause of each text of a built-in corpus, with its exact ceilings.
 
     The causes are redrawn with the seed of the split; None if the corpus has no discrete cause.
     """
@@ -86,7 +99,7 @@ def known_causes(corpus: Corpus, config: RunConfig, split: str) -> tuple[list[st
     if texts != corpus.split(split):
         return None
     ceiling = known.posterior(texts).amax(1).mean().item()
-    return [str(cause) for cause in causes_N.tolist()], ceiling
+    return Labels({"label": [str(cause) for cause in causes_N.tolist()]}, ceiling, known.mutual_information())
 
 
 def baseline_nll(model: TransformerVAE, tokenized: Tokenized, texts: int, *, group_tokens: int) -> list[float]:

@@ -30,7 +30,7 @@ from vaescope.model.latent_space import LatentSpace
 from vaescope.model.vae import TransformerVAE
 from vaescope.runs.data_record import check_data, has_data_record
 from vaescope.runs.run_folder import RunFolder
-from vaescope.study.collect_facts import baseline_nll, in_train, labels_of
+from vaescope.study.collect_facts import Labels, baseline_nll, in_train, labels_of
 from vaescope.study.collect_references import exact_log_prob, further_texts, numbered_encodings, training_encodings
 from vaescope.study.training_record import last_multipliers, training_findings
 from vaescope.sweep.proposals import adapt_proposals
@@ -144,7 +144,7 @@ class Examined:
             seed=self.config.seed,
             progress=progress,
         )
-        evidence = self._described(draws, tokenized, split, *known)
+        evidence = self._described(draws, tokenized, split, known)
         # the settings of this assessment, which may differ from those of the run's configuration
         evidence.draws.metadata["config"]["assessment"] = settings.model_dump(mode="json")
         if control is not None:
@@ -159,9 +159,7 @@ class Examined:
         trained = advised(training_findings(self.folder, self.checkpoint), found.estimates, found.metadata)
         return replace(found, findings=worst_first([*found.findings, *trained]))
 
-    def _described(
-        self, draws: Draws, tokenized: Tokenized, split: str, labels: dict[str, list[str]], ceiling: float | None
-    ) -> Evidence:
+    def _described(self, draws: Draws, tokenized: Tokenized, split: str, labels: Labels) -> Evidence:
         """Return the evidence of a sweep with the facts about its texts and the training.
 
         The exact entropy H(X) of a built-in corpus and the log-probability of each text are for whole texts, so they
@@ -176,8 +174,8 @@ class Examined:
         }
         if multipliers := last_multipliers(self.folder, self.checkpoint):
             source["multipliers"] = multipliers
-        if ceiling is not None:
-            source["label_ceiling"] = ceiling
+        ceilings = {"label_ceiling": labels.ceiling, "label_information": labels.information}
+        source |= {name: value for name, value in ceilings.items() if value is not None}
         log_q_x = None
         if self.corpus.known is not None and not tokenized.truncated and not tokenized.dropped:
             source["entropy"] = self.corpus.known.entropy()
@@ -194,7 +192,7 @@ class Examined:
             recovered=found.exact,
             recovered_words=found.words,
             in_train=in_train(tokenized, self.corpus, split, draws.texts),
-            labels={kind: values[: draws.texts] for kind, values in labels.items()} or None,
+            labels={kind: values[: draws.texts] for kind, values in labels.kinds.items()} or None,
         )
         return replace(known, facts=facts)
 

@@ -108,7 +108,7 @@ def _assess_file(path: Path, suite: str, labels: Path | None) -> None:
         known = evidence.facts.label_kinds
         given = known.get(str(labels)) if str(labels) in known and not labels.exists() else None
         found = read_labels(labels, evidence.draws.texts, known) if given is None else given
-        evidence = replace(evidence, facts=replace(evidence.facts, labels=found))
+        evidence = replace(evidence, facts=evidence.facts.with_labels(found))
     assessment = assess_evidence(evidence, suite=suite)
     say({"valid": assessment}, [assessment.save(path.parent)], title=str(path), page=True)
 
