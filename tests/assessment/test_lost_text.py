@@ -46,7 +46,11 @@ def test_copies_have_bleu_one_beside_exact_match_one(kind):
     found = assess(with_texts(TEXTS[kind]), diagnostics=["reconstruction"])
     assert found.estimates["reconstruction_exact"].value == 1
     assert found.estimates["reconstruction_bleu"].value == pytest.approx(1)
-    assert found.estimates["reconstruction_bleu"].se == pytest.approx(0)
+    # the few distinct texts all come back, which does not say that every text does
+    for name in ("reconstruction_exact", "reconstruction_bleu"):
+        assert found.estimates[name].high == pytest.approx(1)
+        assert found.estimates[name].low < 0.9
+        assert found.estimates[name].se > 0
 
 
 @pytest.mark.parametrize("kind", TEXTS)

@@ -67,6 +67,7 @@ def test_another_ending_is_refused(tmp_path, scored):
 
 
 def test_bounds_are_stated_as_bounds(scored):
-    assert {name: mean.kind for name, mean in means_of(scored).items()} == {
+    texts = [f"text {i}" for i in range(len(scored["rate"]))]
+    assert {name: mean.kind for name, mean in means_of(scored, texts).items()} == {
         "rate": "unbiased", "distortion": "unbiased", "elbo": "lower", "log_likelihood": "lower",
     }  # fmt: skip

@@ -116,7 +116,9 @@ def _bound_order(draws: Draws, thresholds: Thresholds) -> Finding:
     With the rate by the same samples Jensen's inequality always holds. With the closed form it is a test, whose
     tolerance is the difference of the two rates.
     """
-    gap = mean_of(log_mean_exp(draws.log_weights) + draws.distortions + draws.rates, unit="nats/text")
+    gap = mean_of(
+        log_mean_exp(draws.log_weights) + draws.distortions + draws.rates, unit="nats/text", copies=draws.clusters()
+    )
     message = f"log-likelihood - ELBO, paired on texts, is {gap.value:.2g} ± {gap.se:.2g} nats"
     holds = gap.value >= -_slack_of_samples(draws, thresholds)
     return IDENTITY.judge(

@@ -12,16 +12,33 @@ from torch import Tensor
 from vaescope import plotting
 from vaescope.assessment.ratio import ratio
 from vaescope.estimators.estimate import Estimate
+from vaescope.estimators.share import bounded
+from vaescope.evidence.draws import Draws
 
 BINS = 10
 
 
-def token_mean(values_T: Tensor, text_T: Tensor, *, unit: str, detail: Mapping[str, Any]) -> Estimate:
-    """The mean over tokens, with an error clustered by text, since the tokens of a text depend on each other."""
-    _, place_T = text_T.unique(return_inverse=True)
+def token_mean(
+    values_T: Tensor,
+    text_T: Tensor,
+    draws: Draws,
+    *,
+    unit: str,
+    detail: Mapping[str, Any],
+    limits: tuple[float, float] = (0.0, 1.0),
+) -> Estimate:
+    """The mean over tokens of values between two limits, with an error clustered by text: its tokens depend on each
+    other.
+
+    Copies of a text are one cluster. Differences of a decoder that ignores z are 0 exactly.
+    """
+    if draws.ignores_latent and not values_T.any():
+        return Estimate(0.0, 0.0, unit, "exact", len(text_T.unique()), detail=detail)
+    text_P, place_T = text_T.unique(return_inverse=True)
     counts = torch.bincount(place_T)
     sums = torch.zeros(len(counts), dtype=torch.float64).index_add_(0, place_T, values_T.double())
-    return ratio(sums, counts, unit=unit, kind="unbiased", detail=detail)
+    found = ratio(sums, counts, unit=unit, kind="unbiased", detail=detail, copies=draws.clusters(text_P))
+    return bounded(found, *limits)
 
 
 def profile(values_T: Tensor, position_T: Tensor) -> list[float | None]:

@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
+import torch
 from scipy import stats
 
 from vaescope.assessment.bleu import ngrams
 from vaescope.assessment.units import Split, words
 from vaescope.errors import Missing
+from vaescope.estimators.copies import Copies
 from vaescope.randomness import numpy_stream
 
 Statistic = Callable[[Sequence[str]], np.ndarray]
@@ -105,14 +107,22 @@ def distinct(strings: Sequence[str], n: int, split: Split = words) -> float | No
     return len(found) / found.total() if found else None
 
 
-def null_quantile(values: np.ndarray, drawn: int) -> float:
+def null_quantile(values: np.ndarray, drawn: int, copies: Copies | None = None) -> float:
     """95% quantile of the Wasserstein distance between all n values and ``drawn`` others of the same distribution.
 
-    Computed from two disjoint random parts of the values, as large as possible, for ``SPLITS`` splits. It is rescaled
-    to n and m values by the ratio of sqrt(1/n + 1/m), the rate at which the distance falls for equal distributions.
+    Computed from two disjoint random parts of the texts, as large as possible, for ``SPLITS`` splits. All copies of a
+    text are in one part. It is rescaled to n (the effective number of texts) and m values by the ratio of
+    sqrt(1/n + 1/m), the rate at which the distance falls for equal distributions.
     """
-    generator = numpy_stream(0, "null of string statistics")
-    count, size = len(values), min(len(values) // 2, drawn)
-    cuts = [generator.permutation(count)[: 2 * size] for _ in range(SPLITS)]
-    distances = [stats.wasserstein_distance(values[cut[:size]], values[cut[size:]]) for cut in cuts]
-    return float(np.quantile(distances, 0.95)) * math.sqrt((1 / count + 1 / drawn) * size / 2)
+    copies = Copies.of(torch.arange(len(values))) if copies is None else copies
+    generator, text_N = numpy_stream(0, "null of string statistics"), copies.text.numpy()
+    count, size = copies.effective, min(copies.distinct // 2, drawn)
+    distances = []
+    for _ in range(SPLITS):
+        side_U = np.full(copies.distinct, -1)
+        order = generator.permutation(copies.distinct)
+        side_U[order[:size]], side_U[order[size : 2 * size]] = 0, 1
+        parts = [values[side_U[text_N] == side] for side in (0, 1)]
+        distances.append(stats.wasserstein_distance(*parts))
+    each = count / copies.distinct * size
+    return float(np.quantile(distances, 0.95)) * math.sqrt((1 / count + 1 / drawn) * each / 2)

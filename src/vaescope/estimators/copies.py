@@ -8,6 +8,7 @@ resampling.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,6 +47,24 @@ class Copies:
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
         return cls(*(torch.from_numpy(values) for values in (place[inverse], first[order], counts[order])))
+
+    @classmethod
+    def of_strings(cls, strings: Sequence[str]) -> Copies:
+        """Group equal strings.
+
+        >>> Copies.of_strings(["a", "b", "a"]).text.tolist()
+        [0, 1, 0]
+        """
+        return cls.of(torch.from_numpy(np.unique(np.array(strings, dtype=object), return_inverse=True)[1]))
+
+    def resampled(self, generator: np.random.Generator) -> np.ndarray:
+        """Return how often each row is in a bootstrap resample, ``[N]``: distinct texts are drawn, with all copies.
+
+        >>> Copies.of(torch.tensor([0, 0, 1])).resampled(np.random.default_rng(0))
+        array([0, 0, 2])
+        """
+        picked_U = np.bincount(generator.integers(self.distinct, size=self.distinct), minlength=self.distinct)
+        return picked_U[self.text.numpy()]
 
     @property
     def rows(self) -> int:

@@ -141,6 +141,8 @@ class Draws:
     def clusters(self, kept_N: Tensor | None = None) -> Copies | None:
         """Return the copies that count as one observation in a mean over all texts, or over those kept.
 
+        ``kept_N`` is a mask of the texts, or their positions.
+
         None if the texts are known to be independent draws of a distribution (``log_q_x``), even if some are equal.
         """
         if self.log_q_x is not None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from vaescope.estimators.copies import Copies, equal_posteriors
+
 
 @dataclass(frozen=True)
 class Encodings:
@@ -20,6 +22,16 @@ class Encodings:
     mean: Tensor
     std: Tensor
     text_id: Tensor | None = None
+
+    @property
+    def copies(self) -> Copies:
+        """Which texts are copies of one text: by ``text_id``, else by equal posteriors.
+
+        >>> import torch
+        >>> Encodings(torch.tensor([[0.0], [1.0], [0.0]]), torch.ones(3, 1)).copies.text.tolist()
+        [0, 1, 0]
+        """
+        return equal_posteriors(self.mean, self.std) if self.text_id is None else Copies.of(self.text_id)
 
     def __len__(self) -> int:
         """Return the number of texts T."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def fit_prior(
     Args:
         prior: p(z) as trained; it competes with the fitted densities.
         prior_spec: the prior as ``model.prior`` gives it.
-        encodings: of ``train``, ``valid`` and ``test``.
+        encodings: of ``train``, ``valid`` and ``test``. Copies of a test text count as one in the errors.
         families: which of ``FAMILIES`` to try.
         components: at most this many training posteriors in an aggregate; each costs a density per sample of z.
         seed: of samples and starts.
@@ -104,13 +104,13 @@ def fit_prior(
         candidate.prior.to(prior.device)
     validation = {candidate.name: rates["valid"].under(candidate.prior).mean().item() for candidate in candidates}
     chosen = min(candidates, key=lambda candidate: validation[candidate.name])
-    before_N, after_N = rates["test"].before, rates["test"].under(chosen.prior)
+    before_N, after_N, copies = rates["test"].before, rates["test"].under(chosen.prior), encodings["test"].copies
     return Refit(
         chosen=chosen,
         validation=validation,
-        before=mean_of(before_N, unit="nats/text"),
-        after=mean_of(after_N, unit="nats/text"),
-        gain=mean_of(before_N - after_N, unit="nats/text"),
+        before=mean_of(before_N, unit="nats/text", copies=copies),
+        after=mean_of(after_N, unit="nats/text", copies=copies),
+        gain=mean_of(before_N - after_N, unit="nats/text", copies=copies),
         training=rates["train"].under(chosen.prior).mean().item(),
     )
 
@@ -166,15 +166,21 @@ def refit_run(
     if out.exists():
         raise UserError(f"{out}: this folder exists; give another --out, or remove it")
     settings = run.config.assessment
+    splits = {split: run.tokenized(split) for split in ("train", "valid", "test")}
+    # texts of a known distribution are independent draws, even equal ones
+    independent = run.corpus.known is not None or run.corpus.entropy is not None
     encodings = {
-        split: encode(
-            run.model,
-            run.tokenized(split),
-            group_tokens=settings.group_tokens,
-            precision=settings.precision,
-            progress=progress,
+        split: replace(
+            encode(
+                run.model,
+                texts,
+                group_tokens=settings.group_tokens,
+                precision=settings.precision,
+                progress=progress,
+            ),
+            text_id=torch.arange(len(texts)) if independent else texts.text_id,
         )
-        for split in ("train", "valid", "test")
+        for split, texts in splits.items()
     }
     found = fit_prior(
         run.model.prior,

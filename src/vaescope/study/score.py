@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vaescope.corpora.tokenized import tokenize
 from vaescope.errors import UserError
+from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.estimators.importance import log_mean_exp
 from vaescope.evidence.draws import Draws
@@ -76,10 +77,18 @@ def scores_of(draws: Draws) -> Scores:
     }
 
 
-def means_of(scores: Scores) -> dict[str, Estimate]:
-    """Return the mean over the texts of each number, with the error of drawing the texts."""
-    kinds = {"elbo": "lower", "log_likelihood": "lower"}
-    return {name: mean_of(scores[name], unit="nats/text", kind=kinds.get(name, "unbiased")) for name in NUMBERS}
+def means_of(scores: Scores, texts: Sequence[str]) -> dict[str, Estimate]:
+    """Return the mean over the texts of each number, with the error of drawing the texts; copies of a text count as
+    one.
+
+    Raises:
+        Missing: all texts are equal.
+    """
+    kinds, copies = {"elbo": "lower", "log_likelihood": "lower"}, Copies.of_strings(texts)
+    return {
+        name: mean_of(scores[name], unit="nats/text", kind=kinds.get(name, "unbiased"), copies=copies)
+        for name in NUMBERS
+    }
 
 
 def write_scores(path: Path, texts: Sequence[str], scores: Scores) -> None:

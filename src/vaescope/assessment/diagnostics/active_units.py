@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -12,9 +13,10 @@ from typing_extensions import override
 from vaescope import plotting
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.evidence import Evidence
-from vaescope.randomness import stream
+from vaescope.randomness import numpy_stream
 
 RESAMPLES = 200
 
@@ -42,7 +44,7 @@ class ActiveUnits(Diagnostic):
         draws = evidence.draws
         mean_ND = draws.posterior_mean.double()
         variance_D = mean_ND.var(0)
-        resampled = (_resampled_variances(mean_ND) > self.cut).sum(1).double()
+        resampled = (_resampled_variances(mean_ND, draws.clusters()) > self.cut).sum(1).double()
         detail = {"cut": self.cut, "units": draws.latent_size, "variances": variance_D.tolist()}
         if draws.unit_rates is not None:
             detail["rates"] = draws.unit_rates.mean(0).tolist()
@@ -52,7 +54,7 @@ class ActiveUnits(Diagnostic):
             se=resampled.std().item(),
             unit="units",
             kind="consistent",
-            n=draws.texts,
+            n=draws.texts if (copies := draws.clusters()) is None else max(2, round(copies.effective)),
             low=min(float(active), resampled.quantile(0.025).item()),
             high=max(float(active), resampled.quantile(0.975).item()),
             detail=detail,
@@ -69,16 +71,16 @@ class ActiveUnits(Diagnostic):
         return figure
 
 
-def _resampled_variances(mean_ND: Tensor) -> Tensor:
-    """Bootstrap replicates of the variances, ``[RESAMPLES, D]``, from counts of each text in a resample."""
+def _resampled_variances(mean_ND: Tensor, copies: Copies | None) -> Tensor:
+    """Bootstrap replicates of the variances, ``[RESAMPLES, D]``, from counts of each text in a resample.
+
+    Distinct texts are drawn, each with all its copies.
+    """
     texts = len(mean_ND)
+    copies = Copies.of(torch.arange(texts)) if copies is None else copies
     centred_ND = mean_ND - mean_ND.mean(0)
     moments_NF = torch.cat([centred_ND, centred_ND.square()], 1)
-    generator = stream(0, "bootstrap of active units")
-    rows = []
-    for _ in range(RESAMPLES):
-        picked_N = torch.randint(texts, (texts,), generator=generator)
-        counts_N = torch.bincount(picked_N, minlength=texts).double()
-        rows.append(counts_N @ moments_NF / texts)
-    first_RD, second_RD = torch.stack(rows).chunk(2, dim=1)
+    generator = numpy_stream(0, "bootstrap of active units")
+    counts_RN = torch.from_numpy(np.stack([copies.resampled(generator) for _ in range(RESAMPLES)])).double()
+    first_RD, second_RD = (counts_RN @ moments_NF / counts_RN.sum(1, keepdim=True)).chunk(2, dim=1)
     return (second_RD - first_RD.square()) * texts / (texts - 1)

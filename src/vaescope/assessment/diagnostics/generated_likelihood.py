@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import ClassVar
 
+import torch
 from matplotlib.figure import Figure
 from scipy import stats
 from torch import Tensor
@@ -15,6 +16,7 @@ from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.string_statistics import null_quantile
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.estimators.importance import log_mean_exp
 from vaescope.evidence.evidence import Evidence, need
@@ -37,20 +39,21 @@ class GeneratedLikelihood(Diagnostic):
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``generated_likelihood``: the difference of the means."""
         observed_N, generated_M, samples = _bounds(evidence)
-        means = [mean_of(bound, unit="nats/text") for bound in (observed_N, generated_M)]
+        copies = evidence.draws.clusters() or Copies.of(torch.arange(len(observed_N)))
+        means = [mean_of(observed_N, unit="nats/text", copies=copies), mean_of(generated_M, unit="nats/text")]
         detail = {
             "observed": means[0].value,
             "generated": means[1].value,
             "samples": samples,
             "wasserstein": float(stats.wasserstein_distance(observed_N.numpy(), generated_M.numpy())),
-            "wasserstein_null_p95": null_quantile(observed_N.numpy(), len(generated_M)),
+            "wasserstein_null_p95": null_quantile(observed_N.numpy(), len(generated_M), copies),
         }
         estimate = Estimate(
             value=means[1].value - means[0].value,
             se=math.hypot(means[0].se, means[1].se),
             unit="nats/text",
             kind="consistent",
-            n=min(len(observed_N), len(generated_M)),
+            n=min(means[0].n, means[1].n),
             detail=detail,
         )
         return {"generated_likelihood": estimate}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
+
 from vaescope.assessment.diagnostic import Diagnostic, Estimates, Results, attempt
 from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
@@ -38,8 +40,10 @@ class InferenceGap(Diagnostic):
         gap: dict[str, Estimate | Missing] = {"inference_gap": bound}
         if (found := evidence.experiments.inference) is None:
             return gap | dict.fromkeys(PARTS, Missing("no Gaussian optimised for each text: assess with suite=full"))
-        own = attempt(lambda: mean_of(found.optimised - found.amortised, unit="nats/text", kind="lower"))
-        family = attempt(lambda: mean_of(found.log_p - found.optimised, unit="nats/text", kind="consistent"))
+        copies = draws.clusters(torch.arange(len(found.amortised)))
+        own_P, family_P = found.optimised - found.amortised, found.log_p - found.optimised
+        own = attempt(lambda: mean_of(own_P, unit="nats/text", kind="lower", copies=copies))
+        family = attempt(lambda: mean_of(family_P, unit="nats/text", kind="consistent", copies=copies))
         return gap | dict(zip(PARTS, (own, family), strict=True))
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:

@@ -5,12 +5,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+import torch
 from matplotlib.figure import Figure
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from typing_extensions import override
 
 from vaescope import plotting
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
+from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import mean_of
+from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence, need
 
 
@@ -35,7 +41,9 @@ class Interpolation(Diagnostic):
             "decoded": found.decoded.mean(0).tolist(),
             "start": found.start.mean(0).tolist(),
         }
-        return {"interpolation": mean_of(middle_P - ends_P, unit="nats/token", kind="consistent", detail=detail)}
+        copies = _paths_of_one_text(evidence.draws, len(middle_P))
+        drop = mean_of(middle_P - ends_P, unit="nats/token", kind="consistent", detail=detail, copies=copies)
+        return {"interpolation": drop}
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Both profiles along the path."""
@@ -46,3 +54,13 @@ class Interpolation(Diagnostic):
         axes.set(xlabel="place on the path", ylabel="-log p (nats per token)")
         axes.legend(frameon=False)
         return figure
+
+
+def _paths_of_one_text(draws: Draws, paths: int) -> Copies | None:
+    """Group the paths i to P + i that are joined by copies of a text: they count as one observation."""
+    index = torch.arange(2 * paths)
+    if len(index) > draws.texts or (copies := draws.clusters(index)) is None:
+        return None
+    start_P, end_P = copies.text.numpy().reshape(2, paths)
+    links = coo_array((np.ones(paths), (start_P, end_P)), shape=(copies.distinct, copies.distinct))
+    return Copies.of(torch.from_numpy(connected_components(links, directed=False)[1][start_P]))

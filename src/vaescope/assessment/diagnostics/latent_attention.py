@@ -32,7 +32,7 @@ class LatentAttention(Diagnostic):
         attention_LT = need(evidence.experiments.attention, "attention on latent slots", remedy)
         profiles = {"profiles": [profile(mass_T, tokens.position) for mass_T in attention_LT]}
         share_T = attention_LT.double().mean(0)
-        return {"latent_attention": token_mean(share_T, tokens.text, unit="share", detail=profiles)}
+        return {"latent_attention": token_mean(share_T, tokens.text, evidence.draws, unit="share", detail=profiles)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge whether the decoder attends to z at all."""

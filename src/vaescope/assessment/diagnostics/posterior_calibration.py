@@ -16,7 +16,7 @@ from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators import calibration, goodness
-from vaescope.estimators.estimate import mean_of
+from vaescope.estimators.share import share_of
 from vaescope.evidence.evidence import Evidence, need
 from vaescope.evidence.simulations import Simulations
 
@@ -55,7 +55,7 @@ class PosteriorCalibration(Diagnostic):
             "unfinished_share": 1 - simulations.finished.double().mean().item(),
         }
         covered_M = torch.from_numpy(calibration.central_coverage(units, 0.9))
-        return {"posterior_calibration": mean_of(covered_M, unit="coverage at 0.9", detail=detail)}
+        return {"posterior_calibration": share_of(covered_M, unit="coverage at 0.9", detail=detail)}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge the coverage; crossing a band is only a warning."""
@@ -78,8 +78,9 @@ class PosteriorCalibration(Diagnostic):
             needs=(Condition(f"its value is at most {near:g} and no band is left", near_and_inside, "WARN"),),
             seen=Condition(f"its value is above {near:g} or a band is left", not near_and_inside),
         )
-        reach = estimate.value - estimate.low
-        distance = replace(estimate, value=off, low=off - reach, high=off + reach)
+        ends = [abs(end - 0.9) for end in (estimate.low, estimate.high)]
+        nearest = 0.0 if estimate.low <= 0.9 <= estimate.high else min(ends)
+        distance = replace(estimate, value=off, low=nearest, high=max(ends))
         more = "draw more texts"
         return [rule.judge("posterior_calibration", distance, message, next_step=step, more=more)]
 

@@ -12,6 +12,7 @@ from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.estimators.label_prediction import FOLDS, predict_labels
+from vaescope.estimators.share import share_of
 from vaescope.evidence.evidence import Evidence, need
 
 
@@ -76,7 +77,7 @@ def _read(evidence: Evidence, labels: list[str], rows: list[int]) -> tuple[Estim
         detail["ceiling"] = ceiling
     entropy = {"entropy": from_z.entropy}
     return (
-        mean_of(from_z.right, unit="accuracy", kind="lower", detail=detail),
+        share_of(from_z.right, unit="accuracy", kind="lower", detail=detail),
         mean_of(from_z.gains, unit="nats/text", kind="lower", detail=entropy),
     )
 

@@ -9,7 +9,9 @@ from functools import partial
 from typing import ClassVar
 
 import numpy as np
+import torch
 from scipy import stats
+from torch import Tensor
 
 from vaescope.assessment import string_statistics as of
 from vaescope.assessment.diagnostic import Diagnostic, Estimates, Results
@@ -17,7 +19,9 @@ from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.assessment.units import Split, unit_of
 from vaescope.errors import Missing
-from vaescope.estimators.estimate import Estimate, mean_of
+from vaescope.estimators.copies import Copies
+from vaescope.estimators.estimate import Estimate
+from vaescope.estimators.share import share_of
 from vaescope.evidence.evidence import Evidence, need
 from vaescope.evidence.simulations import Simulations
 from vaescope.randomness import numpy_stream
@@ -31,10 +35,11 @@ DIGITS = 9
 class TextStatistics(Diagnostic):
     """Wasserstein distance of each statistic between drawn texts and data, against that between halves of the data.
 
-    Word pairs are counted and topics fitted in the second half of the data; all are compared with the first. The
-    distance of a language model, if given, shows how close a model of that size can come. If the texts have no spaces
-    between words, characters replace words. Does z steer? The rank correlation of a text's statistic with that of a
-    text drawn from its z, compared with that for the text of another z (shuffled).
+    Word pairs are counted and topics fitted in the second half of the distinct texts; all are compared with the first.
+    Copies of a text count as one observation. The distance of a language model, if given, shows how close a model of
+    that size can come. If the texts have no spaces between words, characters replace words. Does z steer? The rank
+    correlation of a text's statistic with that of a text drawn from its z, compared with that for the text of another z
+    (shuffled).
     """
 
     no_truth: ClassVar[str] = "it compares texts that the model decodes"
@@ -45,10 +50,8 @@ class TextStatistics(Diagnostic):
         """Return ``text_statistics_NAME`` for each statistic, and ``text_statistics_distinct``."""
         simulations = _simulations(evidence)
         strings = need(evidence.strings, "strings of the texts", "give them as Facts(strings=...)")
-        if len(strings) < FEWEST:
-            raise Missing(f"{len(strings)} texts are too few to be halved: assess at least {FEWEST}")
-        half = len(strings) // 2
-        data, counted = strings[:half], strings[half:]
+        first_N = _first_half(evidence)
+        data, counted = ([text for text, first in zip(strings, first_N, strict=True) if first == of] for of in (1, 0))
         unit, split = unit_of(strings)
         statistics: dict[str, of.Statistic] = {
             "length": partial(of.length, split=split),
@@ -57,10 +60,13 @@ class TextStatistics(Diagnostic):
             "topic": of.Topics(counted, split),
         }
         estimates = {
-            f"text_statistics_{name}": _compared(statistic, UNITS[name].format(unit), strings, simulations)
+            f"text_statistics_{name}": _compared(statistic, UNITS[name].format(unit), evidence, simulations)
             for name, statistic in statistics.items()
         }
-        return {**estimates, "text_statistics_distinct": _distinct(data, simulations.strings, split)}
+        return {
+            **estimates,
+            "text_statistics_distinct": _distinct(data, _copies(evidence, first_N), simulations.strings, split),
+        }
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Compare each distance with that between halves of the data, and report how many drawn texts did not end."""
@@ -69,7 +75,7 @@ class TextStatistics(Diagnostic):
             for name, estimate in estimates.items()
             if name.startswith("text_statistics_") and not name.endswith("distinct")
         ]
-        share = mean_of(~_simulations(evidence).finished, unit="of the drawn texts")
+        share = share_of(~_simulations(evidence).finished, unit="of the drawn texts")
         message = f"{share.value:.1%} of the drawn texts did not end within the length limit"
         rule = Rule(thresholds.unfinished_share, math.inf, share.unit, sure=False)
         step = "train longer, or raise data.max_length"
@@ -80,8 +86,22 @@ def _simulations(evidence: Evidence) -> Simulations:
     return need(evidence.simulations, "drawn texts", "assess with suite=full")
 
 
-def _compared(statistic: of.Statistic, unit: str, strings: Sequence[str], simulations: Simulations) -> Estimate:
-    data = strings[: len(strings) // 2]
+def _copies(evidence: Evidence, kept_N: Tensor) -> Copies:
+    """Return which of the kept texts count as one observation."""
+    return evidence.draws.clusters(kept_N) or Copies.of(torch.arange(int(kept_N.sum())))
+
+
+def _first_half(evidence: Evidence) -> Tensor:
+    """Return which texts are in the first half of the distinct texts, ``[N]``, bool: all copies are in one half."""
+    copies = _copies(evidence, torch.ones(evidence.draws.texts, dtype=torch.bool))
+    if copies.distinct < FEWEST:
+        raise Missing(f"{copies.distinct} distinct texts are too few to be halved: assess at least {FEWEST}")
+    return copies.text < copies.distinct // 2
+
+
+def _compared(statistic: of.Statistic, unit: str, evidence: Evidence, simulations: Simulations) -> Estimate:
+    strings, first_N = evidence.strings or [], _first_half(evidence)
+    data, copies = [text for text, first in zip(strings, first_N, strict=True) if first], _copies(evidence, first_N)
     # equal texts can differ in the last digits, by the order of a sum
     observed, drawn = (statistic(texts).round(DIGITS) for texts in (data, simulations.strings))
     detail = {
@@ -89,28 +109,31 @@ def _compared(statistic: of.Statistic, unit: str, strings: Sequence[str], simula
         "drawn_mean": drawn.mean(),
         "data_std": observed.std(),
         "drawn_std": drawn.std(),
-        "null_p95": of.null_quantile(observed, len(drawn)),
+        "null_p95": of.null_quantile(observed, len(drawn), copies),
         "drawn_other_share": float((drawn != observed[0]).mean()) if np.ptp(observed) == 0 else None,
     }
     if simulations.control is not None:
         detail["control"] = stats.wasserstein_distance(observed, statistic(simulations.control))
-    detail |= _steering(statistic, strings, simulations)
+    detail |= _steering(statistic, strings, first_N, simulations)
     generator = numpy_stream(0, "bootstrap of text statistics")
     resampled = [
-        stats.wasserstein_distance(generator.choice(observed, len(observed)), generator.choice(drawn, len(drawn)))
+        stats.wasserstein_distance(observed, generator.choice(drawn, len(drawn)), copies.resampled(generator))
         for _ in range(RESAMPLES)
     ]
-    return Estimate(
+    found = Estimate(
         value=float(stats.wasserstein_distance(observed, drawn)),
         se=float(np.std(resampled)),
         unit=unit,
         kind="consistent",
-        n=len(drawn),
+        n=max(2, min(round(copies.effective), len(drawn))),
         detail={name: None if value is None else float(value) for name, value in detail.items()},
     )
+    return replace(found, low=max(0.0, found.low))
 
 
-def _steering(statistic: of.Statistic, strings: Sequence[str], simulations: Simulations) -> dict[str, float | None]:
+def _steering(
+    statistic: of.Statistic, strings: Sequence[str], first_N: Tensor, simulations: Simulations
+) -> dict[str, float | None]:
     """Rank correlation between the statistic of a text and that of a text drawn from its z, or from the z of another
     text.
 
@@ -121,8 +144,10 @@ def _steering(statistic: of.Statistic, strings: Sequence[str], simulations: Simu
     pairs = [
         (strings[seed], text)
         for seed, text in zip(simulations.seeds.tolist(), simulations.resampled, strict=True)
-        if seed < len(strings) // 2
+        if first_N[seed]
     ]
+    if not pairs:
+        return {}
     seeds, again = (statistic(texts).round(DIGITS) for texts in zip(*pairs, strict=True))
     return {
         "correlation": _correlation(seeds, again),
@@ -136,22 +161,25 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float | None:
     return float(stats.spearmanr(first, second).statistic)
 
 
-def _distinct(data: Sequence[str], drawn: Sequence[str], split: Split) -> Estimate | Missing:
+def _distinct(data: Sequence[str], copies: Copies, drawn: Sequence[str], split: Split) -> Estimate | Missing:
     """Ratio of the distinct pairs of units in drawn texts to those in as many texts of the data; the error by half
-    samples."""
+    samples, in which all copies of a text are together."""
     size = min(len(data), len(drawn))
-    generator = numpy_stream(0, "halves of drawn texts")
+    text_N, generator = copies.text[:size].numpy(), numpy_stream(0, "halves of drawn texts")
+    texts = int(text_N.max()) + 1
 
     def ratio(index: np.ndarray) -> float | None:
         shares = [of.distinct([texts[i] for i in index], 2, split) for texts in (drawn, data)]
         return None if None in shares else shares[0] / shares[1]  # type: ignore[operator]
 
+    def half() -> np.ndarray:
+        return np.flatnonzero(np.isin(text_N, generator.permutation(texts)[: texts // 2]))
+
     whole = ratio(np.arange(size))
-    halves = [ratio(generator.permutation(size)[: size // 2]) for _ in range(RESAMPLES)]
-    found = [half for half in halves if half is not None]
+    found = [value for value in (ratio(half()) for _ in range(RESAMPLES)) if value is not None]
     if whole is None or len(found) < RESAMPLES // 2:
         return Missing("too few texts have two words in a row")
-    return Estimate(whole, float(np.std(found)), "ratio", "consistent", size)
+    return Estimate(whole, float(np.std(found)), "ratio", "consistent", max(2, min(size, round(copies.effective))))
 
 
 def _judged(name: str, estimate: Estimate, thresholds: Thresholds) -> Finding:

@@ -26,8 +26,16 @@ class TokenAccuracy(Diagnostic):
             "token_accuracy": tokens.correct_posterior,
             "token_accuracy_drop": tokens.correct_posterior - tokens.correct_prior,
         }
+        least = {"token_accuracy": 0.0, "token_accuracy_drop": -1.0}
         return {
-            name: token_mean(value, tokens.text, unit="share", detail={"profile": profile(value, tokens.position)})
+            name: token_mean(
+                value,
+                tokens.text,
+                evidence.draws,
+                unit="share",
+                detail={"profile": profile(value, tokens.position)},
+                limits=(least[name], 1.0),
+            )
             for name, value in values.items()
         }
 

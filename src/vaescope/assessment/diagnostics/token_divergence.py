@@ -26,7 +26,14 @@ class TokenDivergence(Diagnostic):
         profiles = {name: profile(value, tokens.position) for name, value in values.items()}
         details = {name: {"profile": line, "largest_possible": math.log(2)} for name, line in profiles.items()}
         return {
-            name: token_mean(value, tokens.text, unit="nats/token", detail=details[name])
+            name: token_mean(
+                value,
+                tokens.text,
+                evidence.draws,
+                unit="nats/token",
+                detail=details[name],
+                limits=(0.0, math.log(2)),
+            )
             for name, value in values.items()
         }
 

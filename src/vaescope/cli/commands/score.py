@@ -39,7 +39,10 @@ def score(
     with progress(f"score {file.name}") as meter:
         scores = score_texts(load_run(run), texts, samples=samples, seed=seed, progress=meter)
     write_scores(out, texts, scores)
-    typer.echo(f"{len(texts)} texts, {samples} samples each; means over texts in nats per text:")
-    for name, mean in means_of(scores).items():
-        typer.echo(f"{name:15} {'≥ ' if mean.kind == 'lower' else ''}{mean.value:.3f} ± {mean.se:.3f}")
+    if len(set(texts)) < 2:
+        typer.echo(f"{len(texts)} equal texts, {samples} samples each; no means, whose error needs two distinct texts")
+    else:
+        typer.echo(f"{len(texts)} texts, {samples} samples each; means over texts in nats per text:")
+        for name, mean in means_of(scores, texts).items():
+            typer.echo(f"{name:15} {'≥ ' if mean.kind == 'lower' else ''}{mean.value:.3f} ± {mean.se:.3f}")
     typer.echo(f"written: {out}")
