@@ -19,6 +19,7 @@ from page import write_page
 from vaescope.config import RunConfig, read_config
 from vaescope.report.figures.along_training import figure, numbers
 from vaescope.runs.snapshots import load_snapshots
+from vaescope.study.assess_run import assess_run
 from vaescope.study.examine import Examined
 from vaescope.training.loop import train
 
@@ -35,7 +36,7 @@ def configuration(objective: str, seed: int, runs: Path) -> RunConfig:
 
 def assessed(run: Path) -> dict[str, Any]:
     """Return the estimates of a run on its validation texts, and those of its snapshots."""
-    estimates = Examined.load(run).assess("valid").estimates
+    estimates = assess_run(Examined.load(run), "valid").estimates
     snapshots = [
         {"step": s.step, **{name: [e.value, e.low, e.high] for name, e in numbers(s).items()}}
         for s in load_snapshots(run)

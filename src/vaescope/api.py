@@ -24,6 +24,7 @@ from vaescope.model.latent_space import LatentSpace
 from vaescope.report.page import compare as write_page
 from vaescope.runs.run_folder import RunFolder
 from vaescope.study.assess_in_training import validation_assessment
+from vaescope.study.assess_run import assess_run
 from vaescope.study.assess_text_model import assess_text_model
 from vaescope.study.examine import Examined
 from vaescope.study.refit import Refit, refit_run
@@ -86,9 +87,9 @@ def assess(
         texts: the texts of such a model.
         split: for a run; by default the first split of its configuration.
         control: for a run: the run of a language model on the same texts.
-        options: for a run those of ``Examined.assess`` (suite, samples, texts of the split, labels); for draws those
-            of ``vaescope.assessment.assess.assess`` (suite, diagnostics, also, thresholds); for a loaded model these
-            and ``samples``; for a ``TextModel`` those of ``assess_model``.
+        options: for a run those of ``assess_run`` (suite, samples, texts of the split, labels, components); for draws
+            those of ``vaescope.assessment.assess.assess`` (suite, diagnostics, also, thresholds); for a loaded model
+            these and ``samples``; for a ``TextModel`` those of ``assess_model``.
 
     Raises:
         UserError: a subject that cannot be assessed, or an option that does not apply to it.
@@ -118,7 +119,7 @@ def assess(
     reference = (
         None if control is None else Examined.load(control.path if isinstance(control, RunFolder) else Path(control))
     )
-    return run.assess(split or run.config.assessment.splits[0], control=reference, **options)
+    return assess_run(run, split or run.config.assessment.splits[0], control=reference, **options)
 
 
 def assess_model(

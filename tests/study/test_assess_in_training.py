@@ -7,6 +7,7 @@ import pytest
 from vaescope.config import parse_config
 from vaescope.errors import UserError
 from vaescope.study.assess_in_training import validation_assessment
+from vaescope.study.assess_run import assess_run
 from vaescope.study.examine import Examined
 from vaescope.training.loop import train
 
@@ -89,7 +90,7 @@ def test_the_labels_of_the_corpus_are_probed_by_default(labelled):
     examined = Examined.load(labelled)
     texts, labels = examined.tokenized("valid").texts, examined.tokenized("valid").labels
     assert [label == "1" for label in labels["mood"]] == [text.startswith("good") for text in texts]
-    found = examined.assess("valid", samples=2)
+    found = assess_run(examined, "valid", samples=2)
     assert {"probe_mood", "probe_information_mood", "probe_kind", "probe_information_kind"} <= found.estimates.keys()
     assert {"probe_mood", "probe_kind"} <= {finding.name for finding in found.findings}
     assert found.estimates["probe_mood"].detail["commonest"] == pytest.approx(
@@ -99,13 +100,13 @@ def test_the_labels_of_the_corpus_are_probed_by_default(labelled):
 
 def test_one_kind_of_label_is_chosen_by_name_or_given_as_a_file(labelled, tmp_path):
     examined = Examined.load(labelled)
-    by_name = examined.assess("valid", samples=2, labels=Path("kind"))
+    by_name = assess_run(examined, "valid", samples=2, labels=Path("kind"))
     assert "probe" in by_name.estimates
     assert "probe_kind" not in by_name.estimates
     file = tmp_path / "own.labels"
     file.write_text("".join(f"{label}\n" for label in examined.tokenized("valid").labels["kind"]), encoding="utf-8")
     if "" not in examined.tokenized("valid").labels["kind"]:
-        assert examined.assess("valid", samples=2, labels=file).estimates["probe"] == by_name.estimates["probe"]
+        assert assess_run(examined, "valid", samples=2, labels=file).estimates["probe"] == by_name.estimates["probe"]
 
 
 def test_wrong_labels_are_refused_before_the_sweep(labelled, tmp_path):
@@ -115,12 +116,12 @@ def test_wrong_labels_are_refused_before_the_sweep(labelled, tmp_path):
         raise AssertionError
 
     with pytest.raises(UserError, match=r"kinds: no such file of labels; give a file .* or one of mood, kind"):
-        examined.assess("valid", labels=Path("kinds"), progress=swept)
+        assess_run(examined, "valid", labels=Path("kinds"), progress=swept)
     (tmp_path / "few").write_text("a\nb\n", encoding="utf-8")
     with pytest.raises(UserError, match="few: 2 labels for"):
-        examined.assess("valid", labels=tmp_path / "few", progress=swept)
+        assess_run(examined, "valid", labels=tmp_path / "few", progress=swept)
     with pytest.raises(UserError, match="unknown split 'dev'"):
-        examined.assess("dev", progress=swept)
+        assess_run(examined, "dev", progress=swept)
 
 
 @pytest.mark.parametrize("too_long", ["truncate", "drop"])
@@ -133,10 +134,10 @@ def test_texts_that_are_also_in_train_are_counted_and_reported(tmp_path, too_lon
     config = config_of(tmp_path / "run").model_dump(mode="json")
     config["data"] = {"path": str(tmp_path), "max_length": 24, "too_long": too_long}
     train(parse_config(config))
-    found = Examined.load(tmp_path / "run").assess("valid", samples=2)
+    found = assess_run(Examined.load(tmp_path / "run"), "valid", samples=2)
     (finding,) = [f for f in found.findings if f.name == "training_texts"]
     count, of = (14, 40) if too_long == "truncate" else (12, 38)
     assert f"{count} of {of} texts" in finding.message
     assert finding.verdict == "WARN"
-    of_train = Examined.load(tmp_path / "run").assess("train", samples=2, texts=10)
+    of_train = assess_run(Examined.load(tmp_path / "run"), "train", samples=2, texts=10)
     assert "training_texts" not in {f.name for f in of_train.findings}

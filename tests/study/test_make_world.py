@@ -21,6 +21,7 @@ from vaescope.corpora.known.template import Template
 from vaescope.corpora.split import read_split, read_tokenizer
 from vaescope.corpora.tokenized import read_tokens
 from vaescope.errors import UserError
+from vaescope.study.assess_run import assess_run
 from vaescope.study.examine import Examined
 from vaescope.study.make_world import load_language_model, make_world
 from vaescope.sweep import world_texts
@@ -259,7 +260,7 @@ def test_a_run_on_a_world_has_its_joint_inconsistency_paired(drawn, tmp_path):
     out, record = drawn
     train(run_on(out, tmp_path / "run"))
     examined = Examined.load(tmp_path / "run")
-    found = examined.assess("test")
+    found = assess_run(examined, "test")
     e = found.estimates
     assert found.metadata["entropy"] == record["entropy"]["value"]
     assert e["joint_inconsistency"].detail["paired"]
@@ -276,7 +277,7 @@ def test_a_decoder_that_is_the_world_leaves_nothing(drawn, grammar, tmp_path):
     config = run_on(out, tmp_path / "run", **options)
     config.training.learning_rate = 1e-12
     train(config)
-    found = Examined.load(tmp_path / "run").assess("test").estimates["joint_inconsistency"]
+    found = assess_run(Examined.load(tmp_path / "run"), "test").estimates["joint_inconsistency"]
     assert abs(found.value) < 1e-3
     assert found.se < 1e-3
 

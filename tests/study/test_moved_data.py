@@ -4,6 +4,7 @@ import pytest
 from tests.training.test_nothing_lost import WORDS, with_files
 
 from vaescope.errors import UserError
+from vaescope.study.assess_run import assess_run
 from vaescope.study.drive import prospect
 from vaescope.study.examine import Examined
 from vaescope.study.plan import Plan, PlannedRun, StudyConfig
@@ -17,7 +18,7 @@ def test_a_run_is_assessed_on_its_texts_wherever_they_are_and_on_no_others(tmp_p
     run = Examined.load(tmp_path / "run")
     with pytest.raises(UserError, match="no such file or folder"):
         run.tokenized("valid")
-    found = run.with_data_at(tmp_path / "moved").assess("valid", samples=2)
+    found = assess_run(run.with_data_at(tmp_path / "moved"), "valid", samples=2)
     assert found.estimates["rate"].n == 20
     planned = PlannedRun(
         "run", {}, 0, config.model_copy(update={"data": run.with_data_at(tmp_path / "moved").config.data})
@@ -26,7 +27,7 @@ def test_a_run_is_assessed_on_its_texts_wherever_they_are_and_on_no_others(tmp_p
     assert prospect(plan, planned)[0] == "assess"
     (tmp_path / "moved" / "valid.txt").write_text("another text\n" * 20)
     with pytest.raises(UserError, match=r"the valid texts of .* have changed since the run was started"):
-        run.with_data_at(tmp_path / "moved").assess("valid", samples=2)
+        assess_run(run.with_data_at(tmp_path / "moved"), "valid", samples=2)
     what, why = prospect(plan, planned)
     assert what == "refuse"
     assert "the valid texts" in why

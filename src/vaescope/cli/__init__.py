@@ -15,6 +15,7 @@ from vaescope.cli.commands.compare import compare
 from vaescope.cli.commands.convert_reference import convert_reference
 from vaescope.cli.commands.demo import demo
 from vaescope.cli.commands.diagnose import diagnose
+from vaescope.cli.commands.evidence import evidence
 from vaescope.cli.commands.explain import explain
 from vaescope.cli.commands.explore import explore
 from vaescope.cli.commands.init import init
@@ -52,6 +53,7 @@ app.command()(explain)
 app.command()(refit)
 app.command()(with_generation(sample))
 app.command()(score)
+app.command()(evidence)
 app.command()(snapshots)
 app.command(name="list")(list_choices)
 app.command()(push)

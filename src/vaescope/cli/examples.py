@@ -26,6 +26,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "explain": ("vaescope explain holes", "vaescope explain mutual_information"),
     "refit": ("vaescope refit runs/mine --family mixture", "vaescope refit runs/mine --decoder"),
     "sample": ("vaescope sample runs/mine -n 5 --seed 1",),
+    "evidence": ("vaescope evidence runs/mine --split test --out mine.safetensors",),
     "score": ("vaescope score runs/mine reviews.csv --column text --out scores.jsonl",),
     "snapshots": ("vaescope snapshots runs/vae runs/mdr --out snapshots.pdf",),
     "list": ("vaescope list", "vaescope list objectives"),

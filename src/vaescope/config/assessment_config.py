@@ -26,8 +26,12 @@ class AssessmentConfig(Section):
     training_texts: int = Field(
         50_000, ge=0, description="training texts whose encodings give a density to bound the information; 0: none"
     )
-    components: str | None = Field(
+    components: int | str | None = Field(
         None, description="further texts as components of q(z): a number, all, or a file; by default 10 per text"
+    )
+    flow: bool = Field(
+        False,
+        description="fit a flow to the training encodings, to bound the information (extra flows; takes minutes)",
     )
     text_space_texts: int = Field(
         128, ge=0, description="full, if P(x) is known: draw texts at the z of this many texts, to bound q(z); 0: none"

@@ -64,13 +64,13 @@ def _densities(draws: Draws, references: References) -> dict[str, Tensor]:
             posteriors = _Mixture(draws, others)
             found |= {f"{name}, std x {tau:g}": posteriors.log_density(tau) for tau in WIDTHS}
     if references.training is not None:
-        unseen_T = _unseen(draws, references.training)
+        unseen_T = unseen(draws, references.training)
         found |= _fitted(draws.z[0], references.training.mean[unseen_T], references.training.std[unseen_T])
     return found | dict(references.log_densities)
 
 
-def _unseen(draws: Draws, others: Encodings) -> Tensor:
-    """Which of the other texts are no copies of an assessed text, ``[T]``, bool."""
+def unseen(draws: Draws, others: Encodings) -> Tensor:
+    """Return which of the other texts are no copies of an assessed text, ``[T]``, bool."""
     joint = draws.copies_with(others).text
     return ~torch.isin(joint[draws.texts :], joint[: draws.texts])
 

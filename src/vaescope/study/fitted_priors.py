@@ -28,6 +28,8 @@ MOST_FITTED = 20_000
 """Largest number of encodings that a mixture is fitted to."""
 FLOW_STEPS, FLOW_TEXTS = 3000, 512
 """Optimiser steps of a flow, and encodings in each."""
+FLOW_CHOICES = 12
+"""How often in its training a flow is judged on held-out encodings; the best is kept."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def flow(encodings: Encodings, score: Callable[[Prior], float], *, seed: int) ->
         loss.backward()
         optimiser.step()
         schedule.step()
-        if step % 250 == 0 and (now := score(prior)) < best:
+        if step % (FLOW_STEPS // FLOW_CHOICES) == 0 and (now := score(prior)) < best:
             best, kept = now, copy.deepcopy(prior.state_dict())
     prior.load_state_dict(kept)
     yield Candidate("flow", "flow", prior)

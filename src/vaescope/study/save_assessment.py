@@ -10,16 +10,17 @@ from vaescope.config import AssessmentConfig, RunConfig
 from vaescope.model.checkpoints.card import refresh_card
 from vaescope.reading import read_json
 from vaescope.runs.assessments import assessment_name
+from vaescope.study.assess_run import assess_run
 from vaescope.study.examine import Examined
 from vaescope.study.show_texts import texts_to_show
 
 
 def assess_and_save(run: Examined, split: str, **options: Any) -> tuple[Assessment, Path]:
-    """Assess a run on a split with the options of ``Examined.assess``; return the assessment and its file.
+    """Assess a run on a split with the options of ``assess_run``; return the assessment and its file.
 
     ``NAME-texts.json`` holds the texts that a page shows with the numbers; the card of the final model is updated.
     """
-    assessment = run.assess(split, **options)
+    assessment = assess_run(run, split, **options)
     name = assessment_name(split, run.checkpoint)
     path = assessment.save(run.folder.path, name=name)
     texts_to_show(run, split).save(run.folder.path / f"{name}-texts.json")

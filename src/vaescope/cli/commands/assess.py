@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vaescope.cli.run_words import read_words
+
 if TYPE_CHECKING:
     from vaescope.assessment.assessment import Assessment
     from vaescope.study.examine import Examined
@@ -24,7 +26,11 @@ class Split(StrEnum):
 def assess(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RUN] [data.path=PLACE]", help="the run folder, and where its texts are if they moved"),
+        typer.Argument(
+            metavar="[RUN] [KEY=VALUE]",
+            help="the run folder, then settings of this assessment (assessment.flow=true) or where its texts are if "
+            "they moved (data.path=PLACE)",
+        ),
     ] = None,
     draws: Annotated[Path | None, typer.Option(help="assess a file of draws instead of a run")] = None,
     suite: Annotated[str | None, typer.Option(help="fast, or full, which also draws texts from the model")] = None,
@@ -62,8 +68,8 @@ def assess(
     of its configuration (fast by default), a file by all diagnostics that its tensors allow. The page is
     report/report.html, of another split report-SPLIT/report.html.
     """
-    run, place = _run_and_place(words or [])
-    if (run is None) == (draws is None):
+    given = read_words(words) if words else None
+    if (given is None) == (draws is None):
         raise typer.BadParameter("give either a run folder or --draws FILE")
     if checkpoint is not None and len(checkpoint) > 1:
         raise typer.BadParameter("give one of --checkpoint and --select")
@@ -80,13 +86,13 @@ def assess(
     useless = [f"--{name}" for name, value in of_a_run.items() if value]
     if draws is not None and useless:
         raise typer.BadParameter(f"{', '.join(useless)}: no effect with --draws, whose numbers are those of the file")
-    if run is not None and control is not None and run.resolve() == control.resolve():
+    if given is not None and control is not None and given.run.resolve() == control.resolve():
         raise typer.BadParameter(f"--control {control} is the run itself; give the run of a language model")
     if draws is not None:
         _assess_file(draws, "full" if suite is None else suite, labels)
-    elif run is not None:
+    elif given is not None:
         options = {"suite": suite, "samples": samples, "texts": texts, "labels": labels, "components": components}
-        runs = _loaded(run, _checkpoint(run, *(checkpoint or ["model"])), control, place)
+        runs = given.load(_checkpoint(given.run, *(checkpoint or ["model"])), control)
         _assess_run(*runs, split, options)
 
 
@@ -111,24 +117,6 @@ def _assess_file(path: Path, suite: str, labels: Path | None) -> None:
         evidence = replace(evidence, facts=evidence.facts.with_labels(found))
     assessment = assess_evidence(evidence, suite=suite)
     say({"valid": assessment}, [assessment.save(path.parent)], title=str(path), page=True)
-
-
-def _run_and_place(words: list[str]) -> tuple[Path | None, Path | None]:
-    """Read ``RUN`` and ``data.path=PLACE``."""
-    places = [word.partition("=")[2] for word in words[1:] if word.startswith("data.path=")]
-    if len(words) > 1 + len(places) or len(places) > 1 or (words and words[0].startswith("data.path=")):
-        raise typer.BadParameter(f"{' '.join(words)}: give one run folder, and if its texts moved data.path=PLACE")
-    return Path(words[0]) if words else None, Path(places[0]).expanduser() if places else None
-
-
-def _loaded(path: Path, checkpoint: str, control: Path | None, place: Path | None) -> tuple[Examined, Examined | None]:
-    """Load the run and its control, with their texts at ``place`` if it is given."""
-    from vaescope.cli.load_and_train import load_run
-
-    run, compared = load_run(path, checkpoint), None if control is None else load_run(control)
-    if place is not None:
-        run, compared = run.with_data_at(place), None if compared is None else compared.with_data_at(place)
-    return run, compared
 
 
 def _assess_run(run: Examined, compared: Examined | None, splits: list[Split] | None, options: dict[str, Any]) -> None:

@@ -69,9 +69,10 @@ def _refit_prior(path: Path, out: Path, families: tuple[str, ...], components: i
 
 def _assessed(run: Examined, texts: int | None) -> Assessment:
     from vaescope.cli.console import progress
+    from vaescope.study.assess_run import assess_run
 
     with progress(f"assess {run.folder.path.name}") as meter:
-        return run.assess("test", suite="fast", texts=texts, progress=meter)
+        return assess_run(run, "test", suite="fast", texts=texts, progress=meter)
 
 
 def _refit_decoder(path: Path, out: Path) -> None:
