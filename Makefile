@@ -11,11 +11,15 @@ STAMP := .venv/installed
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 ifeq ($(CPU),1)
-CONSTRAINT := PIP_CONSTRAINT=constraints.txt
+CONSTRAINT := PIP_CONSTRAINT=constraints.txt UV_CONSTRAINT=constraints.txt
 TORCH := torch --extra-index-url $(CPU_INDEX)
 else
 TORCH := torch
 endif
+
+# uv, where it is installed, makes the environment in a tenth of pip's time
+PIP := $(BIN)/python -m pip install --quiet
+INSTALL := $(if $(shell command -v uv),uv pip install --quiet --python $(BIN)/python,$(PIP))
 
 .DEFAULT_GOAL := help
 .PHONY: help venv truth verdicts pictures notebooks demo test test-slow campaign test-gpu test-data test-browser docs lint types bench clean
@@ -29,8 +33,8 @@ venv: $(STAMP) ## Create .venv with CPU torch and the package (CPU=0: the torch 
 # cannot be reached, pip takes the same version from its usual places.
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(CONSTRAINT) $(BIN)/python -m pip install --quiet --retries 1 --no-deps $(TORCH)
-	$(CONSTRAINT) $(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(CONSTRAINT) $(PIP) --retries 1 --no-deps $(TORCH)
+	$(CONSTRAINT) $(INSTALL) --editable '.[dev]'
 	touch $@
 
 truth: venv ## Rewrite docs/truth.md: every estimator against its closed form
@@ -58,12 +62,12 @@ test-data: venv ## The tests that need corpora: VAESCOPE_DATA=FOLDER make test-d
 	$(PYTEST) -m data
 
 test-browser: venv ## The tests that drive a real Chromium (installed with its chromedriver, for instance by apt)
-	$(BIN)/python -m pip install --quiet --editable '.[browser]'
+	$(INSTALL) --editable '.[browser]'
 	test -f node_modules/axe-core/axe.min.js || npm install --silent --no-save axe-core@4
 	$(PYTEST) -m browser
 
 pictures: venv ## Remake every picture of the docs (needs Chromium; trains the demo if there is none)
-	$(BIN)/python -m pip install --quiet --editable '.[browser]'
+	$(INSTALL) --editable '.[browser]'
 	test -f demo/report.html || $(MAKE) demo
 	$(BIN)/python docs/make_pictures.py
 	$(BIN)/python docs/make_diagnostics.py
@@ -73,7 +77,7 @@ notebooks: venv ## Write and run the notebooks of examples/notebooks
 	$(BIN)/python examples/notebooks/make_notebooks.py
 
 docs: venv ## Build the site into site/ (open site/index.html); fails on a broken link
-	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(INSTALL) --editable '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 lint: venv ## Style and formatting
