@@ -28,7 +28,7 @@ class LatentAttention(Diagnostic):
     def estimate(self, evidence: Evidence) -> Estimates:
         """Return ``latent_attention`` with its profile by layer."""
         tokens = need(evidence.experiments.tokens, "token predictions", "assess with suite=full")
-        remedy = "only injections that add slots (embedding, memory) have one"
+        remedy = "only the injections memory and prefix add slots"
         attention_LT = need(evidence.experiments.attention, "attention on latent slots", remedy)
         profiles = {"profiles": [profile(mass_T, tokens.position) for mass_T in attention_LT]}
         share_T = attention_LT.double().mean(0)
