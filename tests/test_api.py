@@ -86,7 +86,7 @@ def test_what_does_not_go_together_is_refused(run, tmp_path):
         vaescope.compare(out=tmp_path)
 
 
-def test_encoded_texts_can_be_decoded(run):
-    vae = vaescope.load(run.path)
+def test_a_trained_run_is_loaded_and_its_encoded_texts_decoded(run):
+    vae = vaescope.load(run)
     texts = ["she launched the chorus", "they sprinted"]
     assert vae.decode(vae.encode(texts)) == vae.reconstruct(texts)

@@ -1,4 +1,4 @@
-"""docs/results/landscape.md, written from the numbers that the two scripts leave behind."""
+"""Write docs/results/landscape.md from the numbers that the two scripts saved."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROWS = {
         "total_correlation",
         "holes",
     ),
-    "what z says of x": ("mutual_information", "active_units"),
+    "what z says about x": ("mutual_information", "active_units"),
 }
 """Which estimates the page compares, in its order."""
 
@@ -29,7 +29,7 @@ FINAL = ("rate", "distortion", "elbo", "mutual_information", "marginal_kl", "dim
 
 
 def write_page(out: Path) -> Path:
-    """Write the page next to the folder ``out`` from what it holds; what is not there yet is left out."""
+    """Write the page next to the folder ``out`` from its files; what is missing is left out."""
     parts = {"closed_forms": "", "sees": "", "floors": "", "along": "", "snapshots": ""}
     if (out / "landscape.json").exists():
         found = json.loads((out / "landscape.json").read_text(encoding="utf-8"))
@@ -51,7 +51,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def closed_forms(found: dict[str, Any]) -> str:
-    """Return the truth at both ends of both paths."""
+    """Return the exact values at both ends of both paths."""
     names = ("elbo", "rate", "distortion", "information", "marginal_kl")
     ends = [(model, end) for model in ("linear", "toy") for end in (0, -1)]
     rows = [
@@ -66,7 +66,7 @@ def interval(estimate: dict[str, Any]) -> str:
 
 
 def apart(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Tell whether two intervals do not touch."""
+    """Return whether two intervals do not overlap."""
     return one["high"] < other["low"] or other["high"] < one["low"]
 
 
@@ -90,7 +90,7 @@ def sees(found: dict[str, Any]) -> str:
 
 
 def floors(forced: dict[str, list[dict[str, Any]]]) -> str:
-    """Return where training under floors on the rate ends, and what the multiplier says."""
+    """Return the end of each training with a floor on the rate, and its multiplier."""
     names = ("rate", "distortion", "information", "marginal_kl")
     rows = [
         [

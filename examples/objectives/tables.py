@@ -1,4 +1,4 @@
-"""The page of results that ``prove.py`` writes; its words are those of reading.md."""
+"""Write the page of results for ``prove.py``; its text is reading.md."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ Proof = dict[str, Any]
 
 HEAD = """# What each objective does
 
-Every objective of `vaescope list objectives` on the built-in grammar `topic_pcfg` (bare clauses, H(X) = {entropy:.2f}
-nats), {steps} optimiser steps of 64 texts, D = 32, the same network (RoBERTa, 2 layers of 64, encoder and decoder
-apart) for all. Numbers are in nats per text on 4,000 texts that no run has seen, the mean over {seeds} seeds ± its
-standard error. Information and marginal KL are intervals from the assessment; where both ends agree to the digits
-shown there is one number.
+Every objective of `vaescope list objectives` was trained on the built-in grammar `topic_pcfg` (bare clauses, H(X) = {entropy:.2f}
+nats): {steps} optimiser steps of 64 texts, D = 32, and the same network for all (RoBERTa, 2 layers of 64, encoder and decoder
+not tied). Numbers are in nats per text on 4,000 texts that no run has seen, the mean over {seeds} seeds ± its standard error.
+Information and marginal KL are intervals from the assessment; if both ends agree to the digits shown, there is one number.
 
     {command}
 
@@ -29,14 +28,14 @@ shown there is one number.
 """
 
 
-HEADLINE = """The thesis that this system continues found that free bits per unit buys its rate with a mismatch of q(z)
-and p(z), which the minimum desired rate does not. The last column is the marginal KL (middle of its interval) above
-that of `mdr` at the same target, with the standard error over seeds.
+HEADLINE = """The thesis that this system continues found: with free bits per unit, the rate is mostly a mismatch of q(z) and p(z); with
+the minimum desired rate it is not. The last column is the marginal KL (middle of its interval) minus that of `mdr` at the
+same target, with the standard error over seeds.
 """
 
 
 def write_page(path: Path, proofs: Sequence[Proof], *, steps: int, targets: Sequence[float]) -> None:
-    """Write the table of all objectives, and what free bits and the minimum desired rate buy at equal targets."""
+    """Write the table of all objectives, and the one of free bits and the minimum desired rate at equal targets."""
     groups: dict[str, list[Proof]] = defaultdict(list)
     for proof in proofs:
         groups[proof["label"]].append(proof)
@@ -77,12 +76,12 @@ def _objectives(groups: dict[str, list[Proof]]) -> str:
     notes = [f"* `{p['label']}`: {p['warnings'][0]} (seed {p['seed']})" for p in missed]
     extra = [p["encoder_steps"] for p in groups.get("lagging", [])]
     if extra:
-        notes.append(f"* `lagging` took {fmean(extra):.0f} steps of the encoder alone on top of its budget.")
+        notes.append(f"* `lagging` took {fmean(extra):.0f} more steps, of the encoder alone.")
     return "\n".join(["## All objectives", "", *lines, "", *notes, ""])
 
 
 def _headline(groups: dict[str, list[Proof]], targets: Sequence[float]) -> str:
-    """Free bits against the minimum desired rate at equal targets: does free bits buy rate with marginal KL?"""
+    """Return the table of free bits and the minimum desired rate at equal targets."""
     names = ("target", "objective", "rate", "distortion", "marginal KL", "marginal KL / rate", "difference to mdr")
     lines = [_line(names), _line(["---"] * len(names))]
     for target in targets:

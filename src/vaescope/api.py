@@ -187,7 +187,8 @@ def refit(run: Run, out: str | Path, *, families: Sequence[str] = ("mixture", "a
 def compare(*runs: Run, out: str | Path = "comparison", split: str | None = None, title: str = "Comparison") -> Path:
     """Write the page that compares assessed runs, with figures and CSV, and return its path.
 
-    ``split`` is by default the one that all runs are assessed on.
+    It reads the files of the assessments: those of ``vaescope assess RUN``, or of ``vaescope.assess(run).save(folder)``
+    with the folder of the run. ``split`` is by default the one that all runs are assessed on.
     """
     folders = [_path(run) for run in runs]
     if not folders:

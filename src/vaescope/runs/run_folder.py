@@ -56,6 +56,12 @@ class RunFolder:
         self.metrics_file = self.path / "metrics.jsonl"
         self.config_file = self.path / "config.yaml"
 
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"RunFolder('{self.path}')"
+
     @property
     def exists(self) -> bool:
         """Whether this is the folder of a run: a configuration, and one other file that only a run has."""

@@ -92,9 +92,9 @@ def evidence(vae: LinearGaussian, n: int = 600, *, samples: int = 16, seed: int 
     return Evidence(draws, simulations=simulations, facts=Facts(strings=words_of(data_Nn)))
 
 
-def complete(vae: LinearGaussian, n: int = 60) -> Evidence:
+def complete(vae: LinearGaussian, n: int = 60, *, samples: int = 16) -> Evidence:
     """Return all evidence that a diagnostic can ask for; experiments that need a text model are synthetic."""
-    known = evidence(vae, n)
+    known = evidence(vae, n, samples=samples)
     draws = known.draws
     generator = torch.Generator().manual_seed(0)
     share = torch.rand(30, generator=generator, dtype=torch.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,17 @@ from vaescope.model.vae import TransformerVAE
 from vaescope.model.vae_config import TransformerVAEConfig
 
 
-def load(source: Path | str) -> LatentSpace:
+def load(source: str | PathLike[str]) -> LatentSpace:
     """Return the trained model of ``source`` with its tokenizer, on the fastest device of this machine.
 
     Args:
-        source: a run folder, the folder of a model (with its tokenizer), or a name of the Hugging Face hub.
+        source: a run (what ``vaescope.train`` returned) or its folder, the folder of a model (with its tokenizer), or a
+            name of the Hugging Face hub.
 
     Raises:
         UserError: there is no model, it is of another kind, or it has no tokenizer.
     """
+    source = source if isinstance(source, str) else Path(source)
     place = _place(source)
     config = read_config(place)
     if not isinstance(config, TransformerVAEConfig):
