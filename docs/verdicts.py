@@ -1,7 +1,7 @@
 """Write docs/verdicts.md: the verdicts on healthy and sick models of known truth. Run ``python docs/verdicts.py``.
 
 It takes about a quarter of an hour. The page is written after each model. ``python docs/verdicts.py h3 s10 repeat:h2``
-runs these again and keeps what is known of the others, from docs/results/verdicts.json.
+runs only these again; the others are read from docs/results/verdicts.json.
 """
 
 from __future__ import annotations
@@ -29,18 +29,20 @@ MARKS = {RIGHT: "", OPEN: " (open)", ALARM: " **(false alarm)**", BLIND: " **(no
 
 HEAD = """# Verdicts on models of known truth
 
-{healthy} healthy and {sick} sick models, whose numbers are known in closed form (or by many samples of exact
-densities), are assessed with the default settings and the full suite. `python docs/verdicts.py` (`make verdicts`)
-writes this page; the models are in `docs/survey/`, the records in `docs/results/verdicts.json`. A finding is *right*
-if its PASS, WARN or FAIL is true of the number that it judges. Where that number is not known, a finding is right if
-it is no FAIL or WARN on a healthy model. A finding is *open* if it claims nothing about the sickness in question:
-UNRESOLVED, VACUOUS, or a PASS that judges something else. A sick model must have a finding that names its sickness.
+{healthy} healthy and {sick} sick models are assessed with the default settings and the full suite. Their true
+numbers are known, in closed form or from many samples of exact densities. `python docs/verdicts.py` (`make verdicts`)
+writes this page; the models are in `docs/survey/`, the records in `docs/results/verdicts.json`.
+
+A finding is *right* if its PASS, WARN or FAIL is true for the number that it judges. If that number is not known, a
+finding is right if the model is healthy and the finding is not a FAIL or WARN. A finding is *open* if it says nothing
+about the sickness: UNRESOLVED, VACUOUS, or a PASS about something else. For each sick model, a finding must name its
+sickness.
 
 Of {count} findings {right} are right, {open} are open, {alarm} are false alarms and {blind} are not true. {named} of
 {sick} sick models are named.{missing} {origin}
 
-z: units; N: texts; R, I, KL, use, gap: the true rate, information, marginal KL, what the z of another text costs, and
-inference gap, in nats per text.
+z is the number of units, N the number of texts. The truth is in nats per text: R is the rate, I the information, KL
+the marginal KL, *use* the cost of the z of another text, and *gap* the inference gap.
 
 | model | what | z | N | truth | verdict | right | open | false alarm | not true | named by |
 |---|---|---|---|---|---|---|---|---|---|---|
@@ -49,9 +51,9 @@ inference gap, in nats per text.
 REPEAT = """
 ## False alarms
 
-The fast suite on many data sets of healthy models. A verdict by a 95% interval is wrong on one side in 2.5% of the
-data sets, one by a band around a distribution (kolmogorov_smirnov, radius) in at most 5%. *Limit* is the count that
-chance exceeds in 1 of 1,000 findings at 2.5%. Findings without a false alarm are counted in one row.
+The fast suite was run on many data sets of healthy models. A verdict from a 95% interval gives a false alarm for 2.5%
+of the data sets, one from a band around a distribution (kolmogorov_smirnov, radius) for at most 5%. At a rate of 2.5%,
+only 1 of 1,000 findings has more false alarms than the *limit*. Findings without a false alarm share one row.
 
 | model | finding | FAIL | WARN | data sets | limit |
 |---|---|---|---|---|---|
@@ -84,7 +86,7 @@ def _truth(found: Mapping[str, Any]) -> str:
 
 
 def alarms(key: str, found: Mapping[str, Any]) -> list[str]:
-    """Return the rows of the findings of a healthy model that are ever a false alarm, then one of the others."""
+    """Return a row for each finding of a healthy model with a false alarm, and one row for all others."""
     seeds, rows, quiet = found["seeds"], [], 0
     limit = int(stats.binom.ppf(0.999, seeds, 0.025))
     for name, counts in sorted(found["findings"].items()):
@@ -97,7 +99,7 @@ def alarms(key: str, found: Mapping[str, Any]) -> list[str]:
 
 
 def page(known: Mapping[str, Any]) -> str:
-    """Return the page of all that is known."""
+    """Return the page of all records."""
     models, repeats = known["models"], known["repeats"]
     marks = Counter(mark for found in models.values() for _, _, mark in found["findings"])
     missing = [key for key in (*HEALTHY, *SICK) if key not in models] + [
