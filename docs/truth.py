@@ -16,10 +16,10 @@ from vaescope import Draws, choices
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.linear_gaussian import LinearGaussian
 
-REPEATED = """Three rows that missed were repeated on 2026-11-24. The moment KL of (8, 30, wrong) missed 21 of 400 times, with mean
-error 0.003, spread 0.037 and mean standard error 0.037. The distortion of (32, 20, right) missed 22 of 400 times
-(-0.003, 0.036, 0.035). The sliced Wasserstein distance of (32, 60, wrong) missed 3 of 40 times (-0.0002, 0.0031, 0.0031;
-its 64 directions alone are 0.0006 from the mean over all directions). All three were chance."""
+REPEATED = """Three rows that missed were repeated on 2026-11-24. The moment KL of (8, 30, wrong) missed 21 of 400
+times, with mean error 0.003, spread 0.037 and mean standard error 0.037. The distortion of (32, 20, right) missed 22
+of 400 times (-0.003, 0.036, 0.035). The sliced Wasserstein distance of (32, 60, wrong) missed 3 of 40 times (-0.0002,
+0.0031, 0.0031; its 64 directions alone are 0.0006 from the mean over all directions). All three were chance."""
 CASES = [(2, 3.0), (8, 8.0), (8, 30.0), (32, 20.0), (32, 60.0)]
 TRUTHS = {
     "rate": "rate",
@@ -35,17 +35,17 @@ TRUTHS = {
 }
 HEAD = """# Estimates against truth
 
-`python docs/truth.py` writes this page: linear-Gaussian VAEs, whose true values have a closed form, with 3,000 texts and
-32 samples each. The encoder `right` is the exact posterior; `wrong` is mixed, shifted by 0.2 and too wide by 20%. Numbers
-are in nats per text (the sliced Wasserstein distance in latent units). `covered` says whether the truth is in the 95%
-interval or, for a bound, on the correct side. This holds for {covered} of {count} rows. The error of an interval is the distance
-from the truth to the interval.
+`python docs/truth.py` writes this page: linear-Gaussian VAEs, whose true values have a closed form, with 3,000 texts
+and 32 samples each. The encoder `right` is the exact posterior; `wrong` is mixed, shifted by 0.2 and too wide by 20%.
+Numbers are in nats per text (the sliced Wasserstein distance in latent units). `covered` says whether the truth is in
+the 95% interval or, for a bound, on the correct side. This holds for {covered} of {count} rows. The error of an
+interval is the distance from the truth to the interval.
 
-A 95% interval misses one time in twenty, so a few rows must say **no**. Repetition shows whether a miss is chance or a
-flaw. `tests/assessment/test_coverage.py` (`make test-slow`) repeats each estimator 400 to 1,600 times and requires that
-about 5% of its intervals miss (3% to 7% for means and ratios). `python docs/truth.py --repeat 400 moment_kl 8 30 wrong`
-repeats one row with other seeds. It prints the share of misses, the mean error, and the spread with the mean standard
-error.
+A 95% interval misses one time in twenty, so a few rows must say **no**. Repetition shows whether a miss is chance or
+a flaw. `tests/assessment/test_coverage.py` (`make test-slow`) repeats each estimator 400 to 1,600 times and requires
+that about 5% of its intervals miss (3% to 7% for means and ratios). `python docs/truth.py --repeat 400 moment_kl 8 30
+wrong` repeats one row with other seeds. It prints the share of misses, the mean error, and the spread with the mean
+standard error.
 
 {repeated}
 
