@@ -16,10 +16,11 @@ Proof = dict[str, Any]
 
 HEAD = """# What each objective does
 
-Every objective of `vaescope list objectives` was trained on the built-in grammar `topic_pcfg` (bare clauses, H(X) = {entropy:.2f}
-nats): {steps} optimiser steps of 64 texts, D = 32, and the same network for all (RoBERTa, 2 layers of 64, encoder and decoder
-not tied). Numbers are in nats per text on 4,000 texts that no run has seen, the mean over {seeds} seeds ± its standard error.
-Information and marginal KL are intervals from the assessment; if both ends agree to the digits shown, there is one number.
+Every objective of `vaescope list objectives` was trained on the built-in grammar `topic_pcfg` (bare clauses, H(X) =
+{entropy:.2f} nats): {steps} optimiser steps of 64 texts, D = 32, and the same network for all (RoBERTa, 2 layers of
+64, encoder and decoder not tied). Numbers are in nats per text on 4,000 texts that no run has seen, the mean over
+{seeds} seeds ± its standard error. Information and marginal KL are intervals from the assessment; if both ends agree
+to the digits shown, there is one number.
 
     {command}
 
@@ -28,9 +29,9 @@ Information and marginal KL are intervals from the assessment; if both ends agre
 """
 
 
-HEADLINE = """The thesis that this system continues found: with free bits per unit, the rate is mostly a mismatch of q(z) and p(z); with
-the minimum desired rate it is not. The last column is the marginal KL (middle of its interval) minus that of `mdr` at the
-same target, with the standard error over seeds.
+HEADLINE = """The thesis that this system continues found: with free bits per unit, the rate is mostly a mismatch of
+q(z) and p(z); with the minimum desired rate it is not. The last column is the marginal KL (middle of its interval)
+minus that of `mdr` at the same target, with the standard error over seeds.
 """
 
 

@@ -28,7 +28,7 @@ model:
   injection: memory+embedding # how z reaches the decoder: vaescope list injections
   prior: standard # p(z): vaescope list priors
 # The texts compress to {p.cost:.0f} nats each. {reason}.
-# The assessment says whether more would pay. Others: vaescope list objectives
+# The assessment says whether a higher rate would help. Others: vaescope list objectives
 objective: {{preset: mdr, rate: {p.rate:g}}}
 training:
   steps: {p.steps} # each text is seen {p.epochs:.0f} times
@@ -113,7 +113,7 @@ def _columns(found: Guess, options: dict[str, str], *, has_labels: bool) -> str:
     lines = [f"  column: {json.dumps(options['column'], ensure_ascii=False)}{shown}"]
     if "label" in options:
         label = json.dumps(options["label"], ensure_ascii=False)
-        lines.append(f"  label: {label} # the assessment says what z knows of it")
+        lines.append(f"  label: {label} # the assessment says how well it can be read from z")
     else:
         lines.append("  # label: category # a column with labels: the assessment says what z knows of them")
     return "\n".join(lines)
