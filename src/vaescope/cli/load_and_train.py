@@ -41,28 +41,64 @@ def hide_other_bars() -> None:
 
 
 def carry_out(plan: Plan, run: PlannedRun) -> None:
-    """Train a run unless it is, then assess it where it is not; of several processes the first assesses."""
-    from vaescope.cli.console import progress
+    """Train a run unless it is, then assess it where it is not; of several processes the first assesses.
+
+    Raises:
+        UserError: among other mistakes, a stage that has missed its exit rule; its assessment is written before.
+    """
     from vaescope.runs.lock import one_at_a_time
-    from vaescope.runs.run_folder import RunFolder
-    from vaescope.study.save_assessment import assess_and_save, splits_to_assess
+    from vaescope.study.exit_rule import missed_rule
+    from vaescope.study.save_assessment import splits_to_assess
 
     control = None if run.control is None else plan.folder(run.control)
     first = os.environ.get("RANK", "0") == "0"
     with one_at_a_time(run.config.out, wanted=first):
-        folder = RunFolder(run.config.out)
-        folder.check(run.config)
-        if not folder.is_done(run.config) or not (folder.model / "config.json").exists():
-            train_run(run.config, title="train")
-        splits = splits_to_assess(run.config, control) if first else []
-        if not splits:
-            return
-        compared = None if control is None else _load_control(control)
-        loaded = load_run(run.config.out).with_config(run.config)
-        for split in splits:
-            with progress(f"assess {split}") as meter:
-                _, written = assess_and_save(loaded, split, control=compared, progress=meter)
-            typer.echo(f"written: {written}")
+        config = _fit_prior(plan, run) if run.refit else _train(run)
+        splits = splits_to_assess(config, control) if first else []
+        if splits:
+            _assess(config, splits, control)
+        missed = missed_rule(run.exit, run.config.out, control)
+    if missed:
+        from vaescope.errors import UserError
+
+        raise UserError(missed)
+
+
+def _train(run: PlannedRun) -> RunConfig:
+    """Train a run unless it is, and return its configuration."""
+    from vaescope.runs.run_folder import RunFolder
+
+    folder = RunFolder(run.config.out)
+    folder.check(run.config)
+    if not folder.is_done(run.config) or not (folder.model / "config.json").exists():
+        train_run(run.config, title="train")
+    return run.config
+
+
+def _fit_prior(plan: Plan, run: PlannedRun) -> RunConfig:
+    """Fit the prior of a stage unless it is, and return the configuration with that prior."""
+    from vaescope.cli.console import progress
+    from vaescope.runs.run_folder import RunFolder
+    from vaescope.study.refit_stage import refit_is_there, refit_stage
+
+    source = plan.folder(str(run.after))
+    if not refit_is_there(run.config.out, source):
+        with progress("encode") as meter:
+            refit_stage(load_run(source), run.config.out, run.refit, meter)
+    return RunFolder(run.config.out).config.model_copy(update={"assessment": run.config.assessment})
+
+
+def _assess(config: RunConfig, splits: list[str], control: Path | None) -> None:
+    """Assess a run on some splits."""
+    from vaescope.cli.console import progress
+    from vaescope.study.save_assessment import assess_and_save
+
+    compared = None if control is None else _load_control(control)
+    loaded = load_run(config.out).with_config(config)
+    for split in splits:
+        with progress(f"assess {split}") as meter:
+            _, written = assess_and_save(loaded, split, control=compared, progress=meter)
+        typer.echo(f"written: {written}")
 
 
 def _load_control(path: Path) -> Examined:

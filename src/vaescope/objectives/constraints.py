@@ -20,7 +20,7 @@ RELATIONS = (">=", "<=", "==")
 METHODS = ("pi", "lagrangian", "augmented")
 CONTROL = "control"
 """The method of ``ControlConstraint``."""
-KEYS = ("term", "relation", "bound", "method", "step_size", "proportional", "smoothing", "penalty", "scale")
+KEYS = ("term", "relation", "bound", "method", "step_size", "proportional", "smoothing", "penalty", "scale", "start")
 LARGEST_LOG_CHANGE = 7.0
 
 
@@ -78,6 +78,10 @@ class Constraint(nn.Module):
       a term is up to ``penalty`` nats per nat far from its bound (enough to leave a collapsed posterior, where a weight
       of zero is not), and nothing at the bound. It is computed in each micro-batch.
 
+    ``start`` is the share of the weight of the term that is left at the first step: 1 without a multiplier, and 0.1
+    for ten times less. So a stage with ``start=0.1`` begins with the price of rate of a stage with ``beta: 0.1``, and
+    the term comes to its bound from above.
+
     Sohrabi et al., On PI Controllers for Updating Lagrange Multipliers, ICML 2024; Pelsmaeker and Aziz, ACL 2020.
 
     >>> floor = Constraint("rate", ">=", 8.0, weight=1.0)
@@ -103,6 +107,13 @@ class Constraint(nn.Module):
         self.size = max(abs(self.bound), unit)
         opposing = (relation == "<=") == (weight < 0)
         self.multiplier = Multiplier(weight=abs(weight), opposing=opposing, scale=options.pop("scale", 1.0) / unit)
+        start = options.pop("start", 1.0)
+        if start != 1 and (not opposing or weight == 0 or not math.exp(-LARGEST_LOG_CHANGE) < start < 1):
+            raise UserError(
+                f"constraint on {term}: start {start:g}: give a share of its weight between 0.001 and 1, for a floor on a "
+                "term that is minimised"
+            )
+        self.multiplier.weight.data.fill_(-math.log(start))
         equality = relation == "=="
         kind = cooper.ConstraintType.EQUALITY if equality else cooper.ConstraintType.INEQUALITY
         penalty = options.pop("penalty", 1.0) / (self.size * unit)

@@ -15,8 +15,10 @@ from vaescope.errors import UserError
 from vaescope.runs.data_record import check_data
 from vaescope.runs.run_folder import RunFolder
 from vaescope.study.engines.command import log_file
+from vaescope.study.exit_rule import missed_rule
 from vaescope.study.plan import FILE, Plan, PlannedRun
 from vaescope.study.progress import Job
+from vaescope.study.refit_stage import refit_is_there
 from vaescope.study.save_assessment import splits_to_assess
 
 PAUSE = 0.5
@@ -63,23 +65,42 @@ def drive(plan: Plan, engine: Engine, watch: Callable[[list[Job]], None]) -> lis
 
 
 def prospect(plan: Plan, run: PlannedRun) -> tuple[str, str]:
-    """Return what a study would do with a run (``keep``, ``start``, ``resume``, ``assess`` or ``refuse``), and why."""
-    folder = RunFolder(run.config.out)
+    """Return what a study would do with a run (``keep``, ``start``, ``resume``, ``assess`` or ``refuse``), and why.
+
+    A stage that was trained and assessed, and has missed its exit rule, is refused.
+    """
+    control = None if run.control is None else plan.folder(run.control)
     try:
-        folder.check(run.config)
-        if not folder.exists:
-            return "start", f"{run.config.training.steps} steps"
-        if folder.started and run.config.data.known is None:
-            check_data(folder.path, read_corpus(run.config.data))
-        finished = folder.status.get("finished")
+        unfinished = _refit_left(plan, run) if run.refit else _training_left(run)
+        if unfinished is not None:
+            return unfinished
+        if splits := splits_to_assess(run.config, control):
+            return "assess", ", ".join(splits)
+        missed = missed_rule(run.exit, run.config.out, control)
     except UserError as error:
         return "refuse", str(error)
-    if not finished:
-        job = Job(run)
-        job.look()
-        return "resume", f"logged up to step {job.step} of {job.steps}"
-    splits = splits_to_assess(run.config, None if run.control is None else plan.folder(run.control))
-    return ("assess", ", ".join(splits)) if splits else ("keep", "trained and assessed")
+    return ("refuse", missed) if missed else ("keep", "trained and assessed")
+
+
+def _refit_left(plan: Plan, run: PlannedRun) -> tuple[str, str] | None:
+    """Return what is left of fitting a prior; None if it is done."""
+    source = plan.folder(str(run.after))
+    return None if refit_is_there(run.config.out, source) else ("start", f"fit the prior of {run.after}")
+
+
+def _training_left(run: PlannedRun) -> tuple[str, str] | None:
+    """Return what is left of the training of a run; None if it is done."""
+    folder = RunFolder(run.config.out)
+    folder.check(run.config)
+    if not folder.exists:
+        return "start", f"{run.config.training.steps} steps"
+    if folder.started and run.config.data.known is None:
+        check_data(folder.path, read_corpus(run.config.data))
+    if folder.status.get("finished"):
+        return None
+    job = Job(run)
+    job.look()
+    return "resume", f"logged up to step {job.step} of {job.steps}"
 
 
 def _start_some(plan: Plan, jobs: dict[str, Job], engine: Engine) -> None:

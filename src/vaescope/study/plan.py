@@ -6,7 +6,7 @@ import copy
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from vaescope.config import RunConfig, parse_config
 from vaescope.config.section import Section, Seed, UsablePath
 from vaescope.errors import UserError, unknown
 from vaescope.objectives.objective import build_objective
+from vaescope.study.exit_rule import check_names
 from vaescope.study.run_names import joined, labelled_values, run_name
 from vaescope.study.stages import Stage, stage_settings
 from vaescope.writing import write_text
@@ -80,6 +81,8 @@ class PlannedRun:
         config: its whole configuration.
         control: the name of the language model that it is assessed against; None for a control and without a control.
         after: in a study of stages, the name of the run whose weights it starts from.
+        exit: the exit rule of a stage, see ``exit_rule``.
+        refit: the families of priors of a stage that fits a prior; empty for a stage that trains.
     """
 
     name: str
@@ -88,6 +91,8 @@ class PlannedRun:
     config: RunConfig
     control: str | None = None
     after: str | None = None
+    exit: dict[str, str] = field(default_factory=dict)
+    refit: tuple[str, ...] = ()
 
     @property
     def needs(self) -> list[str]:
@@ -178,7 +183,10 @@ def _in_a_row(study: StudyConfig, base: dict[str, Any], source: str) -> list[Pla
                 raise UserError(f"{source}: control: stage {name} is not a language model")
             control = None if study.control in (None, name) else names[study.control]
             after = None if stage.after is None else names[stage.after]
-            runs.append(PlannedRun(names[name], {"stage": name}, seed, config, control, after))
+            run = PlannedRun(names[name], {"stage": name}, seed, config, control, after, stage.exit)
+            runs.append(replace(run, refit=tuple(stage.refit or ())))
+            baseline = next((other.config for other in runs if other.name == control), None)
+            check_names(stage.exit, config, baseline, f"{source}: stage {name}: exit")
     return runs
 
 

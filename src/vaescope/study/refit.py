@@ -159,12 +159,30 @@ def refit_run(
     gain. Nothing is written if no fitted density is better than the prior as trained.
 
     Raises:
-        UserError: a language model, an existing folder, or the errors of ``fit_prior``.
+        UserError: an existing folder, or the errors of ``find_prior``.
+    """
+    if out.exists():
+        raise UserError(f"{out}: this folder exists; give another --out, or remove it")
+    found = find_prior(run, families=families, components=components, progress=progress)
+    if found.chosen.name != AS_TRAINED:
+        save(run, found, out)
+    return found
+
+
+def find_prior(
+    run: Examined,
+    *,
+    families: Sequence[str] = ("mixture", "aggregate"),
+    components: int = 5_000,
+    progress: Progress | None = None,
+) -> Refit:
+    """Return the best of the prior of a run and those that are fitted to its training encodings; nothing is written.
+
+    Raises:
+        UserError: a language model, or the errors of ``fit_prior``.
     """
     if run.model.config.is_language_model:
         raise UserError(f"{run.folder.path}: a language model has no latent, so there is no prior to refit")
-    if out.exists():
-        raise UserError(f"{out}: this folder exists; give another --out, or remove it")
     settings = run.config.assessment
     splits = {split: run.tokenized(split) for split in ("train", "valid", "test")}
     # texts of a known distribution are independent draws, even equal ones
@@ -182,7 +200,7 @@ def refit_run(
         )
         for split, texts in splits.items()
     }
-    found = fit_prior(
+    return fit_prior(
         run.model.prior,
         run.config.model.prior,
         encodings,
@@ -190,9 +208,6 @@ def refit_run(
         components=components,
         seed=run.config.seed,
     )
-    if found.chosen.name != AS_TRAINED:
-        save(run, found, out)
-    return found
 
 
 def save(run: Examined, found: Refit, out: Path) -> None:

@@ -1,13 +1,14 @@
 """Stages: a sequence of runs, each starting from the weights of an earlier one.
 
 A recipe for a strong decoder is such a sequence: a language model, then an encoder for the frozen decoder, then both
-together under a constraint. Several stages can start from the same one, so that several targets or objectives share it.
+together under a constraint, then a prior that is fitted to q(z). Several stages can start from the same one, so that
+several targets or objectives share it.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -15,6 +16,7 @@ from vaescope.config import TrainingConfig
 from vaescope.config.section import Section
 from vaescope.errors import UserError, unknown
 from vaescope.model.checkpoints.warm_start import PARTS
+from vaescope.study.exit_rule import check_exit_rule
 from vaescope.yaml_file import set_key
 
 if TYPE_CHECKING:
@@ -22,13 +24,19 @@ if TYPE_CHECKING:
 
 
 class Stage(Section):
-    """One run of the sequence: its changes to the shared configuration, and the origin of its weights."""
+    """One run of the sequence: its changes to the shared configuration, the origin of its weights, and its exit rule."""
 
     after: str | None = Field(None, description="the stage whose weights this one starts from")
     take: list[str] = Field(
         default=list(PARTS), min_length=1, description="the parts whose weights are taken: " + ", ".join(PARTS)
     )
     set: dict[str, Any] = Field(default_factory=dict, description="{KEY: value} of the configuration, KEY with dots")
+    exit: dict[str, str] = Field(
+        default_factory=dict, description='what its last validation must reach, for instance {distortion_saved: ">= 2"}'
+    )
+    refit: list[Literal["mixture", "aggregate", "flow"]] | None = Field(
+        None, min_length=1, description="in place of training: fit a prior of these families to the stage before"
+    )
 
 
 def stage_settings(
@@ -49,15 +57,18 @@ def stage_settings(
     """
     stage, raw = stages[name], copy.deepcopy(base)
     _refuse_useless(stage, f"{source}: stage {name}")
+    check_exit_rule(stage.exit, f"{source}: stage {name}: exit")
     if list(folders.values()).count(folders[name]) > 1:
         raise UserError(f"{source}: two stages have the folder {folders[name]}; give them other names")
+    earlier = list(stages)[: list(stages).index(name)]
+    if stage.after is not None and stage.after not in earlier:
+        raise UserError(f"{source}: stage {name}: {unknown('earlier stage', stage.after, earlier)}")
+    if stage.refit is not None and stage.after is not None:
+        raw = stage_settings(base, stages, stage.after, folders, source)
     for key, value in stage.set.items():
         set_key(raw, key, copy.deepcopy(value))
-    if stage.after is None:
+    if stage.after is None or stage.refit is not None:
         return raw
-    earlier = list(stages)[: list(stages).index(name)]
-    if stage.after not in earlier:
-        raise UserError(f"{source}: stage {name}: {unknown('earlier stage', stage.after, earlier)}")
     for part in stage.take:
         if part not in PARTS:
             raise UserError(f"{source}: stage {name}: {unknown('part of a model', part, PARTS)}")
@@ -76,6 +87,15 @@ def _refuse_useless(stage: Stage, where: str) -> None:
     for key in stage.set:
         if key.split(".")[0] in ("seed", "out"):
             raise UserError(f"{where}: set: {key} is set by the study; give it seeds=[...] or out=FOLDER")
+        if stage.refit is not None and key.split(".")[0] != "assessment":
+            raise UserError(f"{where}: set: {key} has no effect on a refit, which trains nothing; leave it out")
+    if stage.refit is None:
+        return
+    if stage.after is None:
+        raise UserError(f"{where}: refit needs after, the stage whose prior is fitted again")
+    for given, useless in (("exit", bool(stage.exit)), ("take", stage.take != list(PARTS))):
+        if useless:
+            raise UserError(f"{where}: {given} has no effect on a refit, which trains nothing; leave it out")
 
 
 def _texts_read(base: dict[str, Any], stages: dict[str, Stage], name: str | None) -> int:
