@@ -149,3 +149,28 @@ def test_a_constraint_names_what_it_lacks(key):
     del spec[key]
     with pytest.raises(UserError, match=key):
         build_constraint(spec, 1.0)
+
+
+def test_a_price_that_starts_low_lets_a_rate_come_down_to_its_bound_and_not_below():
+    """From 22 nats, with R(price) = 8 at a price of 0.4 and a model that follows fast."""
+    low = {}
+    for start in (1.0, 0.1):
+        constraint, rate, path = Constraint("rate", ">=", 8.0, weight=1.0, start=start), 22.0, []
+        assert 1 - constraint.multiplier.value.item() == pytest.approx(start)
+        for _ in range(400):
+            price = 1 - constraint.multiplier.value.item()
+            rate += 0.1 * (max(0.0, 8 - 10 * math.log(price / 0.4)) - rate)
+            constraint.ascend(torch.tensor(rate))
+            path.append(rate)
+        low[start] = min(path)
+        assert path[-1] == pytest.approx(8, rel=0.02)
+    assert low[0.1] > 7.5 > low[1.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "weight"),
+    [({"start": 0.0}, 1.0), ({"start": 2.0}, 1.0), ({"start": 0.5}, 0.0), ({"start": 0.5, "relation": "<="}, 1.0)],
+)
+def test_a_start_that_is_no_share_of_a_weight_is_refused(options, weight):
+    with pytest.raises(UserError, match="constraint on rate: start"):
+        build_constraint({"term": "rate", "relation": ">=", "bound": 8.0, **options}, weight)

@@ -1,5 +1,7 @@
 """The assessment at validations leaves training as it was."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,20 @@ def test_an_examined_run_resumes_bit_for_bit(tmp_path, examined):
     assert losses(resumed) == losses(examined)
     for one, other in zip(resumed.metrics("assessment"), examined.metrics("assessment"), strict=True):
         assert one == other
+
+
+def test_a_rate_that_falls_from_that_of_the_stage_before_is_a_red_flag(tmp_path, examined):
+    path = tmp_path / "before"
+    shutil.copytree(examined.path, path)
+    lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    raised = [line | ({"rate": 99.0} if line["kind"] == "validation" else {}) for line in lines]
+    (path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in raised), encoding="utf-8")
+    config = config_of(tmp_path / "after")
+    config = config.model_copy(update={"model": config.model.model_copy(update={"init_from": str(path)})})
+    run = train(config, assess=validation_assessment(config))
+    first, *later = [line["red_flags"] for line in run.metrics("assessment")]
+    assert any(flag.startswith("the rate fell from 99 to") and "between steps 0 and 3" in flag for flag in first)
+    assert not any("fell from" in flag for flags in later for flag in flags)
 
 
 @pytest.fixture(scope="module")

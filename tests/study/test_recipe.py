@@ -4,16 +4,17 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.study.checkpoints import bert, llama
 from tests.study.test_stages import STAGES, staged
 from tests.study.tiny import InProcess
+from tests.tiny_checkpoints import bert, llama
 
 from vaescope.cli.commands.study import _compare
 from vaescope.corpora.known.template import Template
 from vaescope.errors import UserError
 from vaescope.reading import read_json
 from vaescope.runs.run_folder import RunFolder
-from vaescope.study.drive import drive
+from vaescope.study.drive import drive, prospect
+from vaescope.study.exit_rule import exit_numbers
 from vaescope.study.plan import read_plan
 
 RECIPE = Path(__file__).parents[2] / "examples" / "strong_decoders" / "recipe.yaml"
@@ -48,6 +49,7 @@ def shortened(folder, data):
     return path, [f"run.{key}={value}" for key, value in given.items()] + [f"out={folder / 'out'}"]
 
 
+@pytest.mark.slow
 def test_the_recipe_goes_from_two_folders_to_a_page_and_resumes(tmp_path):
     path, overrides = shortened(tmp_path, tmp_path / "texts")
     plan = read_plan(path, overrides)
@@ -86,9 +88,11 @@ def staged_with_exit(folder, **rules):
 
 
 def test_a_stage_that_misses_its_rule_stops_those_after_it_in_one_sentence(tmp_path):
-    path = staged_with_exit(tmp_path, encoder={"distortion_saved": ">= 1000", "rate": ">= 0"})
-    plan = read_plan(path)
-    for again in range(2):
+    stages = {name: dict(STAGES[name]) for name in ("control", "encoder")} | {"again": {"after": "encoder"}}
+    stages["encoder"] |= {"exit": {"distortion_saved": ">= 1000", "rate": ">= 0"}}
+    plan = read_plan(staged(tmp_path, stages=stages))
+    control, encoder = plan.folder("control_seed0"), plan.folder("encoder_seed0")
+    for order in (["control_seed0", "encoder_seed0"], []):
         engine = InProcess(plan)
         jobs = {job.run.labels["stage"]: job for job in drive(plan, engine, lambda jobs: None)}
         message = jobs["encoder"].message
@@ -96,25 +100,21 @@ def test_a_stage_that_misses_its_rule_stops_those_after_it_in_one_sentence(tmp_p
         assert ", not >= 1000." in message
         assert "rate" not in message
         assert "\n" not in message
-        assert (plan.folder("encoder_seed0") / "assessment-test.json").exists()
-        assert jobs["joint"].message == "encoder_seed0, whose weights it starts from, failed"
-        assert engine.order == ([] if again else ["control_seed0", "encoder_seed0"])
-    # the rule is no part of the run: with another one the same study goes on
-    plan = read_plan(staged_with_exit(tmp_path, encoder={"distortion_saved": ">= -1000"}))
-    assert [job.state for job in drive(plan, InProcess(plan), lambda jobs: None)] == ["kept", "kept", "done"]
+        assert (encoder / "assessment-test.json").exists()
+        assert jobs["again"].message == "encoder_seed0, whose weights it starts from, failed"
+        assert engine.order == order
 
-
-def test_a_rule_is_judged_by_the_same_texts_of_the_control(tmp_path):
-    plan = read_plan(staged_with_exit(tmp_path, encoder={"distortion_saved": ">= -1000"}))
-    drive(plan, InProcess(plan), lambda jobs: None)
-    from vaescope.study.exit_rule import exit_numbers
-
-    control, encoder = plan.folder("control_seed0"), plan.folder("encoder_seed0")
     numbers, _ = exit_numbers(encoder, control)
-    last = [RunFolder(run).metrics("validation")[-1]["distortion"] for run in (control, encoder)]
-    assert numbers["distortion_saved"] == last[0] - last[1]
-    before = RunFolder(encoder).metrics("validation")[-2]["distortion"]
-    assert numbers["last_improvement"] == before - last[1]
+    of_control, (before, last) = (
+        [line["distortion"] for line in RunFolder(run).metrics("validation")] for run in (control, encoder)
+    )
+    assert numbers["distortion_saved"] == of_control[-1] - last
+    assert numbers["last_improvement"] == before - last
+
+    # the rule is no part of the run: with another one the same study continues
+    stages["encoder"]["exit"] = {"distortion_saved": ">= -1000"}
+    plan = read_plan(staged(tmp_path, stages=stages))
+    assert prospect(plan, plan.named("encoder_seed0")) == ("keep", "trained and assessed")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from vaescope.corpora.batch import Batch
 from vaescope.errors import UserError, one_line
 from vaescope.model import backbone
 from vaescope.model.adapt import freeze
+from vaescope.model.checkpoints.base_weights import base_of
 from vaescope.model.checkpoints.warm_start import PARTS, warm_start
 from vaescope.model.network_settings import refuse_too_large
 from vaescope.model.startup_check import check_model
@@ -58,11 +59,14 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerBase, max_len
             longest = backbone.longest_text(model.encoder) or ENCODER_TOKENS * max_length
             vae_config.encoder_text_length = min(longest, ENCODER_TOKENS * max_length)
         _check_fit("encoder", model.encoder, reader or tokenizer, vae_config.encoder_text_length or max_length)
+    changed: set[str] = set()
     if config.init_from is not None:
-        warm_start(model, Path(config.init_from), tokenizer, config.init_parts)
+        changed = warm_start(model, Path(config.init_from), tokenizer, config.init_parts)
     elif config.init_parts != list(PARTS):
         raise UserError("model.init_parts has a meaning only with model.init_from=FOLDER")
     freeze(model, config.freeze)
+    if not vae_config.tied:
+        model.base = base_of(model, {"encoder": encoder_source, "decoder": decoder_source}, changed)
     check_model(model)
     return model
 

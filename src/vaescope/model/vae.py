@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import torch
@@ -28,6 +31,7 @@ from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.model import backbone
 from vaescope.model.adapt import add_lora
 from vaescope.model.attention import LATENT_ATTENTION
+from vaescope.model.checkpoints.base_weights import Base, load_with_base, read_base
 from vaescope.model.checkpoints.strict import load_strictly
 from vaescope.model.decoder import conditioned_states
 from vaescope.model.encoder import PosteriorHead, positions, token_states
@@ -67,6 +71,8 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
     encoder: PreTrainedModel
     posterior_head: PosteriorHead
     encoder_tokenizer: PreTrainedTokenizerFast | None = None
+    base: Mapping[str, Base] = MappingProxyType({})
+    """The frozen weights of each side that are those of a checkpoint, which the folder of a run does not hold."""
 
     def __init__(
         self,
@@ -207,8 +213,12 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         """
         from vaescope.model.startup_check import check_model
 
+        place = str(pretrained_model_name_or_path)
         load = partial(super().from_pretrained, *model_args)
-        loaded = load_strictly(load, str(pretrained_model_name_or_path), cls, **options)
+        if bases := read_base(Path(place)):
+            loaded = load_with_base(cls, Path(place), bases, **options)
+        else:
+            loaded = load_strictly(load, place, cls, **options)
         model = loaded[0] if isinstance(loaded, tuple) else loaded
         if model.config.encoder_text_length is not None:
             model.encoder_tokenizer = load_encoder_tokenizer(pretrained_model_name_or_path, **options)

@@ -110,8 +110,8 @@ class Constraint(nn.Module):
         start = options.pop("start", 1.0)
         if start != 1 and (not opposing or weight == 0 or not math.exp(-LARGEST_LOG_CHANGE) < start < 1):
             raise UserError(
-                f"constraint on {term}: start {start:g}: give a share of its weight between 0.001 and 1, for a floor on a "
-                "term that is minimised"
+                f"constraint on {term}: start {start:g}: give a share of its weight between 0.001 and 1, for a floor "
+                "on a term that is minimised"
             )
         self.multiplier.weight.data.fill_(-math.log(start))
         equality = relation == "=="

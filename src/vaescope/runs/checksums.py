@@ -10,8 +10,8 @@ from vaescope.reading import read_json
 from vaescope.writing import write_json
 
 FILE = "checksums.json"
-CHANGING = (FILE, "README.md")
-"""Files that are not covered: the card changes when the model is assessed."""
+CHANGING = (FILE, "README.md", "base.json")
+"""Files that are not covered: the card changes when the model is assessed, ``base.json`` when base weights move."""
 
 
 def write_checksums(folder: Path) -> None:

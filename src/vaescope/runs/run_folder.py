@@ -14,6 +14,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from vaescope.config import RunConfig, read_config
 from vaescope.corpora.corpus import Corpus
 from vaescope.errors import UserError, no_such_run
+from vaescope.model.checkpoints.base_weights import save_without_base
 from vaescope.model.checkpoints.card import write_card
 from vaescope.model.vae import TransformerVAE
 from vaescope.reading import read_json
@@ -21,21 +22,14 @@ from vaescope.runs.checksums import verify_checksums, write_checksums
 from vaescope.runs.data_record import check_data, has_data_record, located, record_data
 from vaescope.runs.environment import read_environment, record_start
 from vaescope.runs.metrics import read_lines
+from vaescope.runs.moved_base import moved_sides, record_move
+from vaescope.runs.other_config import refuse_difference
 from vaescope.writing import append_line, recover, whole_folder, write_text
 
 log = logging.getLogger("vaescope")
 
-IGNORED = ("out", "assessment")
-"""Sections that may differ when a run is resumed: they do not affect training."""
-
-FREE = ("training.tracker", "training.log_every", "training.save_every")
-"""Keys that may differ too: they affect what is written, not what is learnt."""
-
 ALL_STEPS = "all steps done"
 """The reason of a finished training that can be continued with more steps."""
-
-PLACES = ("data.path", "data.hub")
-"""Keys that say where the texts are; digests decide whether they are the same texts."""
 
 
 class RunFolder:
@@ -81,13 +75,13 @@ class RunFolder:
 
         Raises:
             UserError: the folder holds something else, or a run with another configuration. For training, the keys
-                of ``FREE`` may differ, and so may ``training.steps`` if the learning rate of the remaining steps
-                does not depend on it: with ``schedule: constant`` after the warm-up.
+                of ``other_config.FREE`` may differ, and so may ``training.steps`` if the learning rate of the
+                remaining steps does not depend on it: with ``schedule: constant`` after the warm-up.
         """
         if self.exists:
             if self.started:
                 moved = has_data_record(self.path)
-                _refuse_difference(self.config_file, self.config, config, moved=moved, step=self.step)
+                refuse_difference(self.config_file, self.config, config, moved=moved, step=self.step)
         elif self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self.path}: a file is in the way; give another out=FOLDER")
         elif self.path.exists() and {file.name for file in self.path.iterdir()} - {"environment.json"}:
@@ -121,6 +115,18 @@ class RunFolder:
         check_data(self.path, corpus)
         record_data(self.path, config.data, corpus)
         self._write_config(self.config.model_copy(update={"data": config.data}))
+
+    def move_base(self, config: RunConfig) -> bool:
+        """Record where the frozen weights of the run are now; return whether they have moved.
+
+        Raises:
+            UserError: they are other weights.
+        """
+        sides = moved_sides(self.config, config)
+        record_move(self.path, sides)
+        if sides:
+            self._write_config(config.model_copy(update={"assessment": self.config.assessment}))
+        return bool(sides)
 
     def _write_config(self, config: RunConfig) -> None:
         text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
@@ -195,7 +201,7 @@ class RunFolder:
         """Write ``model/``, or a folder of another name, with checksums and a card that says what it is."""
         made = read_environment(self.path)
         with whole_folder(self.path / name) as folder:
-            model.save_pretrained(folder)
+            save_without_base(model, folder)
             tokenizer.save_pretrained(folder)
             write_card(folder, config=self.config.model_dump(mode="json"), environment=made)
             write_checksums(folder)
@@ -244,55 +250,3 @@ class RunFolder:
             # these settings describe how it was loaded, so a resumed run must not save them
             tokenizer.init_kwargs.pop(where_from, None)
         return cast(PreTrainedTokenizerFast, tokenizer)
-
-
-def _refuse_difference(file: Path, old: RunConfig, new: RunConfig, *, moved: bool, step: int) -> None:
-    """Refuse another configuration; the place of the data may differ if digests are recorded (``moved``)."""
-    before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
-    free: tuple[str, ...] = FREE
-    if old.training.steps != new.training.steps:
-        _refuse_steps(file, old, new, step)
-        free = (*FREE, "training.steps", "training.warmup")
-    for key in sorted(before.keys() | after.keys()):
-        if key.split(".")[0] in IGNORED or key in free or before.get(key) == after.get(key):
-            continue
-        if moved and key in PLACES and None not in (before.get(key), after.get(key)):
-            continue
-        raise UserError(
-            f"{file}: this run has {key} = {before.get(key)!r}, not {after.get(key)!r}; "
-            "give another out=FOLDER, or the old value to resume"
-        )
-
-
-def _refuse_steps(file: Path, old: RunConfig, new: RunConfig, step: int) -> None:
-    """Refuse another number of steps, unless the learning rate of the remaining steps does not depend on it.
-
-    That is so if the schedule is constant and both warm-ups are over.
-    """
-    was, wanted = old.training, new.training
-    warm = max(round(settings.warmup * settings.steps) for settings in (was, wanted))
-    if was.schedule == wanted.schedule == "constant" and step >= warm and wanted.steps >= step:
-        return
-    if was.schedule == wanted.schedule == "constant":
-        need = (
-            f"at least {step}"
-            if wanted.steps < step
-            else f"fewer, or training.warmup={step / wanted.steps:.2g} at most"
-        )
-        raise UserError(
-            f"{file}: this run has made {step} steps, so training.steps={wanted.steps} is refused; give {need}"
-        )
-    raise UserError(
-        f"{file}: this run has training.steps = {was.steps}, not {wanted.steps}; the learning rate is a function of it "
-        f"(training.schedule={was.schedule}). Give another out=FOLDER, with model.init_from={file.parent} to start "
-        "from these weights; a run with training.schedule=constant can be continued"
-    )
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {prefix: value}
-    flat: dict[str, Any] = {}
-    for key, inner in value.items():
-        flat |= _flat(inner, f"{prefix}.{key}" if prefix else str(key))
-    return flat

@@ -55,7 +55,7 @@ def validation_assessment(config: RunConfig) -> Callable[[TransformerVAE], dict[
         found = assess(draws, suite="fast", also=settings.diagnostics, thresholds=settings.thresholds)
         flags = []
         if not config.is_language_model:
-            lines = RunFolder(config.out).metrics("validation")
+            lines = [*_before(config), *RunFolder(config.out).metrics("validation")]
             flags = red_flags(found.findings, lines, target_rate(config.objective))
         for flag in flags:
             log.warning("red flag at step %s: %s", lines[-1]["step"], flag)
@@ -66,3 +66,11 @@ def validation_assessment(config: RunConfig) -> Callable[[TransformerVAE], dict[
         }
 
     return assess_now
+
+
+def _before(config: RunConfig) -> list[dict[str, Any]]:
+    """Return the last validation of the stage that a run starts from, as step 0: from its rate on, a rate can fall."""
+    source = config.model.init_from
+    taken = {"encoder", "decoder", "injections"} <= set(config.model.init_parts)
+    lines = RunFolder(source).metrics("validation") if source is not None and taken else []
+    return [lines[-1] | {"step": 0}] if lines else []

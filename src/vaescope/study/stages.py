@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Stage(Section):
-    """One run of the sequence: its changes to the shared configuration, the origin of its weights, and its exit rule."""
+    """One run of the sequence: its changes to what is shared, the origin of its weights, and its exit rule."""
 
     after: str | None = Field(None, description="the stage whose weights this one starts from")
     take: list[str] = Field(

@@ -108,7 +108,9 @@ def _steps(
 
 
 def _leave_as_it_is(folder: RunFolder, config: RunConfig) -> None:
-    """Report that a run is finished; if its data have moved, check that they are the same and record the new place."""
+    """Report that a run is finished; if its data or base weights have moved, check them and record the new place."""
+    if folder.move_base(config):
+        log.warning("%s: the new place of its frozen weights is recorded", folder.path)
     if config.data != folder.config.data and config.data.path is not None:
         folder.move_data(config, read_corpus(config.data))
     log.warning("%s: this run is finished; remove the folder to train it again", folder.path)

@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+BASE = "base.json"
+"""The file of a model folder that does not hold the frozen weights of a checkpoint."""
+
 
 def push(
     run: Annotated[Path, typer.Argument(help="the run folder")],
@@ -36,7 +39,7 @@ def push(
     elif to is not None:
         _copy(run, to, licence, merge)
         typer.echo(f"written: {to}")
-    elif merge:
+    elif merge or (run / "model" / BASE).exists():
         import tempfile
 
         from vaescope.model.checkpoints.hub import push_to_hub
@@ -90,16 +93,23 @@ def _copy(run: Path, to: Path, licence: str | None, merge: bool) -> list[Path]:
     to.mkdir(parents=True, exist_ok=True)
     try:
         copy_published(run / "model", to)
-        if merge:
-            from vaescope.model.adapt import merged
-            from vaescope.model.vae import TransformerVAE
-
-            model = merged(TransformerVAE.from_pretrained(to))
-            for file in to.glob("*.safetensors*"):
-                file.unlink()
-            model.save_pretrained(to)
+        if merge or (to / BASE).exists():
+            _complete(run / "model", to, merge)
         refresh_card(run, licence=licence, folder=to)
         return published_files(to)
     except Exception:
         shutil.rmtree(to)
         raise
+
+
+def _complete(model_folder: Path, to: Path, merge: bool) -> None:
+    """Replace the weights of a copied model by all of its weights, the frozen ones of a checkpoint included."""
+    from vaescope.model.adapt import merged
+    from vaescope.model.vae import TransformerVAE
+    from vaescope.runs.checksums import write_checksums
+
+    model = TransformerVAE.from_pretrained(model_folder)
+    for file in [*to.glob("*.safetensors*"), to / BASE]:
+        file.unlink(missing_ok=True)
+    (merged(model) if merge else model).save_pretrained(to)
+    write_checksums(to)

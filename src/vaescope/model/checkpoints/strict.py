@@ -31,7 +31,7 @@ def load_strictly(load: Callable[..., Any], source: str, cls: type[PreTrainedMod
             another shape, of integers, or not finite; the message names it.
     """
     wants_info = options.pop("output_loading_info", False)
-    _check_class(source, cls, options)
+    check_class(source, cls, options)
     files = sorted(Path(source).glob("*.safetensors"))
     if Path(source).is_dir() and not files:
         raise UserError(f"{source}: no weights (model.safetensors); save or copy the model again")
@@ -121,7 +121,12 @@ def _refuse_not_finite(place: Path | str, name: str, tensor: Tensor) -> None:
         raise UserError(f"{place}: {name} has a value that is not finite")
 
 
-def _check_class(source: str, cls: type[PreTrainedModel], options: dict[str, Any]) -> None:
+def check_class(source: str, cls: type[PreTrainedModel], options: dict[str, Any]) -> None:
+    """Check that ``config.json`` of a folder or hub name is of a class of models.
+
+    Raises:
+        UserError: there is none, it is damaged, or it is of another class.
+    """
     wanted = getattr(cls.config_class, "model_type", "")
     try:
         found = PreTrainedConfig.get_config_dict(source, **options)[0]

@@ -22,8 +22,12 @@ PARTS = {
 """The parts of a model, and the prefixes of their parameter names."""
 
 
-def warm_start(model: TransformerVAE, folder: Path, tokenizer: PreTrainedTokenizerBase, parts: Sequence[str]) -> None:
+def warm_start(
+    model: TransformerVAE, folder: Path, tokenizer: PreTrainedTokenizerBase, parts: Sequence[str]
+) -> set[str]:
     """Load into ``model`` the weights of some parts of the model in ``folder``, a run or a model folder.
+
+    Return the names of those that had other values before.
 
     The other parts keep their weights, new or from their own checkpoint. The decoder of a language model can start that
     of a VAE.
@@ -51,9 +55,11 @@ def warm_start(model: TransformerVAE, folder: Path, tokenizer: PreTrainedTokeniz
     mismatch = differences(wanted, given)
     if mismatch:
         raise UserError(f"model.init_from: {folder} does not fit this model: {mismatch}")
+    changed = {name for name, value in wanted.items() if not torch.equal(value, given[name].to(value))}
     with torch.no_grad():
-        for name, value in wanted.items():
-            value.copy_(given[name])
+        for name in changed:
+            wanted[name].copy_(given[name])
+    return changed
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase | None) -> dict[str, int] | None:
