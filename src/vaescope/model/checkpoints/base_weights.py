@@ -171,7 +171,8 @@ def move_base(folder: Path, side: str, source: str) -> None:
 
 def _in_dtype(model: TransformerVAE, dtype: torch.dtype | None) -> TransformerVAE:
     """Return a model in another type, but for the parts that stay in float32."""
-    model = model if dtype is None else model.to(dtype)
+    if dtype is not None:
+        torch.nn.Module.to(model, dtype)
     for name in model._keep_in_fp32_modules_strict or ():
         part = getattr(model, name)
         if part is not None:
