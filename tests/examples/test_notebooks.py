@@ -1,4 +1,4 @@
-"""The notebooks are kept with their outputs, and run from their first cell to their last."""
+"""The repository has both notebooks with their outputs, and each runs from its first cell to its last."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def cells(path):
     return json.loads(path.read_text(encoding="utf-8"))["cells"]
 
 
-def test_the_notebook_of_a_model_of_ones_own_is_there():
-    assert "own_model" in {path.stem for path in NOTEBOOKS}
+def test_the_notebooks_are_the_tutorial_and_a_model_of_ones_own():
+    assert {path.stem for path in NOTEBOOKS} == {"tutorial", "own_model"}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
