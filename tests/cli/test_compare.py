@@ -37,7 +37,13 @@ def test_a_study_becomes_a_page_with_its_texts(study, tmp_path):
     assert "<h1>Tiny</h1>" in page
     for part in ("Reconstructions", "Interpolation", "Samples"):
         assert part in page
-    assert {path.name for path in tmp_path.iterdir()} == {"compare.html", "figures", "numbers.csv", "paired.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "compare.html",
+        "figures",
+        "numbers.csv",
+        "paired.csv",
+        "seeds.csv",
+    }
 
 
 def test_mistake_is_one_line(study, monkeypatch, capsys):

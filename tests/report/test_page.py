@@ -166,6 +166,14 @@ def test_paired_differences_are_those_of_the_texts(out, study):
     assert {table[key]["kind"] for key in matched_pairs} == {"bounds"}
 
 
+def test_seeds_of_one_configuration_are_compared(page, out):
+    found = rows(out / "seeds.csv")
+    pairs = {(row["run"], row["other"]) for row in found}
+    assert pairs == {(f"{name}-0", f"{name}-1") for name in ("mdr-1", "mdr-2", "mdr-3", "free")}
+    assert {row["quantity"] for row in found} == {"linear", "units"}
+    assert "Do seeds agree?" in page
+
+
 def test_runs_of_the_same_target_and_seed_are_paired(comparison):
     pairs = {(row[0].run.name, row[0].against.name): row for row in matched(comparison)}
     assert set(pairs) == {("free-0", "mdr-2-0"), ("free-1", "mdr-2-1")}

@@ -30,6 +30,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "sliced_wasserstein",
         "mmd",
         "classifier_two_sample",
+        "pqmass",
     ),
     "Likelihood and trust": (
         "elbo",
@@ -40,6 +41,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "inference_gap",
         "joint_classifier",
         "posterior_calibration",
+        "tarp",
         "bits_per_byte",
         "perplexity",
         "multiplier",

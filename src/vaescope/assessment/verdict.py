@@ -52,6 +52,8 @@ _FINDINGS = {
         "inference_gap",
         "joint_classifier",
         "posterior_calibration",
+        "tarp",
+        "pqmass",
         "generated_likelihood",
         "latent_attention",
         "constraint",

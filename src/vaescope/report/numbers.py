@@ -10,9 +10,11 @@ from typing import Any
 
 from vaescope.report.comparison import Comparison
 from vaescope.report.pairs import against_reference, matched
+from vaescope.report.seeds import Seeds
 from vaescope.writing import whole_file
 
 NUMBERS = ("run", "objective", "seed", "split", "estimate", "value", "se", "low", "high", "unit", "kind", "n")
+SEEDS = ("run", "other", "quantity", "value", "se", "low", "high", "null", "unit", "kind", "n")
 PAIRED = ("run", "against", "by", "quantity", "value", "se", "low", "high", "unit", "kind", "n")
 
 
@@ -42,6 +44,16 @@ def write_paired(path: Path, comparison: Comparison) -> None:
             for d in pair
         ),
     )
+
+
+def write_seeds(path: Path, found: Sequence[Seeds]) -> None:
+    """Write one row per pair of seeds of one configuration and quantity."""
+    rows = [
+        (pair.one.name, pair.other.name, name, e.value, e.se, e.low, e.high, e.detail.get("null"), e.unit, e.kind, e.n)
+        for pair in found
+        for name, e in (("linear", pair.agreement.linear), ("units", pair.agreement.units))
+    ]
+    _write(path, SEEDS, rows)
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

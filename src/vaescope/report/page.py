@@ -15,10 +15,10 @@ from vaescope.assessment.verdict import QUESTIONS
 from vaescope.corpora.corpus import SPLITS
 from vaescope.errors import UserError, unknown
 from vaescope.plotting import PALETTE, save
-from vaescope.report import pairs, summary, tables
+from vaescope.report import pairs, seeds, summary, tables
 from vaescope.report.comparison import Comparison, Run, read
 from vaescope.report.figures.plates import PLATES
-from vaescope.report.numbers import write_numbers, write_paired
+from vaescope.report.numbers import write_numbers, write_paired, write_seeds
 from vaescope.report.render import write_page
 from vaescope.report.splits import common_split
 from vaescope.runs.shown_texts import ShownTexts
@@ -28,7 +28,7 @@ MANY = 12
 
 
 def compare(runs: list[Path], out: Path, *, split: str | None, title: str, page: str = "compare.html") -> Path:
-    """Write the page about runs with ``figures/``, ``numbers.csv`` and ``paired.csv``, and return its path.
+    """Write the page about runs with ``figures/`` and the numbers as CSV, and return its path.
 
     The page reads files only: what ``vaescope assess`` wrote to the folders of the runs.
 
@@ -56,6 +56,8 @@ def compare(runs: list[Path], out: Path, *, split: str | None, title: str, page:
     out.mkdir(parents=True, exist_ok=True)
     write_numbers(out / "numbers.csv", comparison)
     write_paired(out / "paired.csv", comparison)
+    between_seeds, left_out = seeds.agreements(comparison)
+    write_seeds(out / "seeds.csv", between_seeds)
     shown, missing = _figures(comparison, out / "figures")
     columns = tables.columns([run.assessment for run in comparison.runs])
     front = {run.name for run in comparison.front}
@@ -65,7 +67,7 @@ def compare(runs: list[Path], out: Path, *, split: str | None, title: str, page:
         title=title,
         about=summary.about(comparison),
         sentences=summary.sentences(comparison),
-        notes=[*comparison.notes, *missing],
+        notes=[*comparison.notes, *left_out, *missing],
         families=[(name, _tone(comparison, name)) for name in comparison.looks],
         columns=columns,
         runs=[_row(comparison, run, columns, run.name in front) for run in comparison.runs],
@@ -73,6 +75,7 @@ def compare(runs: list[Path], out: Path, *, split: str | None, title: str, page:
         plates=shown,
         definitions=_definitions(comparison, columns),
         paired=_paired(comparison),
+        seeds=[_seeds(comparison, found) for found in between_seeds],
         texts=_texts(comparison),
     )
 
@@ -157,6 +160,20 @@ def _paired(comparison: Comparison) -> dict[str, Any]:
         for kind, found in kinds.items()
     }
     return {"base": base, **rows}
+
+
+def _seeds(comparison: Comparison, found: seeds.Seeds) -> dict[str, Any]:
+    """Return the row of two seeds of one configuration."""
+    linear, units = found.agreement.linear, found.agreement.units
+    ours, theirs = linear.detail["directions"]
+    return {
+        "run": found.one.name,
+        "other": found.other.name,
+        "tone": _tone(comparison, found.one.family),
+        "cells": [(f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]", e.value) for e in (linear, units)],
+        "null": f"{linear.detail['null']:.2f}",
+        "directions": str(ours) if ours == theirs else f"{ours}, {theirs}",
+    }
 
 
 def _texts(comparison: Comparison) -> dict[str, Any]:

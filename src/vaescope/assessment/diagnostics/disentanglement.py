@@ -18,6 +18,7 @@ from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate, mean_of
+from vaescope.estimators.share import bounded
 from vaescope.estimators.unit_information import UnitReadings, completeness, disentanglement, read_units
 from vaescope.evidence.evidence import Evidence, need
 from vaescope.randomness import stream
@@ -152,6 +153,8 @@ def _of_kind(
     detail = {"best_units": named, "ceiling": most / entropy}
     mig = mean_of(gap_N / entropy, unit="of H(label)", kind="consistent", detail=detail | _turned(null, f"mig {kind}"))
     sap = mean_of(accuracy_N, unit="accuracy", kind="consistent", detail=_turned(null, f"sap {kind}"))
+    # where no unit holds anything, every text has the gap 0
+    mig, sap = bounded(mig, -1.0, 1.0), bounded(sap, -1.0, 1.0)
     return {
         f"disentanglement_information{suffix}": replace(nats, ceiling=most),
         f"disentanglement_mig{suffix}": mig,

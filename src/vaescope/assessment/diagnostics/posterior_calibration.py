@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,8 +10,9 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from vaescope import plotting
+from vaescope.assessment.coverage import first_five, judge_coverage
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
-from vaescope.assessment.findings import Condition, Finding, Rule
+from vaescope.assessment.findings import Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators import calibration, goodness
@@ -64,25 +64,8 @@ class PosteriorCalibration(Diagnostic):
         rejected = detail["rejected"]
         message = f"90% intervals of q(z|x) hold the z that made the text in {estimate.value:.1%} of {estimate.n} texts"
         message += f"; {len(rejected)} of {detail['quantities']} quantities leave their band"
-        if rejected:
-            message += f" ({', '.join(rejected[:5])}{', ...' if len(rejected) > 5 else ''})"
-        near, far = thresholds.coverage_pass, thresholds.coverage_fail
-        off = abs(estimate.value - 0.9)
-        step = "q(z|x) is too narrow" if estimate.value < 0.9 else "q(z|x) is too wide"
-        step += " on texts of the model: train longer, or a richer posterior"
-        near_and_inside = off <= near and not rejected
-        rule = Rule(
-            far,
-            far,
-            subject="the distance of the coverage from 90%",
-            needs=(Condition(f"its value is at most {near:g} and no band is left", near_and_inside, "WARN"),),
-            seen=Condition(f"its value is above {near:g} or a band is left", not near_and_inside),
-        )
-        ends = [abs(end - 0.9) for end in (estimate.low, estimate.high)]
-        nearest = 0.0 if estimate.low <= 0.9 <= estimate.high else min(ends)
-        distance = replace(estimate, value=off, low=nearest, high=max(ends))
-        more = "draw more texts"
-        return [rule.judge("posterior_calibration", distance, message, next_step=step, more=more)]
+        message += first_five(rejected)
+        return [judge_coverage("posterior_calibration", estimate, rejected, message, thresholds)]
 
     def figure(self, evidence: Evidence, estimates: Estimates) -> Figure:
         """Empirical distribution function of each quantity minus the uniform one; grey: the band that contains 95% of

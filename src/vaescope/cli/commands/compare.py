@@ -16,7 +16,7 @@ def compare(
     ] = None,
     title: Annotated[str, typer.Option(help="the heading of the page")] = "Runs compared",
 ) -> None:
-    """Compare assessed runs on one page: compare.html, figures/ as SVG and PDF, numbers.csv and paired.csv."""
+    """Compare assessed runs on one page: compare.html, figures/ as SVG and PDF, and numbers as CSV."""
     from vaescope.cli.load_and_train import hide_other_bars
     from vaescope.report.page import compare as write_comparison
 
