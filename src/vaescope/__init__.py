@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vaescope.api import assess, assess_model, compare, refit, train
+    from vaescope.api import assess, assess_model, compare, noise_curve, refit, train
     from vaescope.assessment.assessment import Assessment
     from vaescope.config import RunConfig
     from vaescope.errors import UserError
@@ -46,6 +46,7 @@ _HOMES = {
     "assess_model": "vaescope.api",
     "compare": "vaescope.api",
     "load": "vaescope.model.checkpoints.load",
+    "noise_curve": "vaescope.api",
     "refit": "vaescope.api",
     "train": "vaescope.api",
 }
@@ -69,6 +70,7 @@ __all__ = [
     "assess_model",
     "compare",
     "load",
+    "noise_curve",
     "refit",
     "train",
 ]

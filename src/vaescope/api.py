@@ -20,6 +20,8 @@ from vaescope.config import RunConfig, parse_config
 from vaescope.errors import UserError
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
+from vaescope.evidence.noise_curve import NoiseCurve
+from vaescope.evidence.noisy_code import NoisyCode
 from vaescope.model.latent_space import LatentSpace
 from vaescope.report.page import compare as write_page
 from vaescope.runs.run_folder import RunFolder
@@ -29,6 +31,7 @@ from vaescope.study.assess_text_model import assess_text_model
 from vaescope.study.examine import Examined
 from vaescope.study.refit import Refit, refit_run
 from vaescope.sweep.from_transformers import FromTransformers
+from vaescope.sweep.score_codes import score_code
 from vaescope.sweep.sweep import sweep
 from vaescope.sweep.text_model import Encode, LogLikelihood, Sample, TextModel, words_and_end
 from vaescope.training.loop import Progress
@@ -146,10 +149,10 @@ def assess_model(
         count_tokens: texts -> predicted tokens of each.
         save: a file for all the evidence, which ``vaescope assess --draws FILE`` reads.
         options: ``labels`` (a list, or lists by kind), ``training_texts`` (a list), ``noise`` (a standard deviation of
-            q(z|x) for a deterministic code), ``seed``, ``progress``; ``suite``, ``samples``, ``texts``,
-            ``simulations``, ``adapted_texts``, ``panel_texts``, ``annealing_steps``, ``group_tokens`` as in the
-            section ``assessment`` of a configuration, but with ``suite="full"``; ``diagnostics``, ``also``,
-            ``thresholds`` as of ``assess``.
+            q(z|x) for a deterministic code) or ``noise_distortion`` (the nats that it may cost), ``seed``,
+            ``progress``; ``suite``, ``samples``, ``texts``, ``simulations``, ``adapted_texts``, ``panel_texts``,
+            ``annealing_steps``, ``group_tokens`` as in the section ``assessment`` of a configuration, but with
+            ``suite="full"``; ``diagnostics``, ``also``, ``thresholds`` as of ``assess``.
 
     Raises:
         UserError: a function that does not return what it should, or an unknown option.
@@ -167,6 +170,39 @@ def assess_model(
     counted = words_and_end if count_tokens is None else count_tokens
     functions = TextModel(encode, log_likelihood, sample, decode, prior, counted)
     return assess_text_model(functions, texts, save=save, **options)
+
+
+def noise_curve(
+    subject: str | Path | TextModel | FromTransformers,
+    texts: Sequence[str] | None = None,
+    sizes: Sequence[float] = (),
+    **options: Any,
+) -> NoiseCurve:
+    """Return rate, information and distortion of a deterministic code over the size of its noise.
+
+    Args:
+        subject: a file of a code (``.safetensors``), or a model whose ``encode`` returns the code.
+        texts: the texts of a model.
+        sizes: for a model, standard deviations of the noise in units of z.
+        options: for a model: ``samples``, ``training_texts``, ``group_tokens``, ``seed`` of ``score_code``.
+
+    Raises:
+        UserError: sizes that are not positive, or what ``NoisyCode.load`` refuses.
+
+    >>> import torch
+    >>> def code(texts):
+    ...     return torch.tensor([[float(text)] for text in texts])
+    >>> model = TextModel(code, lambda texts, z: -1 - (z - code(texts)).square().sum(-1))
+    >>> curve = noise_curve(model, [f"{i / 50 - 1}" for i in range(100)], [0.1, 1.0], samples=64)
+    >>> round(curve.bits_needed(0.5).rise.value, 2)  # noise 0.1 costs 0.1^2
+    0.01
+    """
+    if isinstance(subject, str | Path):
+        return NoiseCurve.of(NoisyCode.load(subject))
+    if texts is None:
+        raise UserError("a model needs texts and sizes: vaescope.noise_curve(model, texts, [0.1, 1])")
+    functions = subject if isinstance(subject, TextModel) else subject.text_model
+    return NoiseCurve.of(score_code(functions, texts, sizes, **options))
 
 
 def refit(run: Run, out: str | Path, *, families: Sequence[str] = ("mixture", "aggregate"), **options: Any) -> Refit:

@@ -21,6 +21,7 @@ from vaescope.cli.commands.explore import explore
 from vaescope.cli.commands.init import init
 from vaescope.cli.commands.latent import COMMANDS as LATENT_COMMANDS
 from vaescope.cli.commands.list import list_choices
+from vaescope.cli.commands.noise_curve import noise_curve
 from vaescope.cli.commands.push import push
 from vaescope.cli.commands.refit import refit
 from vaescope.cli.commands.sample import sample
@@ -32,6 +33,7 @@ from vaescope.cli.commands.train import train
 from vaescope.cli.commands.world import world
 from vaescope.cli.examples import epilog
 from vaescope.cli.generation import with_generation
+from vaescope.cli.noise import with_noise
 from vaescope.cli.output import with_format
 
 app = typer.Typer(
@@ -45,8 +47,9 @@ app.command()(init)
 app.command()(train)
 app.command()(world)
 app.command()(study)
-app.command()(with_format(assess))
-app.command(name="assess-model")(with_format(assess_model))
+app.command()(with_format(with_noise(assess)))
+app.command(name="assess-model")(with_format(with_noise(assess_model)))
+app.command(name="noise-curve")(noise_curve)
 app.command()(compare)
 app.command()(diagnose)
 app.command()(explain)

@@ -16,10 +16,15 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "vaescope assess runs/mine --split test --suite full --control runs/language-model",
         "vaescope assess runs/mine --format latex > table.tex",
         "vaescope assess --draws draws.safetensors",
+        "vaescope assess --draws codes.safetensors --noise-distortion 1",
     ),
     "assess-model": (
         "vaescope assess-model my_vae.py:model texts.txt --out assessed",
         "vaescope assess-model my_autoencoder.py:model texts.txt --noise 0.1 --suite fast",
+    ),
+    "noise-curve": (
+        "vaescope noise-curve codes.safetensors --allow 1",
+        "vaescope noise-curve my_autoencoder.py:model texts.txt --noise 0.03,0.1,0.3",
     ),
     "compare": ("vaescope compare runs/vae runs/mdr --split valid --out comparison",),
     "diagnose": ("vaescope diagnose runs/mine", "vaescope diagnose runs/mine --all"),

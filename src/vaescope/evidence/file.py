@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -21,8 +22,12 @@ PRIORS = ("standard", "samples")
 
 def write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
     """Write tensors and metadata; the metadata of a safetensors file are strings, so values become JSON."""
-    texts = {key: json.dumps(value) for key, value in metadata.items()}
-    texts["prior"] = "samples" if "prior_z" in tensors else "standard"
+    write_plain(path, tensors, metadata, {"prior": "samples" if "prior_z" in tensors else "standard"})
+
+
+def write_plain(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any], strings: dict[str, str]) -> None:
+    """Write tensors, metadata as JSON, and further metadata that are strings."""
+    texts = {key: json.dumps(value) for key, value in metadata.items()} | strings
     path.parent.mkdir(parents=True, exist_ok=True)
     write_tensors(path, _apart(tensors), texts)
 
@@ -33,6 +38,23 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         UserError: no such file, not a complete safetensors file, or one without a tensor of the sweep.
     """
+    tensors, texts = read_plain(path)
+    if "noise_std" in tensors and not bool(tensors.get("posterior_std", torch.zeros(1)).any()):
+        sizes = ", ".join(f"{each:g}" for each in tensors["noise_std"].flatten().tolist())
+        raise UserError(f"{path}: a code without noise has an infinite rate; give it noise with --noise ({sizes})")
+    for name in REQUIRED:
+        if name not in tensors:
+            raise UserError(f"{path}: the tensor '{name}' is missing; required are {', '.join(REQUIRED)}")
+    _check_prior(path, texts.pop("prior", None), "prior_z" in tensors)
+    return tensors, {key: parsed(text) for key, text in texts.items()}
+
+
+def read_plain(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return all tensors of a file, and its metadata as they are.
+
+    Raises:
+        UserError: no such file, or not a complete safetensors file.
+    """
     if not path.is_file():
         raise UserError(f"{path}: no such file of draws; check the path")
     try:
@@ -42,11 +64,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (SafetensorError, OSError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: not a complete safetensors file ({reason}); write it again") from error
-    for name in REQUIRED:
-        if name not in tensors:
-            raise UserError(f"{path}: the tensor '{name}' is missing; required are {', '.join(REQUIRED)}")
-    _check_prior(path, texts.pop("prior", None), "prior_z" in tensors)
-    return tensors, {key: _parsed(text) for key, text in texts.items()}
+    return tensors, texts
 
 
 def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -77,7 +95,8 @@ def _check_prior(path: Path, prior: str | None, has_samples: bool) -> None:
         raise UserError(f"{path}: the metadata 'prior' is '{prior}', but the tensor 'prior_z' is {found}")
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """Return a value of the metadata, or its beginning if it is not JSON."""
     try:
         return parse_json(text)
     except ValueError:

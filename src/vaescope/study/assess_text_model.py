@@ -12,13 +12,15 @@ from vaescope.assessment.assess import assess
 from vaescope.assessment.assessment import Assessment
 from vaescope.checks import first_mistake
 from vaescope.config import AssessmentConfig
-from vaescope.errors import unknown
+from vaescope.errors import UserError, unknown
 from vaescope.sweep.from_transformers import FromTransformers
+from vaescope.sweep.score_codes import noise_for
 from vaescope.sweep.text_model import TextModel
 from vaescope.sweep.text_model_evidence import evidence_of
 
 JUDGING = ("diagnostics", "also", "thresholds")
 GATHERING = ("labels", "training_texts", "noise", "seed", "progress")
+SEARCH = "noise_distortion"
 SETTINGS = (
     "suite",
     "samples",
@@ -47,8 +49,8 @@ def assess_text_model(
         UserError: an unknown option, or what ``evidence_of`` and ``assess`` refuse.
     """
     for name in options:
-        if name not in (*JUDGING, *GATHERING, *SETTINGS):
-            raise unknown("option", name, (*JUDGING, *GATHERING, *SETTINGS, "save"))
+        if name not in (*JUDGING, *GATHERING, *SETTINGS, SEARCH):
+            raise unknown("option", name, (*JUDGING, *GATHERING, *SETTINGS, SEARCH, "save"))
     given = {"suite": "full"} | {name: options[name] for name in SETTINGS if name in options}
     try:
         settings = AssessmentConfig.model_validate(given)
@@ -56,6 +58,10 @@ def assess_text_model(
         raise first_mistake(error, "assess_model", AssessmentConfig) from error
     gathering = {name: options[name] for name in GATHERING if name in options}
     functions = model if isinstance(model, TextModel) else _checked(model, texts)
+    if options.get(SEARCH) is not None:
+        if gathering.get("noise") is not None:
+            raise UserError("give one of noise and noise_distortion")
+        gathering["noise"] = noise_for(functions, texts, options[SEARCH], seed=gathering.get("seed", 0))
     evidence = evidence_of(functions, texts, settings, **gathering)
     if save is not None:
         evidence.save(save)

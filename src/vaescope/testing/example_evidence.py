@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -14,6 +15,7 @@ from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.experiments import Annealed, Experiments, Inference, Interpolation, Tokens
 from vaescope.evidence.facts import Baseline, Facts
 from vaescope.evidence.linear_gaussian import LinearGaussian
+from vaescope.evidence.noisy_code import NoisyCode
 from vaescope.evidence.simulations import Simulations
 from vaescope.randomness import stream
 
@@ -137,3 +139,23 @@ def complete(vae: LinearGaussian, n: int = 60, *, samples: int = 16) -> Evidence
         language_model_nll=Baseline(per_text=(-log_q_x).tolist()),
     )
     return replace(known, draws=draws, experiments=experiments, facts=facts)
+
+
+def noisy_gaussian_code(
+    *, texts: int, size: int, levels: Sequence[float], samples: int = 4, seed: int = 0
+) -> NoisyCode:
+    """A code c of N texts from N(0, I), and a decoder with log p(x|z) = -1 - |z - c(x)|^2 / 2.
+
+    With noise sigma the information is D log(1 + 1 / sigma^2) / 2, and the distortion rises by D sigma^2 / 2.
+    """
+    code_ND = torch.randn(texts, size, generator=stream(seed, "code"))
+    unit_SND = torch.randn(samples, texts, size, generator=stream(seed, "noise"))
+    half_SN = unit_SND.square().sum(-1) / 2
+    return NoisyCode(
+        code=code_ND,
+        std=torch.tensor(list(levels)),
+        unit=unit_SND,
+        log_p_x_z=torch.stack([-1 - std**2 * half_SN for std in levels]),
+        log_p_x_code=-torch.ones(texts),
+        tokens=torch.full((texts,), 3),
+    ).validate()

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vaescope.cli.noise import asked
 from vaescope.cli.run_words import read_words
 
 if TYPE_CHECKING:
     from vaescope.assessment.assessment import Assessment
+    from vaescope.evidence.evidence import Evidence
     from vaescope.study.examine import Examined
 
 
@@ -86,6 +88,8 @@ def assess(
     useless = [f"--{name}" for name, value in of_a_run.items() if value]
     if draws is not None and useless:
         raise typer.BadParameter(f"{', '.join(useless)}: no effect with --draws, whose numbers are those of the file")
+    if given is not None and asked():
+        raise typer.BadParameter("--noise is for the code of a file (--draws); a run has its own q(z|x)")
     if given is not None and control is not None and given.run.resolve() == control.resolve():
         raise typer.BadParameter(f"--control {control} is the run itself; give the run of a language model")
     if draws is not None:
@@ -109,7 +113,7 @@ def _assess_file(path: Path, suite: str, labels: Path | None) -> None:
     from vaescope.evidence.evidence import Evidence
     from vaescope.study.collect_facts import read_labels
 
-    evidence = Evidence.load(path)
+    evidence = _noisy(path) if asked() else Evidence.load(path)
     if labels is not None:
         known = evidence.facts.label_kinds
         given = known.get(str(labels)) if str(labels) in known and not labels.exists() else None
@@ -117,6 +121,14 @@ def _assess_file(path: Path, suite: str, labels: Path | None) -> None:
         evidence = replace(evidence, facts=evidence.facts.with_labels(found))
     assessment = assess_evidence(evidence, suite=suite)
     say({"valid": assessment}, [assessment.save(path.parent)], title=str(path), page=True)
+
+
+def _noisy(path: Path) -> Evidence:
+    """Read a deterministic code at the noise that was asked for."""
+    from vaescope.evidence.noisy_code import NoisyCode
+
+    code, noise = NoisyCode.load(path), asked()
+    return code.at(noise.std if noise.std is not None else code.size_for(float(noise.distortion or 0.0)))
 
 
 def _assess_run(run: Examined, compared: Examined | None, splits: list[Split] | None, options: dict[str, Any]) -> None:

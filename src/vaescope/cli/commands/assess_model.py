@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from vaescope.cli.noise import asked
+
 
 def assess_model(
     model: Annotated[
@@ -24,9 +26,6 @@ def assess_model(
     suite: Annotated[str, typer.Option(help="fast, or full, which also draws texts from the model")] = "full",
     samples: Annotated[int, typer.Option(min=1, max=1_000_000, help="posterior samples per text")] = 64,
     texts: Annotated[int | None, typer.Option(min=2, help="assess only this many texts, the first")] = None,
-    noise: Annotated[
-        float | None, typer.Option(help="standard deviation of q(z|x) for a deterministic code, in units of z")
-    ] = None,
 ) -> None:
     """Assess any latent variable model of text that Python code of yours defines.
 
@@ -57,7 +56,8 @@ def assess_model(
             samples=samples,
             labels=known or None,
             training_texts=trained,
-            noise=noise,
+            noise=asked().std,
+            noise_distortion=asked().distortion,
             progress=meter,
         )
     say({"valid": assessment}, [assessment.save(out)], title=f"{model} on {file}", page=True)
