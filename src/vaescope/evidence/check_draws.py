@@ -37,10 +37,10 @@ def check(tensors: Mapping[str, Tensor]) -> None:
             raise UserError(f"'{name}': expected log-probabilities of texts, which are at most 0, found {largest:.6g}")
     std_ND = tensors["posterior_std"]
     if std_ND.min() <= 0:
-        least = f"found {std_ND.min().item():.4g}"
+        smallest = f"found {std_ND.min().item():.4g}"
         advice = "; a code without noise has an infinite rate: give it noise (docs/deterministic-codes.md)"
         only = advice if not std_ND.any() else ""
-        raise UserError(f"'posterior_std': expected positive standard deviations, {least}{only}")
+        raise UserError(f"'posterior_std': expected positive standard deviations, {smallest}{only}")
     for name, least in COUNTS.items():
         if name in tensors and tensors[name].min() < least:
             found = tensors[name].min().item()
