@@ -54,6 +54,7 @@ def collect_evidence(
     """
     tokenized = run.tokenized(split)
     known = labels_of(tokenized, run.corpus, run.config, split, labels)
+    further = _further_texts(run, tokenized, split, settings)
     draws = sweep(
         run.model,
         tokenized,
@@ -72,7 +73,8 @@ def collect_evidence(
         evidence = replace(evidence, facts=replace(evidence.facts, language_model_nll=Baseline(per_text=nll)))
         evidence.draws.metadata["control"] = str(control.folder.path)
     if not run.model.config.is_language_model:
-        evidence = replace(evidence, references=_references(run, evidence.draws, tokenized, split, settings, progress))
+        found = _references(run, evidence.draws, (tokenized, further), split, settings, progress)
+        evidence = replace(evidence, references=found)
     if settings.suite == "full":
         evidence = _with_experiments(run, evidence, tokenized, control, progress)
     return evidence
@@ -122,22 +124,32 @@ def _described(
     return replace(known, facts=facts)
 
 
+def _further_texts(run: Examined, tokenized: Tokenized, split: str, settings: AssessmentConfig) -> Tokenized | None:
+    """Return further held-out texts as components of q(z), None where there are none or there is no latent."""
+    given = None if settings.components is None else str(settings.components)
+    if run.model.config.is_language_model or (split == "train" and given is None):
+        return None
+    assessed = len(tokenized) if settings.texts is None else min(settings.texts, len(tokenized))
+    return further_texts(given, run.corpus, run.config, run.tokenizer, split, assessed)
+
+
 def _references(
     run: Examined,
     draws: Draws,
-    tokenized: Tokenized,
+    texts: tuple[Tokenized, Tokenized | None],
     split: str,
     settings: AssessmentConfig,
     progress: Progress | None,
 ) -> References:
-    """Encode training texts and further texts, and in the full suite draw texts at z where P(x) is known."""
-    seed, given = run.config.seed, None if settings.components is None else str(settings.components)
+    """Encode training texts and further texts, and in the full suite draw texts at z where P(x) is known.
+
+    ``texts`` are those of the split and the further ones.
+    """
+    seed, (tokenized, further) = run.config.seed, texts
     assessed = tokenized.select(torch.arange(draws.texts))
     components, weights = None, None
-    if split != "train" or given is not None:
-        further = further_texts(given, run.corpus, run.config, run.tokenizer, split, draws.texts)
-        if further is not None:
-            components = numbered_encodings(run.model, assessed, further, settings)
+    if further is not None:
+        components = numbered_encodings(run.model, assessed, further, settings)
     wanted = settings.suite == "full" and settings.text_space_texts > 0 and draws.log_q_x is not None
     log_prob = exact_log_prob(run.corpus, run.config, run.tokenizer) if wanted else None
     if log_prob is not None:

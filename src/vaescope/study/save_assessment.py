@@ -7,9 +7,10 @@ from typing import Any
 
 from vaescope.assessment.assessment import Assessment
 from vaescope.config import AssessmentConfig, RunConfig
-from vaescope.model.checkpoints.card import refresh_card
+from vaescope.model.checkpoints.card import check_card, refresh_card
 from vaescope.reading import read_json
 from vaescope.runs.assessments import assessment_name
+from vaescope.runs.lock import one_at_a_time
 from vaescope.study.assess_run import assess_run
 from vaescope.study.examine import Examined
 from vaescope.study.show_texts import texts_to_show
@@ -19,13 +20,22 @@ def assess_and_save(run: Examined, split: str, **options: Any) -> tuple[Assessme
     """Assess a run on a split with the options of ``assess_run``; return the assessment and its file.
 
     ``NAME-texts.json`` holds the texts that a page shows with the numbers; the card of the final model is updated.
+    Nothing is written before everything is computed and the files that the card needs are read.
+
+    Raises:
+        UserError: a damaged file of the run, or another process that makes the same assessment.
     """
-    assessment = assess_run(run, split, **options)
     name = assessment_name(split, run.checkpoint)
-    path = assessment.save(run.folder.path, name=name)
-    texts_to_show(run, split).save(run.folder.path / f"{name}-texts.json")
-    if run.checkpoint == "model":
-        refresh_card(run.folder.path)
+    of_final_model = run.checkpoint == "model"
+    # the lock is on the figures, because other splits and kept models may be assessed at the same time
+    with one_at_a_time(run.folder.path / f"{name}-figures"):
+        if of_final_model:
+            check_card(run.folder.path)
+        assessment, shown = assess_run(run, split, **options), texts_to_show(run, split)
+        path = assessment.save(run.folder.path, name=name)
+        shown.save(run.folder.path / f"{name}-texts.json")
+        if of_final_model:
+            refresh_card(run.folder.path)
     return assessment, path
 
 

@@ -138,14 +138,27 @@ def _assess_run(run: Examined, compared: Examined | None, splits: list[Split] | 
     from vaescope.study.save_assessment import assess_and_save
 
     check_suite("fast" if options["suite"] is None else options["suite"])
-    path = run.folder.path
+    path, chosen_splits = run.folder.path, list(map(str, dict.fromkeys(splits or run.config.assessment.splits)))
+    _check_splits(run, chosen_splits, options["labels"])
     name = str(path) if run.checkpoint == "model" else f"{path}, {run.checkpoint}"
     found, files = {}, []
-    for split in map(str, dict.fromkeys(splits or run.config.assessment.splits)):
+    for split in chosen_splits:
         with progress(f"assess {split}", err=chosen() is not Format.table) as meter:
             found[split], file = assess_and_save(run, split, control=compared, progress=meter, **options)
         files.append(file)
     say(found, files, title=name, page=run.checkpoint == "model")
+
+
+def _check_splits(run: Examined, splits: list[str], labels: Path | None) -> None:
+    """Before the first split is assessed, refuse what can only be wrong at a later one."""
+    from vaescope.errors import UserError
+    from vaescope.runs.data_record import check_data
+
+    if labels is not None and labels.exists() and len(splits) > 1:
+        raise UserError(
+            f"--labels {labels}: the labels of one split, but {' and '.join(splits)} are assessed; give one --split"
+        )
+    check_data(run.folder.path, run.corpus, tuple(dict.fromkeys(("train", *splits))))
 
 
 def say(found: dict[str, Assessment], files: list[Path], *, title: str, page: bool) -> None:

@@ -82,17 +82,28 @@ def refresh_card(run: Path | str, *, licence: str | None = None, folder: Path | 
         UserError: the folder holds no run with a trained model, or a damaged file.
     """
     run = Path(run)
+    sources = _sources(run)
+    return write_card(folder or run / "model", **sources, assessment=_json(run / "assessment.json"), licence=licence)
+
+
+def check_card(run: Path) -> None:
+    """Read the files of a run that its card needs, except the assessment, before anything is written.
+
+    Raises:
+        UserError: the folder holds no run with a trained model, or a damaged file.
+    """
+    sources = _sources(run)
+    _read("environment.json", _training, sources["config"], sources["environment"])
+
+
+def _sources(run: Path) -> dict[str, Any]:
+    """The configuration and the environment of a run with a trained model."""
     if not (run / "config.yaml").exists():
         raise no_such_run(run, "run with a trained model")
     if not (run / "model" / "config.json").exists():
         raise UserError(f"{run}: not a run with a trained model (no model/); finish it with vaescope train")
-    return write_card(
-        folder or run / "model",
-        config=read_config(run / "config.yaml").model_dump(mode="json"),
-        environment=_json(run / "environment.json") or {},
-        assessment=_json(run / "assessment.json"),
-        licence=licence,
-    )
+    config = read_config(run / "config.yaml").model_dump(mode="json")
+    return {"config": config, "environment": _json(run / "environment.json") or {}}
 
 
 _USE = """```python
