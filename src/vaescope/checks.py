@@ -45,7 +45,8 @@ def fits(value: Any, annotation: Any) -> bool:
     if (origin or annotation) is dict:
         return isinstance(value, dict) and (not arguments or all(fits(inner, arguments[1]) for inner in value.values()))
     if annotation is Path:
-        return isinstance(value, str | Path)
+        # Path('') is the working directory, which nobody means by an empty string
+        return isinstance(value, Path) or (isinstance(value, str) and value != "")
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return isinstance(value, dict | annotation)
     return isinstance(value, annotation) if isinstance(annotation, type) else True

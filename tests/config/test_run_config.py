@@ -48,6 +48,10 @@ def refusal(*overrides, data="known"):
         ("assessment.splits=[valid, tst]", "assessment.splits.1: give train or valid or test, not 'tst'"),
         ("assessment.thresholds={a: b}", "assessment.thresholds: give a mapping"),
         ("out=null", "out: give a path, not nothing"),
+        ("out=''", "out: give a path, not ''"),
+        ("model.encoder=''", "model.encoder: give a name or a mapping of settings, not ''"),
+        ("training.learning_rate=1e30", "training.learning_rate: give at most 100"),
+        ("training.learning_rates={encoder: 1e30}", "training.learning_rates.encoder: give at most 100"),
         ('out="a\\0b"', "out: 'a\\x00b' holds a NUL byte"),
         ("2020-01-01=5", "unknown key '2020-01-01'"),
     ],
@@ -65,6 +69,7 @@ def test_mistake_is_named_in_words(override, says):
         ("path", "data.sizes=[5, 5, 5]"),
         ("path", "data.options={a: 1}"),
         ("hub", "data.sizes=[5, 5, 5]"),
+        ("world", "data.seed=3"),
     ],
 )
 def test_setting_without_an_effect_is_refused(source, override):

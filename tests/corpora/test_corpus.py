@@ -166,6 +166,16 @@ def test_fractions_out_of_range(tmp_path, fractions):
     assert "data.fractions" in mistake(write(tmp_path / "all.txt", TEXTS), fractions=fractions)
 
 
+def test_fractions_and_a_seed_have_no_effect_on_three_splits(tmp_path, caplog):
+    for split in ("train", "valid", "test"):
+        write(tmp_path / f"{split}.txt", [f"{split} {text}" for text in TEXTS])
+    load(tmp_path)
+    assert "no effect" not in caplog.text
+    load(tmp_path, seed=3, fractions=(0.2, 0.2))
+    assert "data.seed has no effect" in caplog.text
+    assert "data.fractions has no effect" in caplog.text
+
+
 def test_unknown_ending(tmp_path):
     (tmp_path / "all.doc").write_text("x", encoding="utf-8")
     assert "unknown kind of file" in mistake(tmp_path / "all.doc")

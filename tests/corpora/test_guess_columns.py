@@ -58,10 +58,17 @@ def test_texts_without_spaces_are_found(tmp_path):
     assert guess_columns(tmp_path / "a.jsonl").labels == ("k",)
 
 
+def test_short_texts_under_a_usual_name_are_texts_and_not_labels(tmp_path):
+    (tmp_path / "a.csv").write_text("text\n" + "good\nbad\n" * 30, encoding="utf-8")
+    assert guess_columns(tmp_path / "a.csv").text == "text"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
         ("a.jsonl", '{"n": 1}\n{"n": 2}\n', "no column of texts"),
+        ("a.csv", "day,id\n" + "".join(f"2020-01-{i % 28 + 1:02d},{i}\n" for i in range(60)), "no column of texts"),
+        ("a.csv", "mood\n" + "good\nbad\n" * 30, "no column of texts"),
         ("a.jsonl", "{broken\n", "cannot be read"),
         ("a.csv", "", "no column of texts"),
         ("a.doc", "x", "unknown kind of file"),

@@ -46,6 +46,23 @@ def test_a_quoted_record_over_several_lines_counts_lines(tmp_path):
     assert "line 4 has 3 fields" in mistake(file)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "columns", "says"),
+    [
+        ("a.txt", "one\ntwo\n", Columns("body"), "a text file has no columns, so the column 'body' has no effect"),
+        ("a.txt.gz", gzip.compress(b"one\n"), Columns("body"), "so the column 'body' has no effect"),
+        ("a.json", '["one", "two"]', Columns("body"), "an array of strings has no columns"),
+        ("a.txt", "one\ntwo\n", Columns(delimiter=";"), "a text file has no delimiter"),
+        ("a.jsonl", '{"text": "one"}\n', Columns(delimiter=";"), "a JSON file has no delimiter"),
+        ("a.json", '[{"text": "one"}]', Columns(delimiter=";"), "a JSON file has no delimiter"),
+    ],
+)
+def test_a_setting_without_an_effect_on_a_file_is_stated(tmp_path, name, content, columns, says):
+    file = made(tmp_path, name, content)
+    assert says in " ".join(read_file(file, columns).notes)
+    assert not read_file(file, TEXT).notes
+
+
 @pytest.mark.parametrize("mark", [";", "\t", "|"])
 def test_another_delimiter_is_found_from_the_header_and_stated(tmp_path, mark):
     file = made(tmp_path, "a.csv", f"id{mark}text\n1{mark}one, two\n2{mark}three\n")

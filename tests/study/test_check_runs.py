@@ -28,6 +28,10 @@ GOOD = {
     "training.batch_size": 8,
     "tokenizer.path": None,
     "assessment.thresholds": {},
+    "assessment.diagnostics": [],
+    "assessment.components": "10",
+    "training.until": {},
+    "training.learning_rates": {},
 }
 
 
@@ -45,6 +49,11 @@ GOOD = {
         ("training.batch_size", 1000, "training.batch_size: 1000 texts per step, but there are 200"),
         ("tokenizer.path", "./nowhere", "nowhere"),
         ("assessment.thresholds", {"nope": 1}, "unknown threshold 'nope'"),
+        ("assessment.diagnostics", ["nope"], "unknown diagnostic 'nope'"),
+        ("assessment.components", "nope.txt", "assessment.components: 'nope.txt' is neither a number nor a file"),
+        ("assessment.components", "123456789", "give a number of at most 10,000,000"),
+        ("training.until", {"rate": "more"}, "training.until: rate: 'more' is not"),
+        ("training.learning_rates", {"nope": 1}, "unknown part of training.learning_rates 'nope'"),
     ],
 )
 def test_mistake_of_a_later_run_is_found_before_the_first(tmp_path, key, value, says):

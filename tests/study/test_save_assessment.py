@@ -21,7 +21,7 @@ def files(folder):
     return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-@pytest.mark.parametrize("content", ["", "{", "null", "[]", '{"packages": 5}', '{"accelerators": 7}'])
+@pytest.mark.parametrize("content", ["", "{", "null", "[]", '{"packages": 5}', '{"accelerators": 7}', '{"git": true}'])
 def test_a_damaged_file_that_the_card_needs_is_named_before_anything_is_written(path, content):
     file = path / "environment.json"
     whole = file.read_bytes()

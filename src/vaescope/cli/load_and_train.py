@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from vaescope.config import RunConfig
     from vaescope.study.examine import Examined
     from vaescope.study.plan import Plan, PlannedRun
+
+log = logging.getLogger("vaescope")
 
 
 def train_run(config: RunConfig, *, title: str) -> None:
@@ -31,6 +34,17 @@ def load_run(path: Path, checkpoint: str = "model") -> Examined:
 
     hide_other_bars()
     return Examined.load(path, checkpoint)
+
+
+def read_texts(file: Path, column: str) -> list[str]:
+    """Return the texts of one file, and log what the user should know about how they were read."""
+    from vaescope.corpora.files import read_file
+    from vaescope.corpora.rows import Columns
+
+    rows = read_file(file, Columns(column))
+    for note in rows.notes:
+        log.warning("%s", note)
+    return rows.texts
 
 
 def hide_other_bars() -> None:

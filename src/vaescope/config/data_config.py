@@ -17,6 +17,7 @@ USED_BY: dict[str, tuple[str, ...]] = {
     "label": ("path", "hub"),
     "delimiter": ("path",),
     "fractions": ("path", "hub"),
+    "seed": ("known", "path", "hub"),
 }
 """Settings of the data that only some sources use."""
 

@@ -20,7 +20,7 @@ class Section(BaseModel):
     @classmethod
     def _no_conversion(cls, value: Any, info: ValidationInfo) -> Any:
         annotation = cls.model_fields[str(info.field_name)].annotation
-        if not fits(value, annotation):
+        if not fits(value, annotation) or value == "":
             raise ValueError(f"give {kinds(annotation)}, not {shown(value)}")
         return value
 
@@ -46,6 +46,9 @@ UsablePath = Annotated[Path, AfterValidator(_usable)]
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """The seed of random numbers."""
+
+LearningRate = Annotated[float, Field(gt=0, le=100)]
+"""A learning rate of AdamW, whose steps are about as large as it."""
 
 Size = Annotated[int, Field(ge=0, le=10_000_000)]
 """Texts of a split of a built-in corpus."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from vaescope.config.section import Section
+from vaescope.config.section import LearningRate, Section
 
 NEVER_NEGATIVE = ("rate", "distortion", "mutual_information", "marginal_kl", "active_units")
 """Numbers of a validation that are never negative."""
@@ -39,8 +39,8 @@ class TrainingConfig(Section):
     accumulate: int = Field(1, ge=1, description="micro-batches per optimiser step and process")
     group_tokens: int = Field(4_096, ge=1, description="token budget of one forward pass over texts of similar length")
     samples: int = Field(1, ge=1, le=10_000, description="posterior samples per text")
-    learning_rate: float = Field(5e-4, gt=0)
-    learning_rates: dict[str, Annotated[float, Field(gt=0)]] = Field({}, description="learning rates of single parts")
+    learning_rate: LearningRate = 5e-4
+    learning_rates: dict[str, LearningRate] = Field({}, description="learning rates of single parts")
     warmup: float = Field(0.05, ge=0, le=1, description="share of the steps with a rising learning rate")
     schedule: Literal["constant", "linear", "cosine"] = Field("linear", description="after the warm-up")
     weight_decay: float = Field(0.01, ge=0, le=100)

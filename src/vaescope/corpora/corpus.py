@@ -187,6 +187,10 @@ def cut(
             whole[split] = train.select(order[taken : taken + size])
             taken += size
             notes.append(f"{source}: no {split} split; cut {size} of {texts} training texts (seed {seed})")
+    if not taken:
+        given = {"seed": seed, "fractions": fractions}
+        useless = [f"data.{name}" for name, value in given.items() if value != DataConfig.model_fields[name].default]
+        notes += [f"{source}: has all three splits, so {name} has no effect" for name in useless]
     if taken:
         whole["train"] = train.select(np.sort(order[taken:]))
     for split, rows in whole.items():

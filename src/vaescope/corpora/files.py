@@ -93,7 +93,8 @@ def contents(file: Path) -> tuple[str, bytes]:
 def _read_lines(raw: bytes, columns: Columns, source: str) -> Rows:
     if columns.labels:
         raise UserError(f"{source}: a text file has no columns; put the labels, a line each, into a .labels file")
-    return Rows(decode(raw, source).removesuffix("\n").split("\n"))
+    notes = columns.unused("a text file", source, named=False)
+    return Rows(decode(raw, source).removesuffix("\n").split("\n"), notes=notes)
 
 
 READERS: dict[str, Callable[[bytes, Columns, str], Rows]] = {

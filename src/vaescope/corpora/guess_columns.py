@@ -57,6 +57,8 @@ def guess_columns(path: Path) -> Guess:
 def guess_from(rows: Sequence[Mapping[str, Any]], source: str) -> Guess:
     """Guess from rows: texts are the strings with the most words, labels are short values that repeat often.
 
+    Numbers, dates and, under a name that is not usual for texts, labels are no texts.
+
     Raises:
         UserError: no column holds texts.
 
@@ -67,6 +69,7 @@ def guess_from(rows: Sequence[Mapping[str, Any]], source: str) -> Guess:
     columns = tuple(dict.fromkeys(name for row in rows for name in row if name))
     values = {name: [row.get(name) for row in rows] for name in columns}
     words = {name: _words(found) for name, found in values.items()}
+    words |= {name: 0.0 for name, found in values.items() if _is_label(found) and _rank(name, TEXTS) == len(TEXTS)}
     text = max(columns, key=lambda name: (words[name], -_rank(name, TEXTS)), default=None)
     if text is None or not words[text]:
         raise UserError(f"{source}: no column of texts (columns: {', '.join(columns) or 'none'}); give --column NAME")
@@ -80,9 +83,11 @@ def _rank(name: str, usual: Sequence[str]) -> int:
 
 
 def _words(values: Iterable[Any]) -> float:
-    """Mean number of words; 0 for a column that does not hold strings."""
+    """Mean number of words; 0 for a column that does not hold strings, or mostly strings without a letter."""
     filled = [value for value in values if value is not None and value != ""]
     if not filled or not all(isinstance(value, str) for value in filled):
+        return 0.0
+    if 2 * sum(any(map(str.isalpha, value)) for value in filled) < len(filled):
         return 0.0
     # a language without spaces between words has long words instead
     return sum(max(len(value.split()), len(value) / 8) for value in filled) / len(filled)

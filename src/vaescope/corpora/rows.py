@@ -33,6 +33,24 @@ class Columns:
         """The columns that are read, each once."""
         return list(dict.fromkeys([self.text, *self.labels]))
 
+    def unused(self, kind: str, source: str, *, named: bool) -> tuple[str, ...]:
+        """Return a note for each setting that has no effect on a file that is not CSV or TSV.
+
+        Args:
+            kind: what the file is, ``a text file``.
+            source: its name.
+            named: whether its columns have names.
+
+        >>> Columns("body").unused("a text file", "a.txt", named=False)
+        ("a.txt: a text file has no columns, so the column 'body' has no effect",)
+        """
+        notes = []
+        if not named and self.text != Columns.text:
+            notes.append(f"{source}: {kind} has no columns, so the column '{self.text}' has no effect")
+        if self.delimiter is not None:
+            notes.append(f"{source}: {kind} has no delimiter, so data.delimiter has no effect")
+        return tuple(notes)
+
 
 @dataclass(frozen=True)
 class Rows:

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from vaescope.corpora.rows import Columns, Rows, pick, require_columns
@@ -160,7 +161,7 @@ def read_json(raw: bytes, columns: Columns, source: str) -> Rows:
         return read_jsonl(raw, columns, source)
     rows = _json(text, source)
     if rows and all(isinstance(row, str) for row in rows) and not columns.labels:
-        return Rows(rows)
+        return Rows(rows, notes=columns.unused("an array of strings", source, named=False))
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
             kind = type(row).__name__
@@ -180,7 +181,8 @@ def _json(text: str, where: str) -> Any:
 def _pick_objects(rows: list[dict[str, Any]], columns: Columns, source: str) -> Rows:
     if not rows:
         raise UserError(f"{source}: the file is empty; give one object per line, with the text in '{columns.text}'")
-    return pick(rows, dict.fromkeys(key for row in rows for key in row), columns, source)
+    found = pick(rows, dict.fromkeys(key for row in rows for key in row), columns, source)
+    return replace(found, notes=columns.unused("a JSON file", source, named=True))
 
 
 def read_parquet(raw: bytes, columns: Columns, source: str) -> Rows:
@@ -194,4 +196,5 @@ def read_parquet(raw: bytes, columns: Columns, source: str) -> Rows:
         rows = pq.read_table(io.BytesIO(raw), columns=columns.names).to_pylist()
     except pa.ArrowInvalid as error:
         raise UserError(f"{source}: not a Parquet file; write it again or give another format") from error
-    return pick(rows, names, columns, source)
+    found = pick(rows, names, columns, source)
+    return replace(found, notes=columns.unused("a Parquet file", source, named=True))

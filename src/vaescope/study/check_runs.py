@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from vaescope import choices
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.config import RunConfig
 from vaescope.corpora.corpus import Corpus, read_corpus
@@ -18,7 +19,10 @@ from vaescope.model.build import plan_model
 from vaescope.model.checkpoints.warm_start import source_of
 from vaescope.objectives.objective import build_objective
 from vaescope.runs.pareto import Criterion
+from vaescope.study.collect_references import check_components
 from vaescope.study.plan import PlannedRun
+from vaescope.training.goal import Goal
+from vaescope.training.optimiser import check_learning_rates
 
 T = TypeVar("T")
 
@@ -70,6 +74,11 @@ def _check(config: RunConfig, tried: _Tried, *, starts_from_a_stage: bool) -> No
     check_batch_size(len(corpus.train), training.batch_size, training.accumulate)
     objective.refuse_unreachable(dataset_size=len(corpus.train), batch_size=training.batch_size // training.accumulate)
     Thresholds.override(config.assessment.thresholds)
+    Goal(training.until)
+    check_learning_rates(training)
+    for name in config.assessment.diagnostics:
+        choices.load("diagnostics", name)
+    check_components(config.assessment.components)
     for name, aim in (training.keep.criteria if training.keep is not None else {}).items():
         Criterion.parse(name, aim)
     named = [config.tokenizer.path, data.get("world")]

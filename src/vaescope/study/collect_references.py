@@ -76,7 +76,7 @@ def further_texts(
         UserError: neither a file nor a number, fewer texts than that, or a file of training texts.
     """
     data = config.data
-    if given is not None and given != "all" and not (given.isascii() and given.isdecimal()):
+    if given is not None and _is_file(given):
         return _of_file(Path(given), corpus, config, tokenizer, split)
     usual = min(COMPONENTS_PER_TEXT * assessed, USUAL_COMPONENTS)
     wanted = usual if given is None else None if given == "all" else _number(given)
@@ -98,6 +98,28 @@ def further_texts(
     if not 0 < count <= len(found):
         raise UserError(f"components: {count} held-out texts are wanted and {len(found)} are not assessed; give a file")
     return found.select(torch.arange(count))
+
+
+def check_components(given: int | str | None) -> None:
+    """Check ``assessment.components`` before there is anything to assess.
+
+    Raises:
+        UserError: neither ``all`` nor a possible number nor a file.
+    """
+    if given is None or given == "all":
+        return
+    given = str(given)
+    if not _is_file(given):
+        _number(given)
+    elif not Path(given).is_file():
+        raise UserError(
+            f"assessment.components: '{given}' is neither a number nor a file; give a number, all, or a file"
+        )
+
+
+def _is_file(given: str) -> bool:
+    """Whether the value names a file, rather than all texts or a number of them."""
+    return given != "all" and not (given.isascii() and given.isdecimal())
 
 
 def _number(given: str) -> int:

@@ -157,7 +157,10 @@ def read_plan(path: Path, overrides: list[str] | None = None) -> Plan:
         raise first_mistake(error, str(path), StudyConfig) from error
     base = study.base
     if isinstance(base, Path):
-        base = read_yaml(path.parent / base.expanduser())
+        try:
+            base = read_yaml(path.parent / base.expanduser())
+        except UserError as error:
+            raise UserError(f"{path}: base: {error}") from error
     if not isinstance(base, dict):
         raise UserError(f"{path}: base: a configuration is a mapping with the sections of a run")
     _refuse_overlap(str(path), [*study.grid, *(text.partition("=")[0] for text in of_runs)])

@@ -31,9 +31,7 @@ def build_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.Ada
     Raises:
         UserError: a learning rate of a part that models do not have.
     """
-    for part in config.learning_rates:
-        if part not in PARTS:
-            raise unknown("part of training.learning_rates", part, PARTS)
+    check_learning_rates(config)
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {(1.0, True): [], (1.0, False): []}
     for name, parameter in model.named_parameters():
@@ -46,6 +44,17 @@ def build_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.Ada
     ]
     fused = all(p.device.type in ("cpu", "cuda") for p in model.parameters())
     return torch.optim.AdamW(settings, lr=config.learning_rate, fused=fused)
+
+
+def check_learning_rates(config: TrainingConfig) -> None:
+    """Refuse a learning rate of a part that models do not have.
+
+    Raises:
+        UserError: names the part.
+    """
+    for part in config.learning_rates:
+        if part not in PARTS:
+            raise unknown("part of training.learning_rates", part, PARTS)
 
 
 def _share(name: str, config: TrainingConfig) -> float:

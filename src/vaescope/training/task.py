@@ -10,7 +10,7 @@ from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedTokenizerFast
 
 from vaescope import choices
-from vaescope.config import RunConfig
+from vaescope.config import RunConfig, TokenizerConfig
 from vaescope.corpora.batch import Batch
 from vaescope.corpora.corpus import Corpus, read_corpus
 from vaescope.corpora.ids_to_text import lost_text
@@ -82,7 +82,7 @@ def prepare(config: RunConfig, folder: RunFolder, accelerator: Accelerator) -> T
     model = build_model(config.model, tokenizer, config.data.max_length).to(device)
     if settings.gradient_checkpointing:
         enable_checkpointing(model.decoder)
-    notes = [*corpus.notes, *corpus.repeated(), *train.notes, *valid.notes]
+    notes = [*_without_effect(config), *corpus.notes, *corpus.repeated(), *train.notes, *valid.notes]
     notes += lost_text(train, tokenizer, f"{corpus.name} (train)")
     train, valid = model.readable(train), model.readable(valid)
     taken = config.model.init_from is not None and "encoder" in config.model.init_parts
@@ -100,6 +100,15 @@ def prepare(config: RunConfig, folder: RunFolder, accelerator: Accelerator) -> T
     micro = settings.batch_size // (settings.accumulate * accelerator.num_processes)
     objective.refuse_unreachable(dataset_size=len(train), batch_size=micro)
     return Task(config, corpus, notes, tokenizer, train, fixed_subset(valid, config), batches, model, objective)
+
+
+def _without_effect(config: RunConfig) -> list[str]:
+    """Return a line for each setting that another one leaves without an effect."""
+    given, default = config.tokenizer, TokenizerConfig()
+    if given.vocab_size == default.vocab_size or (given.path is None and config.data.world is None):
+        return []
+    which = f"the saved one of {given.path}" if config.data.world is None else "that of data.world"
+    return [f"tokenizer.vocab_size has no effect: the tokenizer is {which}"]
 
 
 def _make_tokenizer(config: RunConfig, corpus: Corpus, accelerator: Accelerator) -> PreTrainedTokenizerFast:

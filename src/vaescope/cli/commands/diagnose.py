@@ -68,14 +68,18 @@ def _advised(content: dict[str, Any], path: Path) -> list[Finding]:
     """Return the findings with the commands of the run where it is now."""
     from vaescope.assessment.findings import Finding
     from vaescope.assessment.remedies import advised
+    from vaescope.errors import UserError
     from vaescope.estimators.estimate import Estimate
 
     findings = [Finding(**finding) for finding in content["findings"]]
-    metadata = content.get("metadata", {})
-    if "run" not in metadata:
-        return findings
-    estimates = {name: Estimate.from_json(fields) for name, fields in content["estimates"].items()}
-    return advised(findings, estimates, {**metadata, "run": str(path if path.is_dir() else path.parent)})
+    try:
+        metadata = content.get("metadata", {})
+        if "run" not in metadata:
+            return findings
+        estimates = {name: Estimate.from_json(fields) for name, fields in content["estimates"].items()}
+        return advised(findings, estimates, {**metadata, "run": str(path if path.is_dir() else path.parent)})
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"{path}: its assessment is damaged ({error}); make it again with vaescope assess") from error
 
 
 def _content(path: Path, split: str | None) -> dict[str, Any]:

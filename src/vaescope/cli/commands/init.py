@@ -66,6 +66,8 @@ def init(
     if out.exists():
         raise UserError(f"{out}: exists; give another by --out FILE")
     found = _guess(given, column)
+    if column is not None and found.text is None:
+        raise UserError(f"{given}: a text file has no columns; leave --column {column} out")
     text, labels = column or found.text, (label,) if label else found.labels
     options = {name: value for name, value in (("column", text), ("label", labels[0] if labels else None)) if value}
     corpus = load_corpus(parse_config({"data": {"path": str(given), **options}}, source="vaescope init").data)

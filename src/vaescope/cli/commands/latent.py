@@ -107,23 +107,27 @@ def neighbours(
     run: Run,
     text: Text,
     among: Annotated[Path | None, typer.Option(help="a file of texts; by default the run's training texts")] = None,
-    column: Annotated[str, typer.Option(help="the column of that file, if it has columns")] = "text",
+    column: Annotated[str | None, typer.Option(help="the column of that file, if it has columns (text)")] = None,
     count: Annotated[int, typer.Option("-k", "--count", min=1, help="how many")] = 5,
 ) -> None:
     """Show the texts whose posteriors are nearest to that of a text (2-Wasserstein distance)."""
+    from vaescope.cli.load_and_train import read_texts
     from vaescope.corpora.corpus import read_corpus
-    from vaescope.corpora.files import read_file
-    from vaescope.corpora.rows import Columns
     from vaescope.errors import UserError
     from vaescope.runs.run_folder import RunFolder
 
     if among is not None:
-        texts = read_file(among, Columns(column)).texts
+        texts = read_texts(among, column or "text")
+    elif column is not None:
+        raise UserError(f"--column {column}: no effect without --among FILE, whose column it is; leave it out")
     else:
         texts = read_corpus(RunFolder(run).config.data).train
     kept = [t for t in texts if t.strip()]
     if among is not None and not kept:
         raise UserError(f"{among}: no text in it; give a file with texts")
+    if count > len(kept):
+        place = "the training texts of the run" if among is None else among
+        raise UserError(f"-k {count}: more than there are texts in {place}; give at most {len(kept)}")
     found = _load(run).neighbours(text, kept, k=count)
     _show(("distance", "text"), [("", text), *((f"{n.distance:.2f}", n.text) for n in found)])
 

@@ -24,9 +24,7 @@ def score(
     those of the samples of each text.
     """
     from vaescope.cli.console import progress
-    from vaescope.cli.load_and_train import load_run
-    from vaescope.corpora.files import read_file
-    from vaescope.corpora.rows import Columns
+    from vaescope.cli.load_and_train import load_run, read_texts
     from vaescope.errors import UserError
     from vaescope.study.score import means_of, score_texts, write_scores
 
@@ -35,7 +33,7 @@ def score(
         raise UserError(f"--out {out}: give a file that ends in .csv or .jsonl")
     if out.resolve() == file.resolve():
         raise UserError(f"--out {out} is the file of the texts; give another")
-    texts = read_file(file, Columns(column)).texts
+    texts = read_texts(file, column)
     with progress(f"score {file.name}") as meter:
         scores = score_texts(load_run(run), texts, samples=samples, seed=seed, progress=meter)
     write_scores(out, texts, scores)

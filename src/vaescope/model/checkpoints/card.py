@@ -54,7 +54,7 @@ def write_card(
         "## Architecture\n\n" + _table(("part", "choice"), _architecture(config["model"])),
         "## Data\n\n" + _data(config["data"]),
         "## Objective\n\n" + _block(config["objective"]),
-        "## Training\n\n" + _table(("setting", "value"), _read("environment.json", _training, config, environment)),
+        "## Training\n\n" + _read("environment.json", _training, config, environment),
         "## Assessment\n\n" + _read("assessment.json", _assessment, assessment),
         "## Licence\n\n" + _licence_words(str(data.license)),
     ]
@@ -148,7 +148,7 @@ def _data(data: dict[str, Any]) -> str:
     return f"{source}. Longest text: {data.get('max_length')} tokens (BOS and EOS included); longer ones are {rule}."
 
 
-def _training(config: dict[str, Any], environment: dict[str, Any]) -> list[tuple[str, str]]:
+def _training(config: dict[str, Any], environment: dict[str, Any]) -> str:
     training, packages = config["training"], dict(environment.get("packages", {}))
     wanted = ("steps", "batch_size", "learning_rate", "schedule", "precision")
     rows = [(key, str(training[key])) for key in wanted if key in training]
@@ -156,7 +156,8 @@ def _training(config: dict[str, Any], environment: dict[str, Any]) -> list[tuple
     rows += [(name, packages[name]) for name in ("vaescope", "torch", "transformers") if name in packages]
     if environment.get("accelerators"):
         rows.append(("hardware", ", ".join(environment["accelerators"])))
-    return [*rows, *((key, environment[key]) for key in ("git", "time") if environment.get(key))]
+    rows += [(key, environment[key]) for key in ("git", "time") if environment.get(key)]
+    return _table(("setting", "value"), rows)
 
 
 def _assessment(assessment: dict[str, Any] | None) -> str:
