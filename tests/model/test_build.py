@@ -1,5 +1,7 @@
 """Models from configurations: new, from checkpoints, and every mistake in one line."""
 
+import json
+
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -148,6 +150,20 @@ def test_a_checkpoint_in_bfloat16_or_in_shards_is_read_in_float32(tokenizer, tmp
     model = build_model(ModelConfig(encoder=side, decoder=str(tmp_path), tie=False), tokenizer, max_length=20)
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     assert torch.equal(model.decoder.transformer.wte.weight, decoder.transformer.wte.weight.float())
+
+
+@pytest.mark.parametrize(
+    "options", [{"quant_method": "bitsandbytes", "load_in_4bit": True}, {"quant_method": "gptq", "bits": 8}]
+)
+def test_a_checkpoint_of_8_or_4_bits_is_refused_in_one_line(tokenizer, tmp_path, options):
+    decoder = GPT2LMHeadModel(GPT2Config(vocab_size=8, n_embd=16, n_layer=2, n_head=2, n_positions=24))
+    decoder.save_pretrained(tmp_path)
+    settings = json.loads((tmp_path / "config.json").read_text()) | {"quantization_config": options}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    side = {"model_type": "roberta", **SMALL}
+    with pytest.raises(UserError, match=f"quantised weights .{options['quant_method']}.") as caught:
+        build_model(ModelConfig(encoder=side, decoder=str(tmp_path), tie=False), tokenizer, max_length=20)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_gguf_file_without_its_package_names_the_extra(tokenizer, monkeypatch):

@@ -28,7 +28,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from vaescope.corpora.tokenizer import located
 from vaescope.errors import UserError, looks_like_path, one_line, unknown, why_not_there
-from vaescope.model.network_settings import check_settings
+from vaescope.model.network_settings import check_settings, refuse_quantised
 
 ATTENTION = ("attention", "attn", "self_attn", "self_attention")
 QUERY_KEY_VALUE = (("query", "key", "value"), ("q_proj", "k_proj", "v_proj"), ("c_attn",))
@@ -104,10 +104,12 @@ def read_config(checkpoint: str) -> PreTrainedConfig:
     if looks_like_path(place) and not Path(place).is_dir():
         raise UserError(f"'{checkpoint}' is neither a model folder nor a reachable hub name (no such folder)")
     try:
-        return AutoConfig.from_pretrained(place, **options)
+        config = AutoConfig.from_pretrained(place, **options)
     except Exception as error:  # the hub, its network and damaged files raise errors of many libraries
         reason = why_not_there(error)
         raise UserError(f"'{checkpoint}' is neither a model folder nor a reachable hub name ({reason})") from error
+    refuse_quantised(checkpoint, config)
+    return config
 
 
 def causal(config: PreTrainedConfig) -> PreTrainedConfig:

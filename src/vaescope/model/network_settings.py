@@ -114,3 +114,19 @@ def refuse_too_large(parameters: int) -> None:
             f"this machine has {memory / 2**30:,.0f} GiB. Give a smaller latent_size, vocab_size, max_length, prior or "
             "network"
         )
+
+
+def refuse_quantised(checkpoint: str, config: PreTrainedConfig) -> None:
+    """Refuse a checkpoint whose weights have 8 or 4 bits, which need kernels of their own.
+
+    Raises:
+        UserError: names the kind of quantisation.
+    """
+    found = getattr(config, "quantization_config", None)
+    if found:
+        options = found if isinstance(found, dict) else found.to_dict()
+        kind = options.get("quant_method", "unknown method")
+        raise UserError(
+            f"'{checkpoint}' holds quantised weights ({kind}), which vaescope does not compute with; give the "
+            "checkpoint that it was made of, or a GGUF file, whose weights are read in float32"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -171,12 +172,12 @@ def move_base(folder: Path, side: str, source: str) -> None:
 
 def _in_dtype(model: TransformerVAE, dtype: torch.dtype | None) -> TransformerVAE:
     """Return a model in another type, but for the parts that stay in float32."""
-    if dtype is not None:
-        torch.nn.Module.to(model, dtype)
-    for name in model._keep_in_fp32_modules_strict or ():
-        part = getattr(model, name)
-        if part is not None:
-            part.float()
+    if dtype is None:
+        return model
+    kept = {name: copy.deepcopy(getattr(model, name)) for name in model._keep_in_fp32_modules_strict or ()}
+    torch.nn.Module.to(model, dtype)
+    for name, part in kept.items():
+        setattr(model, name, part)
     return model
 
 
