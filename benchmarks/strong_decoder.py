@@ -4,7 +4,7 @@
 
 The baseline is the loop that anyone would write with transformers and peft: padded batches, float32, all logits at
 once, the latent by a prefix of one embedding and added to all embeddings. Both take turns of 2 optimiser steps on the
-same texts, each in a process of its own. ``--model`` is the folder of the decoder, for instance of SmolLM2-135M. Without
+same texts, each in a process of its own. ``--model`` is the folder of the decoder, such as SmolLM2-135M. Without
 it a tiny Llama with random weights shows in a minute that both loops run; its ratio says nothing about a large one. The
 claim for 135M parameters: at least 2 times the baseline in float32, and 4 times if the hardware has bfloat16.
 """
