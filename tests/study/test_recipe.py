@@ -9,6 +9,7 @@ from tests.study.tiny import InProcess
 from tests.tiny_checkpoints import bert, llama
 
 from vaescope.cli.commands.study import _compare
+from vaescope.cli.load_and_train import carry_out
 from vaescope.corpora.known.template import Template
 from vaescope.errors import UserError
 from vaescope.reading import read_json
@@ -103,6 +104,8 @@ def test_a_stage_that_misses_its_rule_stops_those_after_it_in_one_sentence(tmp_p
         assert (encoder / "assessment-test.json").exists()
         assert jobs["again"].message == "encoder_seed0, whose weights it starts from, failed"
         assert engine.order == order
+    with pytest.raises(UserError, match="encoder_seed0 missed its exit rule"):
+        carry_out(plan, plan.named("again_seed0"))  # as on a cluster, where each run is a process of its own
 
     numbers, _ = exit_numbers(encoder, control)
     of_control, (before, last) = (

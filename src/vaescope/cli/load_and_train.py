@@ -58,14 +58,18 @@ def carry_out(plan: Plan, run: PlannedRun) -> None:
     """Train a run unless it is, then assess it where it is not; of several processes the first assesses.
 
     Raises:
-        UserError: among other mistakes, a stage that has missed its exit rule; its assessment is written before.
+        UserError: among other mistakes, a stage that has missed its exit rule, whose assessment is written before, or
+            one that starts from such a stage.
     """
+    from vaescope.errors import UserError
     from vaescope.runs.lock import one_at_a_time
     from vaescope.study.exit_rule import missed_rule
     from vaescope.study.save_assessment import splits_to_assess
 
     control = None if run.control is None else plan.folder(run.control)
     first = os.environ.get("RANK", "0") == "0"
+    if run.after is not None and (missed := missed_rule(plan.named(run.after).exit, plan.folder(run.after), control)):
+        raise UserError(missed)
     with one_at_a_time(run.config.out, wanted=first):
         config = _fit_prior(plan, run) if run.refit else _train(run)
         splits = splits_to_assess(config, control) if first else []
@@ -73,8 +77,6 @@ def carry_out(plan: Plan, run: PlannedRun) -> None:
             _assess(config, splits, control)
         missed = missed_rule(run.exit, run.config.out, control)
     if missed:
-        from vaescope.errors import UserError
-
         raise UserError(missed)
 
 

@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from tests.study.test_stages import staged
 from tests.study.tiny import write_study
 
 from vaescope.errors import UserError
@@ -103,9 +104,20 @@ def test_slurm_runs_wait_for_their_controls(tmp_path):
     first, then = submission(plan, tmp_path / "study.sbatch", jobs=4)
     assert "--array=0-1%4" in first
     assert "--array=2-5%4" in then
-    assert '--dependency="afterany:${controls%%;*}"' in then
+    assert '--dependency="afterany:${step1%%;*}"' in then
     alone = read_plan(write_study(tmp_path, grid={"objective": ["vae", "autoencoder"]}, control=None))
     assert submission(alone, tmp_path / "study.sbatch") == [f"sbatch --array=0-1 {tmp_path}/study.sbatch"]
+
+
+def test_slurm_stages_wait_for_the_stage_before_them(tmp_path):
+    plan = read_plan(staged(tmp_path, seeds=[0, 1]))
+    assert [run.labels["stage"] for run in plan.runs] == ["control", "encoder", "joint"] * 2
+    script = tmp_path / "study.sbatch"
+    assert submission(plan, script) == [
+        f"step1=$(sbatch --parsable --array=0,3 {script})",
+        f'step2=$(sbatch --parsable --dependency="afterany:${{step1%%;*}}" --array=1,4 {script})',
+        f'sbatch --dependency="afterany:${{step2%%;*}}" --array=2,5 {script}',
+    ]
 
 
 @pytest.mark.slow

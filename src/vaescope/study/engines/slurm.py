@@ -38,12 +38,40 @@ def write_script(plan: Plan, study: Path, *, gpus: int = 1) -> Path:
 
 
 def submission(plan: Plan, script: Path, *, jobs: int | None = None) -> list[str]:
-    """Return the commands that submit the script: first the controls, then the runs that are assessed against them."""
-    controls = len({run.control for run in plan.runs if run.control is not None})
-    count, limit, file = len(plan.runs), f"%{jobs}" if jobs else "", shlex.quote(str(script))
-    if not controls:
-        return [f"sbatch --array=0-{count - 1}{limit} {file}"]
-    return [
-        f"controls=$(sbatch --parsable --array=0-{controls - 1}{limit} {file})",
-        f'sbatch --dependency="afterany:${{controls%%;*}}" --array={controls}-{count - 1}{limit} {file}',
-    ]
+    """Return the commands that submit the script: runs that need no other first, then those that need them."""
+    limit, file = f"%{jobs}" if jobs else "", shlex.quote(str(script))
+    commands, waits = [], ""
+    groups = _in_order(plan)
+    for number, group in enumerate(groups, start=1):
+        submit = f"--array={_ranges(group)}{limit} {file}"
+        if number == len(groups):
+            commands.append(f"sbatch {waits}{submit}")
+        else:
+            name = f"step{number}"
+            commands.append(f"{name}=$(sbatch --parsable {waits}{submit})")
+            waits = f'--dependency="afterany:${{{name}%%;*}}" '
+    return commands
+
+
+def _in_order(plan: Plan) -> list[list[int]]:
+    """Return the numbers of the runs in groups, each of runs whose needs are in earlier groups."""
+    level: dict[str, int] = {}
+    for run in plan.runs:
+        level[run.name] = max((level[name] + 1 for name in run.needs), default=0)
+    places = [level[run.name] for run in plan.runs]
+    return [[i for i, place in enumerate(places) if place == wanted] for wanted in range(max(places) + 1)]
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Return increasing numbers as sbatch reads them.
+
+    >>> _ranges([0, 1, 2, 5, 7, 8])
+    '0-2,5,7-8'
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
