@@ -102,7 +102,7 @@ class PerText:
                 text_id = file.get_tensor("text_id") if known else torch.arange(tensors["rate"].numel())
                 found = cls(**tensors, text_id=text_id, digest=digest)
         except (SafetensorError, OSError) as error:
-            raise UserError(f"{path}: no numbers of single texts there; assess the run again") from error
+            raise UserError(f"{path}: it has no numbers of each text; assess the run again") from error
         if not found.consistent:
             raise UserError(f"{path}: damaged (shapes, or values that are no numbers); assess the run again")
         if not known:

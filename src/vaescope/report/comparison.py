@@ -266,23 +266,23 @@ def _check(runs: list[Run], split: str) -> list[str]:
     if len({digest(run) for run in runs if digest(run)}) > 1 or len(sizes) > 1:
         texts = "–".join(f"{n:,}" for n in (sizes[0], sizes[-1])) if len(sizes) > 1 else f"{sizes[0]:,}"
         notes.append(
-            f"The runs are not all assessed on the same texts ({texts} of them): means differ by the choice of texts "
-            "too, and only runs on the same texts are paired."
+            f"The runs are not all assessed on the same texts ({texts} of them): their means also differ because of "
+            "the texts, and only runs on the same texts are paired."
         )
     lengths = sorted({str(run.config["data"].get("max_length")) for run in runs if run.config.get("data")})
     if len(lengths) > 1:
         notes.append(
-            f"Texts are cut at different lengths ({', '.join(lengths)} tokens): likelihoods differ by that too."
+            f"Texts are cut at different lengths ({', '.join(lengths)} tokens), which also changes the likelihoods."
         )
     without = [run.name for run in runs if run.per_text is None]
     if without:
         names = ", ".join(without)
-        notes.append(f"Without numbers of single texts, so not paired: {names}; assess again to keep them.")
+        notes.append(f"Runs without numbers of each text are not paired: {names}; assess them again.")
     return notes
 
 
 def digest(run: Run) -> str:
-    """Return the digest of the texts that a run was assessed on; empty where it is not known."""
+    """Return the digest of the texts that a run was assessed on; empty if unknown."""
     return "" if run.per_text is None else run.per_text.digest
 
 

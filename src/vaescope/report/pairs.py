@@ -81,7 +81,7 @@ def matched(comparison: Comparison) -> list[list[Difference]]:
 
 
 def differences(run: Run, against: Run) -> list[Difference]:
-    """Return the paired differences of all quantities; none if a run has no numbers of single texts."""
+    """Return the paired differences of all quantities; none if a run has no numbers of each text."""
     ours, theirs = run.per_text, against.per_text
     if ours is None or theirs is None:
         return []

@@ -14,12 +14,12 @@ EQUAL = 0.1
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """Return what the numbers say, most important first."""
+    """Return the sentences, the most important first."""
     return [*_likelihood(comparison), *_use(comparison), *_at_equal_rate(comparison), *_front(comparison)]
 
 
 def about(comparison: Comparison) -> str:
-    """Return what the page is about, in one line."""
+    """Return the content of the page in one line."""
     runs = comparison.runs
     metadata = runs[0].assessment.metadata
     sizes = sorted({run.assessment.estimates["rate"].n for run in runs})
@@ -51,22 +51,19 @@ def _likelihood(comparison: Comparison) -> Iterator[str]:
     text = f"Highest log-likelihood: {best.name}, log p(x) {tables.cell(known[best.name])} nats per text"
     second = next((run for run in ranked if not run.is_language_model), None)
     if best.is_language_model and second is not None:
-        text += (
-            f"; no run with a z is above it, the nearest is {second.name}{_from_the_language_model(comparison, second)}"
-        )
+        text += f"; no run with a z is higher, the next is {second.name}{_from_the_language_model(comparison, second)}"
     elif not best.is_language_model:
         text += _from_the_language_model(comparison, best)
     yield f"{text}."
     if not best.is_language_model and not best.uses_latent:
         yield (
-            f"{best.name} is collapsed: its decoder models the texts alone, and a z that says something costs rate, "
-            "which log p(x) does not reward. A collapsed model with a higher log p(x) is not a better latent variable "
-            "model."
+            f"{best.name} is collapsed: its decoder models the texts without z. Using z costs rate, which log p(x) "
+            "does not reward. So a collapsed model with a higher log p(x) is not a better latent variable model."
         )
 
 
 def _from_the_language_model(comparison: Comparison, run: Run) -> str:
-    """Say how far a run is from the language model, text by text, where there is one."""
+    """Return the paired difference of a run to the language model in words, or an empty string without one."""
     base = reference(comparison)
     if base is None or not base.is_language_model:
         return ""
@@ -77,14 +74,14 @@ def _from_the_language_model(comparison: Comparison, run: Run) -> str:
 def _use(comparison: Comparison) -> Iterator[str]:
     collapsed = [run.name for run in comparison.latent if not run.uses_latent]
     if collapsed:
-        yield f"Collapsed, z carries nothing: {_listed(collapsed)}."
+        yield f"Collapsed (z carries nothing): {_listed(collapsed)}."
     missed = [
         f"{run.name} ({tables.number(run.rate)} of {run.target:g})"
         for run in comparison.latent
         if run.target and abs(run.rate - run.target) > EQUAL * run.target
     ]
     if missed:
-        yield f"Rate more than {EQUAL:.0%} off its target: {_listed(missed)}."
+        yield f"Rate more than {EQUAL:.0%} from its target: {_listed(missed)}."
 
 
 def _at_equal_rate(comparison: Comparison) -> Iterator[str]:
@@ -96,7 +93,7 @@ def _at_equal_rate(comparison: Comparison) -> Iterator[str]:
 
 
 def _exceeds(theirs: str, found: list[Difference]) -> str:
-    """Say by how much one family differs from another, over the pairs."""
+    """Return in words by how much one family differs from another, over the pairs."""
     values = sorted((d.value for d in found), key=abs)
     sure = sum(d.low > 0 or d.high < 0 for d in found)
     pairs = f"{len(found)} pairs, the intervals of {sure} exclude 0"
@@ -121,12 +118,12 @@ def _front(comparison: Comparison) -> Iterator[str]:
     if comparison.front:
         yield (
             f"On the Pareto front of log-likelihood and marginal KL: {_listed([r.name for r in comparison.front])} "
-            "(runs whose z carries nothing take no part)."
+            "(runs whose z carries nothing are left out)."
         )
 
 
 def difference(found: Difference) -> str:
-    """Return a difference as it stands in a table: ``+1.23 [+0.95, +1.51]``, with what a bound is to the truth."""
+    """Return a difference as shown in a table: ``+1.23 [+0.95, +1.51]``, with ≥ or ≤ for a bound."""
     relation = {"lower": "≥ ", "upper": "≤ ", "bounds": "of bounds "}.get(found.kind, "")
     return f"{relation}{signed(found.value)} [{signed(found.low)}, {signed(found.high)}]"
 

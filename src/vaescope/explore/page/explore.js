@@ -5,7 +5,7 @@ import { LatentMap, posteriorChart } from "./charts.js";
 const WAIT = 120;     // ms after the last movement of a slider until it is decoded
 const SLIDERS = 8;    // units with a slider
 const CHARTED = 32;   // units in the chart of a posterior
-const HINT = "Hover over a point to read its text; click to make it text A (arrow keys and Enter do so too). The ring is z.";
+const HINT = "Hover over a point to read its text; click to make it text A (or use the arrow keys and Enter). The ring is z.";
 const byId = (id) => document.getElementById(id);
 const state = { start: null, compared: null, z: null, map: null };
 const latest = {};

@@ -1,4 +1,4 @@
-"""The captions of figures whose lines depend on the runs: each sentence is there if what it is about is drawn."""
+"""Captions of figures whose lines depend on the runs: a caption mentions only what is drawn."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def always(text: str) -> Callable[[Comparison], str]:
 
 def rate_distortion(comparison: Comparison) -> str:
     """Return the caption of the rate-distortion plane."""
-    text = "A point with its 95% intervals over texts is a run."
+    text = "Each point is a run, with 95% intervals over texts."
     if _joined(comparison):
         text += " A thin line joins a family of objectives at several settings, through the means of its seeds."
-    text += " On a dotted line all models have the same ELBO = −(R + D)."
+    text += " All points on a dotted line have the same ELBO = −(R + D)."
     if comparison.language_model is not None:
-        text += " Below the dashed line a text costs less, given z, than the language model says it does."
+        text += " The dashed line is the distortion of the language model, which has no z."
     if comparison.entropy is not None:
-        text += " The solid line is R + D = H, the exact entropy: no model lies below it."
+        text += " The solid line is R + D = H, the exact entropy: no model is below it."
     return text
 
 
@@ -30,12 +30,12 @@ def log_likelihood(comparison: Comparison) -> str:
     """Return the caption of the likelihood against the rate."""
     text = "The importance-weighted lower bound on log p(x)."
     if len(comparison.runs) > 1:
-        text += " All runs read the same texts, so their intervals over texts move together"
-        text += ": the paired differences below say whether two runs differ." if against_reference(comparison) else "."
+        text += " All runs share the texts, so two runs can differ even if their intervals overlap"
+        text += ": see the paired differences below." if against_reference(comparison) else "."
     if comparison.language_model is not None:
         text += " Dashed: the language model."
     if comparison.entropy is not None:
-        text += " Solid: −H, which no model exceeds."
+        text += " Solid: −H, the highest possible value."
     return text
 
 
@@ -43,13 +43,13 @@ def bounds(comparison: Comparison) -> str:
     """Return the caption of the bounds diagram."""
     if comparison.entropy is None:
         text = (
-            "Left: distortion and rate add up to −ELBO. Right: the information in z is at most R, and its gap to R is "
+            "Left: distortion and rate add up to −ELBO. Right: the information in z is at most R; the rest of R is the "
         )
-        return text + "the marginal KL. Colours are those of the families."
+        return text + "marginal KL. The colours are those of the families."
     return (
-        "Left: distortion and rate add up to −ELBO, which cannot be below H. Right: the information in z lies between "
-        "H − D and R. Its gap to R is the marginal KL; its gap to H − D is how far the decoder p(x|z) is from q(x|z). "
-        "Colours are those of the families."
+        "Left: distortion and rate add up to −ELBO, which cannot be below H. Right: the information in z is between "
+        "H − D and R. From it up to R is the marginal KL; from H − D up to it is how far the decoder p(x|z) is from "
+        "q(x|z). The colours are those of the families."
     )
 
 

@@ -1,4 +1,4 @@
-"""The rate-distortion plane: lines of equal ELBO, and the line R + D = H below which no model lies."""
+"""The rate-distortion plane: lines of equal ELBO, and the line R + D = H, which is a lower limit for all models."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from vaescope.plotting import FAINT, INK
 
 
 def entropy_line(ax: Axes, h: float) -> None:
-    """Draw R + D = H and shade what lies below; the limits of the axes must be set."""
+    """Draw R + D = H and shade the area below it; the limits of the axes must be set."""
     ax.axline((0, h), slope=-1, color=INK, lw=1.5)
     ax.fill_between([-1e4, 1e4], [h + 1e4, h - 1e4], -1e4, color=FAINT, alpha=0.2, lw=0)
     left, right = ax.get_xlim()
     left += 0.02 * (right - left)
-    _along(ax, left, h - left, f"R + D = H = {h:.1f}: no model lies below", INK, ha="left", va="top")
+    _along(ax, left, h - left, f"R + D = H = {h:.1f}: no model is below", INK, ha="left", va="top")
 
 
 def elbo_lines(ax: Axes, *, least: float | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The figures of a comparison in their order, each with what to see in it and why it may be missing."""
+"""The figures of a comparison in their order, each with its caption and the reason why it may be missing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Plate:
     Attributes:
         name: of its files.
         title: what it shows.
-        caption: what to see in it, given what is drawn.
+        caption: what the figure shows, given what is drawn.
         draw: the figure of a comparison.
         missing: why there is no figure, or an empty string.
         wide: whether it takes the width of the page.
@@ -38,7 +38,7 @@ class Plate:
 def _needs(estimate: str) -> Callable[[Comparison], str]:
     def missing(comparison: Comparison) -> str:
         found = any(run.estimate(estimate) is not None for run in comparison.drawn)
-        return "" if found else f"no run with a z has {estimate}"
+        return "" if found else f"no run with a z has the estimate {estimate}"
 
     return missing
 
@@ -64,7 +64,7 @@ def _needs_pairs(comparison: Comparison) -> str:
 
 def _needs_posteriors(comparison: Comparison) -> str:
     found = each_run.with_posteriors(comparison)
-    return "" if found else "no run with the prior N(0, I) has numbers of single texts; assess the runs again"
+    return "" if found else "no run with the prior N(0, I) has numbers of each text; assess the runs again"
 
 
 def _needs_one_latent_size(comparison: Comparison) -> str:
@@ -93,8 +93,8 @@ PLATES = (
         "marginal-kl",
         "Marginal KL against rate",
         captions.always(
-            "Bars enclose KL(q(z) ‖ p(z)) with 95% confidence; the marker is R − I of just these texts, which is not "
-            "below the truth in expectation. On the diagonal all of the rate is spent on a q(z) unlike the prior."
+            "A bar contains KL(q(z) ‖ p(z)) with 95% confidence. The marker is R − I_self of these texts, which is too "
+            "high rather than too low. On the diagonal, all of the rate is marginal KL."
         ),
         against_rate.marginal_kl,
         _needs("marginal_kl"),
@@ -103,8 +103,8 @@ PLATES = (
         "information",
         "Information against rate",
         captions.always(
-            "Bars enclose I(X;Z) with 95% confidence; the marker is the information about which of these texts it is, "
-            "which cannot exceed log N (dashed). On the diagonal all of the rate is information."
+            "A bar contains I(X;Z) with 95% confidence. The marker is the information about which of these texts it "
+            "is, which cannot exceed log N (dashed). On the diagonal, all of the rate is information."
         ),
         against_rate.information,
         _needs("mutual_information"),
@@ -113,8 +113,8 @@ PLATES = (
         "pareto",
         "Likelihood against marginal KL",
         captions.always(
-            "Up and left is better. Ringed: the runs that no other beats in both, judged by the bound on log p(x) and "
-            "by the marker of the marginal KL; runs whose z carries nothing take no part."
+            "Up and left is better. Runs with a ring are the Pareto front: no other run is better in both. It uses the "
+            "bound on log p(x) and the marker of the marginal KL. Runs whose z carries nothing are left out."
         ),
         against_rate.pareto,
         _needs_two_likelihoods,
@@ -122,7 +122,7 @@ PLATES = (
     Plate(
         "target-rate",
         "Target and realised rate",
-        captions.always("On the diagonal the rate of these texts is what the objective aims at."),
+        captions.always("On the diagonal, the rate of these texts equals the target of the objective."),
         against_rate.target,
         _needs_targets,
     ),
@@ -130,7 +130,7 @@ PLATES = (
         "rate-trajectories",
         "The rate during training",
         captions.always(
-            "The rate of the training batches for each family with a target; dashed, and on the axis: the targets."
+            "The rate of the training batches, for each family with a target. The dashed lines are the targets."
         ),
         each_run.trajectories,
         _needs_trajectories,
@@ -140,8 +140,8 @@ PLATES = (
         "paired-differences",
         "Paired differences",
         captions.always(
-            "Mean difference from the reference over the same texts, with its 95% interval. ELBO and log p(x): right "
-            "is better; distortion: left is better."
+            "Mean difference to the reference over the same texts, with its 95% interval. For ELBO and log p(x), right "
+            "is better; for distortion, left is better."
         ),
         each_run.paired,
         _needs_pairs,
@@ -161,8 +161,8 @@ PLATES = (
         "posterior-densities",
         "Aggregate posterior of each unit",
         captions.always(
-            f"The density of q(z_d) against the prior (dotted) for at most {each_run.UNITS} units of the highest rate, "
-            "in colour the two highest. A unit that says nothing lies on the prior."
+            f"The density of q(z_d) and of the prior (dotted), for at most {each_run.UNITS} units with the highest "
+            "rate; the two highest are in colour. A unit that says nothing equals the prior."
         ),
         each_run.densities,
         _needs_posteriors,
@@ -173,10 +173,10 @@ PLATES = (
         "mixed-membership",
         "Mixed-membership map",
         captions.always(
-            "Encodings of all runs and two samples of the prior share Gaussian components; a row shows how much of its "
-            "mass is in each. Rows like the two nulls are where the prior is; the number at the right is the expected "
-            "KL of the weights, whose noise is that of null 2. A map, not an estimate: it depends on which runs are in "
-            "it."
+            "One Gaussian mixture is fitted to the encodings of all runs and two samples of the prior (the nulls). A "
+            "row shows the weight of each component in a run. If it looks like the nulls, its encodings lie where the "
+            "prior does. The number at the right is the expected KL of the weights; that of null 2 is due to chance. "
+            "This is a map, not an estimate: it depends on which runs are in it."
         ),
         each_run.membership,
         _needs_one_latent_size,
