@@ -77,7 +77,7 @@ def test_draws_and_their_file_are_assessed(tmp_path):
     assert numbers[0] == numbers[1] == numbers[2]
 
 
-def test_what_does_not_go_together_is_refused(run, tmp_path):
+def test_arguments_that_exclude_each_other_are_refused(run, tmp_path):
     with pytest.raises(UserError, match="assessed on texts"):
         vaescope.assess(vaescope.load(run.path))
     with pytest.raises(UserError, match="texts are for a loaded model"):

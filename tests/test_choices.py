@@ -116,7 +116,7 @@ def test_a_choice_may_be_a_class_of_any_module():
         ("objectives", "os:system", "is not a function that returns"),
     ],
 )
-def test_what_is_not_a_choice_is_refused_and_never_called(kind, name, message):
+def test_an_object_that_is_not_a_choice_is_refused_and_never_called(kind, name, message):
     with pytest.raises(UserError, match=re.escape(message)) as caught:
         choices.build(kind, name)
     assert "\n" not in str(caught.value)

@@ -170,7 +170,7 @@ def test_no_path_of_a_machine(file):
 
 
 @each_file
-def test_nothing_is_left_undone(file):
+def test_there_are_no_todo_marks(file):
     tokens = tokenize.generate_tokens(io.StringIO(file.read_text(encoding="utf-8")).readline)
     comments = [t.string for t in tokens if t.type in (tokenize.COMMENT, tokenize.STRING)]
     assert not [c for c in comments if re.search(r"\b(TODO|FIXME|XXX)\b", c)]

@@ -46,7 +46,7 @@ def run(installed, *words, cwd):
     )
 
 
-def test_a_wheel_holds_every_file_of_the_package(installed):
+def test_a_wheel_contains_every_file_of_the_package(installed):
     files = {p.relative_to(SOURCE) for p in SOURCE.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
     packed = {p.relative_to(installed / "vaescope") for p in (installed / "vaescope").rglob("*") if p.is_file()}
     pages = {Path("explanations") / page.name for page in (SOURCE.parents[1] / "docs" / "diagnostics").glob("*.md")}

@@ -38,7 +38,7 @@ def killed_while_writing(context):
         raise KilledError
 
 
-def test_what_fails_leaves_the_old_and_nothing_else(tmp_path):
+def test_a_failed_write_leaves_only_the_old_file(tmp_path):
     writing.write_text(tmp_path / "a.txt", "old")
     with writing.whole_folder(tmp_path / "model") as folder:
         (folder / "old").touch()
@@ -89,7 +89,7 @@ def test_a_leftover_of_a_kill_is_brought_back_or_removed(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 
-def test_what_is_no_file_is_refused(tmp_path):
+def test_a_path_that_is_not_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="a file is in the way"):
         writing.write_text(tmp_path / "file" / "inner.txt", "a")

@@ -49,7 +49,7 @@ def test_numbers_with_an_exponent_are_numbers_and_dates_are_strings(text, value)
         ("!!timestamp x", None),
     ],
 )
-def test_what_is_no_plain_data_is_one_line(tmp_path, text, says):
+def test_yaml_that_is_not_plain_data_is_one_line(tmp_path, text, says):
     path = tmp_path / "c.yaml"
     path.write_text(text, encoding="utf-8")
     if says is None:

@@ -66,7 +66,7 @@ def test_a_far_shift_fails(name):
     assert verdict(name, draws_of(replace(vae, encoder_bias=vae.encoder_bias + 2.0))) == "FAIL"
 
 
-def test_what_only_some_can_see():
+def test_some_mismatches_are_found_by_some_comparisons_only():
     """A unit of two modes has the prior's moments; a wider scale of many units hides in each of them alone."""
     z_ND = normal(1500, 8)
     modes_ND = z_ND.clone()

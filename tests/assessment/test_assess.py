@@ -168,7 +168,7 @@ def test_the_file_is_complete_and_valid(tmp_path):
     assert order == sorted(order)
 
 
-def test_what_was_saved_is_read_again(tmp_path):
+def test_a_saved_assessment_is_loaded_unchanged(tmp_path):
     draws = draws_of(matched(), n=60)
     found = assess(draws, diagnostics=["rate", "mutual_information"])
     open_ended = Estimate(value=1.0, se=0.1, unit="nats", kind="interval", n=60, low=0.5, high=math.inf)
@@ -183,7 +183,7 @@ def test_what_was_saved_is_read_again(tmp_path):
     assert Assessment.load(tmp_path, name="assessment-test").per_text is None
 
 
-def test_a_file_that_is_no_assessment_names_the_mend(tmp_path):
+def test_a_file_that_is_not_an_assessment_names_the_fix(tmp_path):
     with pytest.raises(UserError, match="no such assessment; make it with vaescope assess"):
         Assessment.load(tmp_path)
     for content in ("{", "{}", '{"estimates": {"rate": {"price": 1}}}'):

@@ -41,7 +41,7 @@ def assessment(everything):
     return assess(everything[2])
 
 
-def test_identities_hold_of_a_model(assessment):
+def test_identities_hold_for_a_model(assessment):
     found = verdicts(assessment)
     assert {found[f"identity_{name}"] for name in ("sampler", "repeated", "null", "bounds")} == {"PASS"}
 
@@ -69,7 +69,7 @@ def test_draws_alone_skip_with_reasons():
     assert skipped["reconstruction"] == "no drawn texts: assess with suite=full"
 
 
-def test_the_fast_suite_has_nothing_slow(everything):
+def test_the_fast_suite_has_no_slow_diagnostic(everything):
     found = assess(everything[2], suite="fast")
     slow = {n for n in choices.names("diagnostics") if choices.load("diagnostics", n).suite == "full"}
     assert {"posterior_calibration", "text_statistics"} <= slow
@@ -226,7 +226,7 @@ def labelled(draws, labels):
     return Evidence(draws, facts=Facts(labels=labels))
 
 
-def test_a_probe_reads_what_z_holds_and_no_more():
+def test_a_probe_finds_only_labels_that_z_contains():
     draws = evidence(LinearGaussian.matched(latent_size=2, data_size=4, rate=4.0), n=300, seed=1).draws
     told = ["up" if z > 0 else "down" for z in draws.posterior_mean[:, 0].tolist()]
     found = assess(labelled(draws, told), diagnostics=["probe"])
@@ -274,7 +274,7 @@ def test_a_probe_finds_no_more_in_z_than_its_rate():
     assert found["probe"].detail["posterior_mean"] == 1.0
 
 
-def test_topics_tell_texts_that_mix_them():
+def test_topic_surprisal_is_higher_for_texts_that_mix_topics():
     rng = np.random.default_rng(0)
     groups = [[f"{name}{i}" for i in range(12)] for name in "abcd"]
 

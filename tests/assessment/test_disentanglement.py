@@ -64,7 +64,7 @@ def test_information_of_a_unit_is_that_of_quadrature():
 
 
 @pytest.mark.slow
-def test_intervals_of_the_gap_hold_the_truth():
+def test_intervals_of_the_gap_cover_the_truth():
     held = 0
     for seed in range(100):
         known, vae = two_causes(1000, seed)
@@ -80,7 +80,7 @@ def test_units_of_a_rotated_code_are_no_better_than_random_directions():
     assert found.estimates["disentanglement_units"].value < 0.9
 
 
-def test_a_label_that_z_does_not_hold_is_found_in_at_most_five_percent():
+def test_a_label_that_z_does_not_contain_is_found_in_at_most_five_percent():
     informed = apart = 0
     for seed in range(200):
         generator = torch.Generator().manual_seed(seed)

@@ -99,7 +99,7 @@ def test_latent_use_is_the_closed_form():
     assert {f.name: f.verdict for f in found.findings}["decoder_use"] == "PASS"
 
 
-def test_a_decoder_that_ignores_z_is_seen_whatever_the_rate():
+def test_a_decoder_that_ignores_z_is_detected_at_any_rate():
     vae = matched()
     for rate, expected in ((4.0, "WARN"), (1e-4, "FAIL")):
         source = matched(4, rate)
@@ -144,7 +144,7 @@ def test_a_collapsed_model_has_no_efficiency_to_judge():
     assert found["conversion_efficiency"] == "VACUOUS"
 
 
-def test_the_error_of_latent_use_counts_what_texts_share():
+def test_the_error_of_latent_use_includes_the_covariance_of_texts():
     """Each text has a part in two terms: 400 repetitions spread as the error says, and more than the plain one says."""
     vae, found, plain = matched(2, 4.0), [], []
     for seed in range(400):

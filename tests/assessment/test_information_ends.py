@@ -212,7 +212,7 @@ def test_malformed_references_are_refused(references, message):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("parts", ["training", "components", "known_entropy", "text_space", "all"])
-def test_intervals_hold_over_400_repetitions(parts):
+def test_intervals_cover_the_truth_over_400_repetitions(parts):
     """Two-sided 95% intervals of I and of the marginal KL, and how narrow they are, for each kind of evidence."""
     vae, missed, widths = model(), {"information": 0, "marginal_kl": 0}, []
     for seed in range(400):

@@ -66,7 +66,7 @@ def test_an_impossible_entropy_fails_and_so_do_texts_of_another_law():
     assert verdicts["identity_entropy"] == verdicts["joint_inconsistency"] == "PASS"
 
 
-def test_nothing_known_is_nothing_said():
+def test_without_known_entropy_there_is_no_number():
     draws = draws_of(LinearGaussian.matched(latent_size=2, data_size=4, rate=2.0), n=20)
     skipped = joint_of(replace(draws, log_q_x=None, metadata={})).skipped
     assert skipped["joint_inconsistency"] == (

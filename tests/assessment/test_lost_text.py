@@ -42,7 +42,7 @@ def with_texts(texts, *, drawn=None, again=None, n=60, **facts):
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_copies_have_bleu_one_beside_exact_match_one(kind):
+def test_perfect_copies_have_bleu_one_and_exact_match_one(kind):
     found = assess(with_texts(TEXTS[kind]), diagnostics=["reconstruction"])
     assert found.estimates["reconstruction_exact"].value == 1
     assert found.estimates["reconstruction_bleu"].value == pytest.approx(1)
@@ -133,7 +133,7 @@ def test_a_few_lost_texts_are_left_out_of_the_numbers_per_byte():
     assert next(f for f in few.findings if f.name == "lost_text").verdict == "PASS"
 
 
-def test_where_every_text_comes_back_nothing_is_said():
+def test_no_finding_if_every_text_is_recovered():
     found = assess(with_texts(SHORT, **facts_of(0)), diagnostics=["bits_per_byte", "perplexity"])
     assert {"bits_per_byte", "perplexity_per_word"} <= found.estimates.keys()
     assert "lost_text" not in {f.name for f in found.findings}

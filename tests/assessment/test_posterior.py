@@ -84,14 +84,14 @@ def test_one_joint_is_one():
         assert assessment.estimates[f"joint_classifier_{name}"].low < 0
 
 
-def test_a_wrong_prior_is_told_by_z():
+def test_a_wrong_prior_is_detected_from_z():
     vae = matched()
     known = evidence(replace(vae, encoder_bias=vae.encoder_bias + 1.0), n=600)
     estimates = assess(known, diagnostics=["joint_classifier"]).estimates
     assert estimates["joint_classifier_z"].low > 0.05
 
 
-def test_a_sampler_that_is_not_the_scorer_blocks_what_rests_on_it():
+def test_a_sampler_that_differs_from_the_scorer_blocks_dependent_diagnostics():
     known = evidence(matched())
     wrong = replace(known.simulations, sampler_log_p=known.simulations.sampler_log_p + 0.1)
     assessment = assess(replace(known, simulations=wrong))
@@ -114,7 +114,7 @@ def test_the_null_collapse_is_zero_and_a_repetition_that_differs_fails():
         assert verdicts(assess(repeated, diagnostics=["rate"]))["identity_repeated"] == verdict
 
 
-def test_an_adapted_proposal_mends_a_narrow_encoder():
+def test_an_adapted_proposal_corrects_a_narrow_encoder():
     vae = matched()
     narrow = replace(vae, encoder_std=vae.encoder_std * 0.7)
     x_Nn = narrow.sample_data(300, seed=1)

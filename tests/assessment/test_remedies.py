@@ -105,7 +105,7 @@ def test_every_finding_has_one_command_that_is_read(tmp_path, kind, verdict):
             assert len(finding.command.split("\n")) == 1
 
 
-def test_what_passes_or_says_nothing_has_no_command(tmp_path):
+def test_passing_and_vacuous_findings_have_no_command(tmp_path):
     findings = [Finding("holes", verdict, "found") for verdict in ("PASS", "VACUOUS")]
     assert {finding.command for finding in advised(findings, *situation(tmp_path, KINDS[0]))} == {""}
 
@@ -129,7 +129,7 @@ def test_a_collapsed_run_is_given_a_rate_with_its_reason(tmp_path):
     assert reason in use.next_step
 
 
-def test_no_run_is_told_to_do_what_it_did(tmp_path):
+def test_no_run_is_advised_to_repeat_its_settings(tmp_path):
     findings = [Finding("latent_use", "FAIL", "collapsed"), Finding("rate_return", "FAIL", "buys nothing")]
     use, slope = advised(findings, *situation(tmp_path, KINDS[1]))
     assert "objective" not in use.command

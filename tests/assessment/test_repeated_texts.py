@@ -51,7 +51,7 @@ def test_intervals_cover_the_truth_however_often_texts_are_repeated(k):
     assert verdicts.get("repeated_texts") == (None if k == 1 else "WARN")
 
 
-def test_copies_are_told_by_number_and_else_by_equal_posteriors():
+def test_copies_are_found_by_text_id_or_by_equal_posteriors():
     draws = repeated(2)
     by_rows = AggregatePosterior(draws)
     numbered = AggregatePosterior(replace(draws, text_id=torch.arange(TEXTS) // 2 + 7))
@@ -88,7 +88,7 @@ def test_one_text_alone_is_refused():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("k", [2, 5])
-def test_intervals_hold_over_repetitions(k):
+def test_intervals_cover_the_truth_over_repetitions(k):
     """Wider codes, so that both ends say something: truth I = D/2 log(1/s^2) and marginal KL 0."""
     std, size, missed = 0.4, 2, 0
     truth = -size * math.log(std)

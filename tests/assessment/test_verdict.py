@@ -57,7 +57,7 @@ def test_a_healthy_model_passes_and_says_how_much_z_carries():
     )
 
 
-def test_a_collapsed_model_fails_and_nothing_else_is_said_of_z():
+def test_a_collapsed_model_fails_and_other_findings_about_z_are_vacuous():
     found = assessed(rate=1e-3)
     assert (found.verdict, found.badges["use"].answer, found.badges["fit"].answer) == (
         "FAIL",

@@ -32,7 +32,7 @@ def verdicts(assessment) -> dict[str, str]:
     return {finding.name: finding.verdict for finding in assessment.findings}
 
 
-def test_a_rule_says_what_it_does():
+def test_the_sentence_of_a_rule_agrees_with_its_verdict():
     def estimate(low: float, high: float) -> Estimate:
         return Estimate((low + high) / 2, 0.1, "nats", "interval", 10, low=low, high=high)
 

@@ -44,7 +44,7 @@ def test_version():
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_of_a_command_loads_nothing_heavy(command):
+def test_help_of_a_command_imports_no_heavy_library(command):
     code = (
         "import sys; from typer.testing import CliRunner; from vaescope.cli import app\n"
         f"assert CliRunner().invoke(app, ['{command}', '--help']).exit_code == 0\n"

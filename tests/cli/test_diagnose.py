@@ -87,7 +87,7 @@ def test_split_chooses_the_assessment(tmp_path):
     assert "of test" in call("diagnose", tmp_path, "--split", "test").output
 
 
-def test_what_is_no_assessment_is_refused(tmp_path, monkeypatch, capsys):
+def test_a_file_that_is_not_an_assessment_is_refused(tmp_path, monkeypatch, capsys):
     (tmp_path / "assessment.json").write_text("[1]", encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["vaescope", "diagnose", str(tmp_path)])
     with pytest.raises(SystemExit) as stop:

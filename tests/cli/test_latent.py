@@ -140,7 +140,7 @@ def test_every_command_explains_itself():
         assert command.__doc__.splitlines()[0] in " ".join(call(command.__name__, "--help").split())
 
 
-def test_push_shows_or_copies_what_it_would_publish(run, tmp_path):
+def test_push_shows_or_copies_the_files_to_publish(run, tmp_path):
     before = {file: file.read_bytes() for file in (run / "model").iterdir()}
     shown = call("push", run, "me/it", "--dry-run", "--licence", "mit")
     assert "license: mit" in shown

@@ -45,7 +45,7 @@ def test_the_table_fits_80_columns_headline_first_then_by_question(assessed, tmp
     assert shown.index("rate") < shown.index("marginal_kl") < shown.index("elbo")
 
 
-def test_it_says_what_was_written(assessed, tmp_path):
+def test_it_lists_the_written_files(assessed, tmp_path):
     words = "".join(assessed().stdout.split("written:")[1].split("\n"))
     for name in ("assessment.json", "assessment-figures", "report/report.html"):
         assert str(tmp_path / name) in words

@@ -46,7 +46,7 @@ def test_an_option_that_contradicts_the_configuration_is_refused(tmp_path, optio
     assert same == read_config(file)
 
 
-def test_options_fill_what_the_configuration_leaves_out(tmp_path):
+def test_options_fill_keys_that_the_configuration_leaves_out(tmp_path):
     file = tmp_path / "run.yaml"
     file.write_text("data: {column: review}\n", encoding="utf-8")
     made = settings(str(file), data=Path("x.csv"), objective="vae")
@@ -56,7 +56,7 @@ def test_options_fill_what_the_configuration_leaves_out(tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"), [({}, "--data FILE"), ({"data": Path("x"), "rate": 8.0}, "give --objective too")]
 )
-def test_what_is_missing_is_named(options, says):
+def test_a_missing_setting_is_named(options, says):
     with pytest.raises(UserError, match=says):
         settings(**options)
 

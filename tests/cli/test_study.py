@@ -39,14 +39,14 @@ def test_dry_run_says_what_would_happen_and_writes_nothing(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_slurm_is_told_how_to_submit(tmp_path):
+def test_slurm_prints_how_to_submit(tmp_path):
     output = call(write_study(tmp_path), "--on", "slurm", "--jobs", 8)
     assert "sbatch --parsable --array=0-0%8" in output
     assert (tmp_path / "out" / "study.sbatch").exists()
     assert not (tmp_path / "out" / "vae_seed0").exists()
 
 
-def test_a_study_ends_with_its_numbers_and_the_names_of_what_failed(tmp_path, here):
+def test_a_study_ends_with_its_numbers_and_the_names_of_failed_runs(tmp_path, here):
     grid = {"training.learning_rate": {"mad": 1e30, "sane": 1e-3}}
     file = write_study(tmp_path, grid=grid, control=None)
     output = call(file, status=1)
@@ -108,7 +108,7 @@ def jobs_of(tmp_path):
     return jobs
 
 
-def test_the_live_table_shows_what_runs_first_and_fits(tmp_path):
+def test_the_live_table_shows_running_runs_first_and_fits(tmp_path):
     jobs = jobs_of(tmp_path)
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(live_table(jobs, at_once=1, rows=3))
@@ -119,7 +119,7 @@ def test_the_live_table_shows_what_runs_first_and_fits(tmp_path):
     assert len(lines) == 5
 
 
-def test_elsewhere_than_on_a_terminal_a_line_tells_what_is_new(tmp_path, capsys):
+def test_without_a_terminal_each_change_is_one_line(tmp_path, capsys):
     jobs, lines = jobs_of(tmp_path), Lines(1)
     lines(jobs)
     assert capsys.readouterr().out.splitlines() == [

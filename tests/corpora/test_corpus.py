@@ -192,7 +192,7 @@ def test_damaged_files(tmp_path):
     assert "not a Parquet file" in mistake(tmp_path / "a.parquet")
 
 
-def test_a_text_that_utf8_cannot_hold(tmp_path):
+def test_a_text_that_is_not_valid_utf8(tmp_path):
     rows = [{"text": text} for text in [*TEXTS, "half \ud83d"]]
     (tmp_path / "all.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     assert "text 41 contains an unpaired surrogate" in mistake(tmp_path / "all.jsonl")

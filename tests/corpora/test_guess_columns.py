@@ -74,12 +74,12 @@ def test_short_texts_under_a_usual_name_are_texts_and_not_labels(tmp_path):
         ("a.doc", "x", "unknown kind of file"),
     ],
 )
-def test_what_cannot_be_guessed_is_refused(tmp_path, name, content, says):
+def test_ambiguous_columns_are_refused(tmp_path, name, content, says):
     (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=says):
         guess_columns(tmp_path / name)
 
 
-def test_nothing_there(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="no training file"):
         guess_columns(tmp_path / "nothing")

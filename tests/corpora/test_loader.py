@@ -41,7 +41,7 @@ def test_micro_batches_are_a_partition_in_random_order():
 
 
 @pytest.mark.parametrize(("accumulate", "world_size"), [(1, 2), (2, 2), (3, 4)])
-def test_processes_together_see_what_one_process_sees(accumulate, world_size):
+def test_processes_together_read_the_texts_of_one_process(accumulate, world_size):
     one = StepBatches(DATA, batch_size=24, accumulate=accumulate * world_size, seed=4)
     many = StepBatches(DATA, batch_size=24, accumulate=accumulate, seed=4)
     for t in range(5):
@@ -51,13 +51,13 @@ def test_processes_together_see_what_one_process_sees(accumulate, world_size):
             assert parts == [alone[a * world_size + rank] for a in range(accumulate)]
 
 
-def test_groups_keep_to_the_budget():
+def test_groups_stay_within_the_budget():
     batches = StepBatches(DATA, batch_size=24, group_tokens=100)
     for groups in batches.step(0):
         assert all(batch.input_ids.numel() <= 100 or len(batch) == 1 for batch in groups)
 
 
-def test_mistakes_name_the_mend():
+def test_errors_name_the_fix():
     with pytest.raises(UserError, match="there are 50; give at most that"):
         StepBatches(DATA, batch_size=51)
     with pytest.raises(UserError, match="give a multiple of 3, for instance 12"):

@@ -139,7 +139,7 @@ def test_compressed_files(tmp_path, ending, pack):
     assert f"not a whole .{ending} file" in mistake(made(tmp_path, f"c.txt.{ending}", b"plain text"))
 
 
-def test_json_arrays_and_what_else_is_called_json(tmp_path):
+def test_json_files_with_an_array_or_with_lines(tmp_path):
     objects = [{"text": "one", "label": 1}, {"text": "two", "label": None}]
     rows = read_file(made(tmp_path, "a.json", json.dumps(objects, indent=1)), LABELLED)
     assert (rows.texts, rows.labels) == (["one", "two"], {"label": ["1", ""]})
@@ -188,7 +188,7 @@ def test_a_folder_of_datasets_names_the_option(tmp_path):
         read_files(tmp_path, TEXT)
 
 
-def test_labels_in_several_columns_and_in_a_file_beside(tmp_path):
+def test_labels_in_several_columns_and_in_a_file_next_to_the_texts(tmp_path):
     file = made(tmp_path, "a.csv", "text,topic,mood\none,x,1\ntwo,y,0\n")
     assert read_file(file, Columns("text", ("mood", "topic"))).labels == {"mood": ["1", "0"], "topic": ["x", "y"]}
     assert "unknown column 'tpic'; did you mean 'topic'" in mistake(file, Columns("text", ("tpic",)))

@@ -33,7 +33,7 @@ def test_an_unpaired_surrogate_is_refused_by_its_text():
         tokenize(["a pig", "a \ud800 pig"], BPE, max_length=50)
 
 
-def test_a_batch_holds_the_texts_padded_on_the_right():
+def test_a_batch_has_the_texts_padded_on_the_right():
     tokenized = tokenize(TEXTS, BPE, max_length=500)
     batch = tokenized.batch([7, 0, 31])
     assert batch.index.tolist() == [7, 0, 31]
@@ -63,7 +63,7 @@ def test_words_and_bytes_are_those_of_the_text():
     assert (tokenized.truncated, tokenized.dropped, len(tokenized)) == (0, 0, 2)
 
 
-def test_truncation_keeps_eos_counts_and_describes_what_is_left(caplog):
+def test_truncation_keeps_eos_and_counts_and_describes_the_rest(caplog):
     caplog.set_level(logging.WARNING, logger="vaescope")
     tokenized = tokenize(TEXTS, BPE, max_length=12, name="train")
     long = sum(len(ids) > 12 for ids in BPE(TEXTS).input_ids)
@@ -91,7 +91,7 @@ def test_dropping_leaves_the_others_as_they_are(caplog):
         tokenize(TEXTS, BPE, max_length=3, too_long="drop")
 
 
-def test_an_error_names_the_text_and_the_mend():
+def test_an_error_names_the_text_and_the_fix():
     number = next(i for i, ids in enumerate(BPE(TEXTS).input_ids, start=1) if len(ids) > 12)
     with pytest.raises(UserError, match=rf"valid: text {number} has \d+ tokens, more than 12; raise data.max_length"):
         tokenize(TEXTS, BPE, max_length=12, too_long="error", name="valid")
@@ -147,7 +147,7 @@ def test_little_is_padded_in_pools_of_32_texts(budget):
     assert np.mean(groups) < 6.5
 
 
-def test_next_to_nothing_is_padded_in_a_whole_split():
+def test_a_whole_split_has_almost_no_padding():
     rng = np.random.default_rng(0)
     lengths = np.clip(rng.normal(21, 10, 5_000).round(), 1, 62).astype(np.int64) + 2
     groups = group(lengths, 4096)
@@ -156,7 +156,7 @@ def test_next_to_nothing_is_padded_in_a_whole_split():
     assert longest(lengths, groups) == sorted(longest(lengths, groups), reverse=True)
 
 
-def test_batches_of_like_length_hold_every_text_once():
+def test_batches_of_similar_length_have_every_text_once():
     tokenized = tokenize(TEXTS, BPE, max_length=64)
     indices = [5, 3, 200, 17, 99, 4]
     batches = tokenized.by_length(indices, 64)

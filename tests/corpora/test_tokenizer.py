@@ -39,7 +39,7 @@ def test_control_tokens_have_the_ids_of_roberta():
     assert len(BPE) == 500
 
 
-def test_a_word_is_tokenised_alike_everywhere():
+def test_a_word_has_the_same_tokens_everywhere():
     word = TEXTS[0].split()[0]
     once = BPE(word, add_special_tokens=False).input_ids
     assert BPE(f"{word} {word}", add_special_tokens=False).input_ids == once * 2
@@ -108,7 +108,7 @@ def test_words_of_ordinary_length_are_one_piece():
     assert len(train_bpe([word] * 50, 400)(word, add_special_tokens=False).input_ids) == 1
 
 
-def test_a_bpe_is_trained_on_what_can_be_read_of_each_text():
+def test_a_bpe_is_trained_on_the_part_of_each_text_that_is_read():
     long = "a b " * 5_000 + "zq " * 5_000
     vocabulary = load_tokenizer(TokenizerConfig(vocab_size=300), [long, "a b"], max_length=8).get_vocab()
     assert "Ġzq" not in vocabulary

@@ -49,7 +49,7 @@ def test_blocks_partition_the_components(blocks):
         torch.testing.assert_close(sums_MG[:, block], pairs[:, block::blocks].logsumexp(1), rtol=1e-5, atol=1e-5)
 
 
-def test_weights_stand_for_repeated_components():
+def test_weights_equal_repeated_components():
     z_MD, mean_ND, std_ND = posteriors(40, 3, 0.5)
     weight_N = torch.arange(40) % 3 + 1
     repeated = [tensor.repeat_interleave(weight_N, 0) for tensor in (mean_ND, std_ND)]

@@ -28,7 +28,7 @@ def test_coverage_is_that_of_the_formula(ratio, level):
     assert calibration.central_coverage(values, level).mean() == pytest.approx(expected, abs=0.015)
 
 
-def test_the_band_holds_the_whole_curve_as_often_as_it_says():
+def test_the_band_contains_whole_curves_at_its_level():
     grid, low, high = calibration.band(200)
     ordered = np.sort(np.random.default_rng(4).uniform(size=(200, 500)), 0)
     curves = np.stack([np.searchsorted(column, grid, side="right") / 200 for column in ordered.T])

@@ -33,7 +33,7 @@ def test_uneven_copies_are_worth_less_than_as_many_distinct_texts():
     assert copies.entropy < math.log(4)
 
 
-def test_a_mixture_is_not_chosen_on_copies_of_what_it_fits(monkeypatch):
+def test_a_mixture_is_not_chosen_on_copies_of_its_own_texts(monkeypatch):
     """With copies on both sides a component per text would win; the two sides never share a text."""
     seen = []
     monkeypatch.setattr(

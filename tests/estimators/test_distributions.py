@@ -41,7 +41,7 @@ def test_samples_from_noise_have_the_density_that_is_returned():
     torch.testing.assert_close(log_q, q.log_prob(z))
 
 
-def test_standard_is_what_was_made_so_and_not_what_looks_so():
+def test_a_standard_gaussian_is_standard_by_construction_only():
     assert DiagonalGaussian.standard(2).is_standard
     assert DiagonalGaussian.standard(2).expand([3]).is_standard
     assert not DiagonalGaussian(torch.zeros(2), torch.ones(2)).is_standard

@@ -18,7 +18,7 @@ def test_p_values_of_the_distance_are_uniform_under_the_null():
     assert (torch.tensor(p) < 0.05).double().mean() < 0.08
 
 
-def test_the_margin_holds_the_true_distance():
+def test_the_margin_contains_the_true_distance():
     truth = stats.norm.cdf(0.15) - stats.norm.cdf(-0.15)
     margin = goodness.distance_margin(100)
     found = [goodness.kolmogorov_smirnov(sample(100, seed) + 0.3)[0] for seed in range(150)]

@@ -41,7 +41,7 @@ def test_tail_index_of_many_texts_is_that_of_each():
     )
 
 
-def test_tail_index_where_nothing_can_be_fitted():
+def test_tail_index_without_enough_distinct_weights():
     assert (importance.tail_index(torch.zeros(64, 3)) == importance.CONSTANT_WEIGHTS).all()
     assert importance.tail_index(torch.randn(8, 3)).isinf().all()
     heavy = torch.full((64, 1), -1e4).index_fill(0, torch.tensor([5]), 0.0)
@@ -61,7 +61,7 @@ def test_doubling_gain_needs_two_samples():
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(2, 40), st.floats(0, 20), st.integers(0, 1000))
-def test_bound_lies_between_mean_and_maximum_and_gains_by_doubling(samples, spread, seed):
+def test_the_bound_is_between_mean_and_maximum_and_rises_by_doubling(samples, spread, seed):
     log_w_SN = spread * torch.randn(samples, 3, generator=torch.Generator().manual_seed(seed)).double()
     bound_N = importance.log_mean_exp(log_w_SN)
     assert (bound_N >= log_w_SN.mean(0) - 1e-9).all()

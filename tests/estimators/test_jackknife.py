@@ -29,7 +29,7 @@ def test_more_candidates_widen_the_ends():
     assert jackknife.upper_end(replicates, candidates=3) > jackknife.upper_end(replicates)
 
 
-def test_subset_keeps_the_blocks_of_the_whole():
+def test_a_subset_keeps_the_blocks_of_all_texts():
     values_N = torch.arange(10.0)
     index_M = torch.tensor([1, 4, 7])
     replicates = jackknife.means(values_N[index_M], 3, index_N=torch.tensor([1, 3, 8]))

@@ -37,7 +37,7 @@ def test_the_ends_meet_as_more_texts_are_drawn():
     assert gaps[0] > 4 * gaps[1] > 16 * gaps[2] > 0
 
 
-def test_without_the_own_text_the_upper_end_would_lie_below_the_truth():
+def test_without_the_own_text_the_upper_end_would_be_below_the_truth():
     """The mutation: without w_0 the upper end is a lower end."""
     vae = model()
     z_ND, log_w_KN = vae.text_space(3000, drawn=2)

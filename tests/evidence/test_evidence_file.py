@@ -37,7 +37,7 @@ def flat(evidence):
     return {name: value for part in parts for name, value in flatten(getattr(evidence, part), part).items()}
 
 
-def test_everything_comes_back(whole, tmp_path):
+def test_a_saved_file_is_loaded_unchanged(whole, tmp_path):
     whole.save(tmp_path / "all.safetensors")
     before, after = flat(whole), flat(Evidence.load(tmp_path / "all.safetensors"))
     kept = {name for name in before if not name.startswith("draws.metadata")}

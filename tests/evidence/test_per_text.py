@@ -36,7 +36,7 @@ def test_means_are_the_estimates(draws):
         assert mean == pytest.approx(found.estimates[name].value, rel=1e-9)
 
 
-def test_a_saved_assessment_has_them_beside_it(draws, tmp_path):
+def test_a_saved_assessment_has_them_in_a_file_next_to_it(draws, tmp_path):
     found = assess(known(draws), suite="fast")
     found.save(tmp_path, name="assessment-test")
     again = PerText.load(tmp_path / "assessment-test-texts.safetensors")
@@ -61,7 +61,7 @@ def test_the_panel_is_that_of_the_texts_and_their_order(draws):
     assert PerText.of(Evidence.of(draws)).digest == ""
 
 
-def test_pairing_takes_out_what_texts_have_in_common():
+def test_pairing_removes_the_variance_that_texts_share():
     torch.manual_seed(0)
     common_N = 100 * torch.randn(400)
     ours_N, theirs_N = common_N + 0.5 + 0.1 * torch.randn(400), common_N + 0.1 * torch.randn(400)
@@ -104,6 +104,6 @@ def test_an_earlier_file_without_copies_reads_equal_posteriors_as_copies(draws, 
     assert (again.digest, again.copies.distinct) == (texts.digest, 100)
 
 
-def test_a_missing_file_names_the_mend(tmp_path):
+def test_a_missing_file_names_the_fix(tmp_path):
     with pytest.raises(UserError, match="assess the run again"):
         PerText.load(tmp_path / "assessment-texts.safetensors")

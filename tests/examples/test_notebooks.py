@@ -32,7 +32,7 @@ def test_a_notebook_has_its_outputs_and_no_error(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_is_what_the_script_writes(path):
+def test_a_notebook_equals_the_output_of_its_script(path):
     pytest.importorskip("nbclient", reason="needs the extra notebooks")
     made = runpy.run_path(str(FOLDER / "make_notebooks.py"))
     written = made["notebook"](made["NOTEBOOKS"][path.stem]).cells

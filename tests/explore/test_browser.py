@@ -187,7 +187,7 @@ def test_mistakes_are_said_on_the_page(page):
     until(page, lambda: not one(page, "#error").is_displayed())
 
 
-def test_nothing_comes_from_elsewhere_and_nothing_breaks(page):
+def test_the_page_loads_nothing_from_the_network_and_has_no_errors(page):
     errors = [entry for entry in page.get_log("browser") if "400 (Bad Request)" not in entry["message"]]
     assert not errors
     events = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]

@@ -127,7 +127,7 @@ def test_mistakes_of_a_question(explorer, question, says):
 
 
 @pytest.mark.parametrize("z", [[], [0.0] * 3, [0.0, 0.0, 0.0, math.inf], [math.nan] * 4])
-def test_what_is_no_point_is_refused(explorer, z):
+def test_an_invalid_point_is_refused(explorer, z):
     with pytest.raises(UserError, match="4 finite numbers"):
         explorer.decode(z)
 

@@ -95,7 +95,7 @@ def test_markup_of_a_text_comes_back_as_it_is(url):
     assert headers["content-type"] == "application/json"
 
 
-def test_page_may_load_nothing_from_elsewhere(url):
+def test_the_headers_forbid_other_sources(url):
     status, page, headers = ask(url)
     assert status == 200
     assert "default-src 'self'" in headers["content-security-policy"]
@@ -204,7 +204,7 @@ def test_token_is_asked_of_everybody(explorer):
     assert client.post("/api/start", json={}).status_code == 200
 
 
-def test_long_queue_is_told_so(monkeypatch, explorer):
+def test_a_full_queue_is_reported(monkeypatch, explorer):
     from starlette.testclient import TestClient
 
     monkeypatch.setattr(server, "MOST_WAITING", 0)

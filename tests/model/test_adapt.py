@@ -38,7 +38,7 @@ def test_a_frozen_side_keeps_its_parameters(sides, tied, trained):
 
 
 @pytest.mark.parametrize(("sides", "message"), [("decodr", "did you mean 'decoder'"), ("encoder", "would freeze both")])
-def test_what_cannot_be_frozen_is_refused(sides, message):
+def test_freezing_an_unknown_part_is_refused(sides, message):
     model, _ = tiny_model(tie_encoder_decoder=True)
     with pytest.raises(UserError, match=message):
         freeze(model, sides)
@@ -47,7 +47,7 @@ def test_what_cannot_be_frozen_is_refused(sides, message):
 @pytest.mark.parametrize(
     ("lora", "tied", "message"), [({}, True, "set model.tie=false"), ({"rnk": 2}, False, "did you mean 'rank'")]
 )
-def test_what_cannot_be_adapted_is_refused(lora, tied, message):
+def test_adapting_an_unsuitable_part_is_refused(lora, tied, message):
     with pytest.raises(UserError, match=message):
         tiny_model(lora=lora, tie_encoder_decoder=tied)
 

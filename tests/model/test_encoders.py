@@ -74,7 +74,7 @@ def test_an_encoder_of_sequences_to_sequences_is_no_decoder():
 
 
 @pytest.mark.parametrize("family", ENCODERS)
-def test_an_encoder_read_where_it_has_seen_nothing_is_refused(family, caplog):
+def test_pooling_at_the_first_token_of_a_causal_encoder_is_refused(family, caplog):
     """Causal networks at their first token; the others see the whole text there."""
     blind = family in ("gpt2", "llama", "qwen3")
     first, half, last = (

@@ -60,5 +60,5 @@ def test_a_length_that_no_text_of_the_model_has_is_refused():
         generated(min_length=12)
 
 
-def test_nothing_changed_says_nothing():
+def test_unchanged_options_are_not_reported():
     assert Generation().note == ""

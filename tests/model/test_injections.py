@@ -157,7 +157,7 @@ def test_a_language_model_has_no_encoder_and_ignores_z():
         ({"injection": {"embedding": {"placement": "after_nrm"}}}, "did you mean 'after_norm'"),
     ],
 )
-def test_what_does_not_compose_is_refused(options, message):
+def test_injections_that_cannot_be_combined_are_refused(options, message):
     with pytest.raises(UserError, match=message):
         tiny_model(**options)
 

@@ -35,7 +35,7 @@ def vae():
     return LatentSpace(model, tokenizer)
 
 
-def test_encoding_is_the_models_own_whatever_is_encoded_with_it(vae):
+def test_the_encoding_of_a_text_does_not_depend_on_its_batch(vae):
     together = vae.encode(TEXTS)
     assert (together.batch_shape, together.event_shape) == ((4,), (3,))
     for row, text in enumerate(TEXTS):

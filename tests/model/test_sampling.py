@@ -36,7 +36,7 @@ def case(request):
 
 
 @pytest.mark.parametrize("size", [1, 5, 16, 33])
-def test_a_text_is_the_same_whatever_texts_are_drawn_with_it(case, size):
+def test_a_text_does_not_depend_on_the_other_texts_of_its_batch(case, size):
     model, z, uniform, whole = case
     for part_z, part_u, ids, log_p in zip(
         z.split(size), uniform.split(size), padded(whole, 12).split(size), whole.log_prob.split(size), strict=True
@@ -63,7 +63,7 @@ def test_the_plain_cache_and_small_parts_of_the_logits_give_the_same_texts(case,
     assert_close(other.log_prob, whole.log_prob, atol=1e-5, rtol=0)
 
 
-def test_what_was_given_is_left_as_it_was(case):
+def test_inputs_are_not_changed(case):
     model, z, _, _ = case
     conditioning = model.condition(z)
     before = {place: value.clone() for place, value in conditioning.items()}
@@ -99,7 +99,7 @@ def test_the_random_state_gives_its_numbers_to_the_texts_in_their_order(case):
 
 
 @pytest.mark.parametrize("count", [1, 20, 70])
-def test_every_product_has_rows_enough_to_round_alike(case, count, monkeypatch):
+def test_every_product_has_enough_rows_to_be_rounded_the_same_way(case, count, monkeypatch):
     """Of thousands of tokens many are so rare that rounding decides between them; small products round otherwise."""
     model, z, uniform, _ = case
     monkeypatch.setattr(sampling, "LOGITS_AT_ONCE", 40)

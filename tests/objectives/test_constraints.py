@@ -106,7 +106,7 @@ def test_plain_ascent_is_that_of_cooper():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_restored_controller_goes_on_bit_for_bit(method):
+def test_a_restored_controller_continues_bit_for_bit(method):
     values = torch.rand(40, generator=torch.Generator().manual_seed(0)) * 16
     whole, half = (Constraint("rate", ">=", 8.0, weight=1.0, method=method) for _ in range(2))
     for value in values:
@@ -144,7 +144,7 @@ def test_nonsense_is_refused_in_one_line(change, message):
 
 
 @pytest.mark.parametrize("key", ["relation", "bound"])
-def test_a_constraint_names_what_it_lacks(key):
+def test_a_constraint_names_its_missing_option(key):
     spec = {"term": "rate", "relation": ">=", "bound": 8}
     del spec[key]
     with pytest.raises(UserError, match=key):

@@ -41,7 +41,7 @@ def test_met_allows_five_percent(rate, met):
     assert build_objective({"preset": "mdr", "rate": 8}).met({"rate": rate}) is met
 
 
-def test_its_state_holds_the_multipliers_alone():
+def test_its_state_has_only_the_multipliers():
     assert not build_objective("vae").state_dict()
     objective, copy = build_objective("mdr"), build_objective("mdr")
     objective.ascend({"rate": torch.tensor(1.0)})
@@ -151,7 +151,7 @@ def test_a_bound_within_reach_is_taken(term, relation, bound):
     objective.refuse_unreachable(dataset_size=1000, batch_size=32)
 
 
-def test_what_is_not_met_is_said():
+def test_unmet_constraints_are_reported():
     objective = build_objective({"preset": "mdr", "rate": 8})
     assert objective.unmet({"rate": 6.1}) == ["the constraint rate >= 8 is not met: rate is 6.1"]
     assert objective.unmet({"rate": 8.1}) == []

@@ -34,7 +34,7 @@ def free_forms(pass_, rate):
     return [choices.build("terms", name, rate=rate)(pass_).item() for name in names]
 
 
-def test_free_bits_of_nothing_free_are_the_rate(some_pass):
+def test_free_bits_without_allowance_are_the_rate(some_pass):
     rate = some_pass.rate.mean().item()
     assert free_forms(some_pass, 0.0) == pytest.approx([rate] * 3)
 

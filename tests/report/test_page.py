@@ -110,7 +110,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def test_page_is_whole_and_needs_nothing_else(page):
+def test_page_is_complete_and_self_contained(page):
     elements = Elements()
     elements.feed(page)
     assert not elements.open
@@ -212,7 +212,7 @@ def test_other_texts_are_not_paired(tmp_path):
     assert "same texts" in missing(found)["paired-differences"]
 
 
-def test_a_run_without_numbers_of_single_texts_is_shown_and_not_paired(tmp_path):
+def test_a_run_without_numbers_of_each_text_is_shown_and_not_paired(tmp_path):
     runs = [made(tmp_path, name, "vae") for name in ("a", "b")]
     (runs[1] / "assessment-test-texts.safetensors").unlink()
     found = read(runs, "test")
@@ -284,7 +284,7 @@ def test_the_same_texts_under_another_path_are_the_same_corpus(tmp_path):
     assert len(read(runs, "test").runs) == 2
 
 
-def test_a_study_leaves_out_what_is_not_assessed(tmp_path):
+def test_a_study_leaves_out_runs_that_are_not_assessed(tmp_path):
     made(tmp_path, "done", "vae")
     (tmp_path / "running").mkdir()
     (tmp_path / "running" / "config.yaml").write_text("objective: vae\n", encoding="utf-8")
@@ -293,7 +293,7 @@ def test_a_study_leaves_out_what_is_not_assessed(tmp_path):
     assert found.notes == ["Left out, since not assessed on test: running."]
 
 
-def test_equal_names_are_told_apart(tmp_path):
+def test_equal_names_are_made_different(tmp_path):
     runs = [made(tmp_path / parent, "run", "vae") for parent in ("one", "two")]
     assert [run.name for run in read(runs, "test").runs] == ["one/run", "two/run"]
 
@@ -312,7 +312,7 @@ def points(figure):
     return {gid.removeprefix("hover: ").split(":")[0]: place for gid, place in found.items()}
 
 
-def test_points_stand_where_the_numbers_are(comparison):
+def test_points_are_at_their_numbers(comparison):
     drawn = points(against_rate.rate_distortion(comparison))
     for run in comparison.latent:
         expected = [run.estimate(name).value for name in ("rate", "distortion")]
@@ -348,7 +348,7 @@ def test_a_family_is_joined_through_the_means_of_its_seeds(comparison):
     assert list(x) == sorted(x)
 
 
-def test_the_front_is_what_nothing_beats(comparison):
+def test_the_front_has_the_runs_that_no_other_beats(comparison):
     costs = {r.name: (-r.estimate("log_likelihood").value, r.estimate("marginal_kl").value) for r in comparison.latent}
     front = {run.name for run in comparison.front}
     for name, (ours, kl) in costs.items():
@@ -395,7 +395,7 @@ def test_densities_integrate_to_one():
     assert torch.trapezoid(found, line).tolist() == pytest.approx([1.0] * each_run.UNITS, abs=1e-3)
 
 
-def test_sentences_say_what_the_numbers_say(comparison):
+def test_sentences_agree_with_the_numbers(comparison):
     text = "\n".join(summary.sentences(comparison))
     best = max(comparison.runs, key=lambda run: run.estimate("log_likelihood").value)
     assert f"Highest log-likelihood: {best.name}," in text
@@ -417,7 +417,7 @@ def test_a_family_has_the_same_colour_on_every_page(tmp_path):
     assert len(set(together.values())) == 4
 
 
-def test_a_caption_is_about_what_is_drawn(tmp_path):
+def test_a_caption_mentions_only_what_is_drawn(tmp_path):
     single = read([made(tmp_path, "vae", "vae", entropy=None)], "test")
     captions = {plate.name: plate.caption(single) for plate in PLATES}
     assert "dashed" not in captions["rate-distortion"]
@@ -428,7 +428,7 @@ def test_a_caption_is_about_what_is_drawn(tmp_path):
     assert "dashed" in PLATES[0].caption(model)
 
 
-def test_the_page_defines_what_it_shows_and_gives_commands(page):
+def test_the_page_defines_its_numbers_and_gives_commands(page):
     for name in ("rate", "marginal_kl", "log_likelihood"):
         assert f'href="#define-{name}"' in page
         assert f'id="define-{name}"' in page

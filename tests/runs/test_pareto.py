@@ -65,7 +65,7 @@ def test_the_best_of_every_criterion_survives(rows, most):
 
 
 @given(validations, st.integers(3, 5))
-def test_saved_and_restored_it_goes_on_as_if_it_never_stopped(rows, most):
+def test_a_restored_front_continues_as_if_uninterrupted(rows, most):
     points = points_of(rows)
     half = len(points) // 2
     front = Front(CRITERIA, most).with_state(front_of(points[:half], most).state_dict())
@@ -74,7 +74,7 @@ def test_saved_and_restored_it_goes_on_as_if_it_never_stopped(rows, most):
     assert front == front_of(points, most)
 
 
-def test_the_most_crowded_goes_and_of_equals_the_latest():
+def test_the_most_crowded_point_is_removed_and_ties_remove_the_latest():
     two = {"elbo": Criterion("max"), "marginal_kl": Criterion("min")}
     front = Front(two, most=3)
     for step, x in enumerate([0.0, 1.0, 0.5, 0.45]):

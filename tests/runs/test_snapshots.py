@@ -49,7 +49,7 @@ def test_snapshots_do_not_change_the_run(tmp_path, make_config):
     assert not (tmp_path / "b" / "snapshots").exists()
 
 
-def test_a_snapshot_is_what_the_model_says_of_the_validation_texts(tmp_path, make_config):
+def test_a_snapshot_has_the_posteriors_of_the_validation_texts(tmp_path, make_config):
     from vaescope.corpora.corpus import load_corpus
     from vaescope.corpora.tokenized import tokenize
     from vaescope.training.validation import fixed_subset

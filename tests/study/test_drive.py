@@ -48,7 +48,7 @@ def done(tmp_path_factory):
     return plan, *carried_out(plan)
 
 
-def test_runs_are_trained_and_assessed_beside_their_control(done):
+def test_runs_are_trained_and_assessed_against_their_control(done):
     plan, jobs, order = done
     assert {job.state for job in jobs.values()} == {"done"}
     assert order[0] == "language_model_seed0"
@@ -90,7 +90,7 @@ def test_other_settings_of_the_assessment_are_assessed_again_and_other_training_
         carry_out(longer, longer.runs[0])
 
 
-def test_a_run_that_was_interrupted_goes_on_bit_for_bit(tmp_path, done):
+def test_an_interrupted_run_resumes_bit_for_bit(tmp_path, done):
     plan = read_plan(write_study(tmp_path, grid={"objective": ["vae"]}, control=None))
 
     class KilledError(Exception):
@@ -116,7 +116,7 @@ def test_a_failing_run_stops_no_other_and_is_named(tmp_path):
     assert "is not finite" in jobs["mad_seed0"].message
 
 
-def test_runs_beside_a_control_that_failed_are_trained_and_say_why_they_are_not_assessed(tmp_path):
+def test_runs_whose_control_failed_are_trained_and_say_why_they_are_not_assessed(tmp_path):
     path = write_study(tmp_path, grid={"objective": ["language_model", "vae"]})
     plan = read_plan(path)
     (plan.folder("language_model_seed0")).mkdir(parents=True)
@@ -128,7 +128,7 @@ def test_runs_beside_a_control_that_failed_are_trained_and_say_why_they_are_not_
     assert RunFolder(plan.folder("vae_seed0")).status["finished"]
 
 
-def test_processes_beside_each_other_give_the_numbers_of_one_after_another(tmp_path, done):
+def test_parallel_processes_give_the_numbers_of_sequential_ones(tmp_path, done):
     grid = {"objective": {name: STUDY["grid"]["objective"][name] for name in ("vae", "mdr-2")}}
     plan = read_plan(write_study(tmp_path, grid=grid, control=None))
     jobs = drive(plan, Local(plan.save(), jobs=2, gpus=0), lambda jobs: None)

@@ -368,6 +368,6 @@ def test_the_command_draws_states_and_refuses_a_vae(grammar, drawn, tmp_path):
 
 
 @pytest.mark.slow
-def test_processes_draw_what_one_draws(grammar, drawn, tmp_path):
+def test_several_processes_draw_the_same_texts_as_one(grammar, drawn, tmp_path):
     make_world(grammar, tmp_path / "w", sizes={"train": 30, "valid": 2, "test": 2}, max_length=12, workers=2)
     assert corpus_of(tmp_path / "w")[1].train == corpus_of(drawn[0])[1].train[:30]

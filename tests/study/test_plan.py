@@ -94,7 +94,7 @@ def test_the_example_of_the_thesis_is_a_study():
     assert (str(run.config.data.path), run.config.seed, run.control) == ("FOLDER", 1, "language_model_seed1")
 
 
-def test_the_base_may_stand_in_the_study(tmp_path):
+def test_the_base_may_be_part_of_the_study_file(tmp_path):
     inline = read_plan(write_study(tmp_path, base=BASE))
     assert inline.runs == read_plan(write_study(tmp_path)).runs
 
@@ -126,7 +126,7 @@ def test_the_base_may_stand_in_the_study(tmp_path):
         ({"base": "nowhere.yaml"}, "nowhere.yaml: no such configuration file"),
     ],
 )
-def test_what_cannot_be_carried_out_is_refused(tmp_path, changes, says):
+def test_a_study_that_cannot_run_is_refused(tmp_path, changes, says):
     path = write_study(tmp_path, **changes)
     with pytest.raises(UserError, match=re.escape(says)) as caught:
         read_plan(path)
@@ -147,7 +147,7 @@ def test_an_override_that_cannot_be_meant_is_refused(tmp_path, override, says):
         read_plan(write_study(tmp_path), [override])
 
 
-def test_a_key_that_stands_twice_is_refused(tmp_path):
+def test_a_key_that_appears_twice_is_refused(tmp_path):
     path = write_study(tmp_path)
     path.write_text(path.read_text(encoding="utf-8") + "seeds: [1]\n", encoding="utf-8")
     with pytest.raises(UserError, match="'seeds' appears twice"):

@@ -24,7 +24,7 @@ def log(job, step):
         file.write(json.dumps({"kind": "train", "step": step, "rate": 0.5 * step}) + "\n")
 
 
-def test_time_left_is_what_is_left_at_the_pace_so_far(tmp_path, now):
+def test_time_left_is_the_remaining_work_at_the_pace_so_far(tmp_path, now):
     plan = read_plan(write_study(tmp_path, grid={"training.learning_rate": [0.1, 0.2, 0.3]}, control=None))
     jobs = [Job(run) for run in plan.runs]
     assert time_left(jobs, 1) is None

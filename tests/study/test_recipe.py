@@ -168,7 +168,7 @@ def test_a_saving_needs_a_control_with_the_same_texts(tmp_path, changes, message
         ),
     ],
 )
-def test_a_refit_takes_what_a_refit_uses(tmp_path, stage, message):
+def test_a_refit_stage_accepts_only_the_options_of_a_refit(tmp_path, stage, message):
     with pytest.raises(UserError, match=message) as caught:
         read_plan(staged(tmp_path, stages=STAGES | {"again": stage}))
     assert "\n" not in str(caught.value)

@@ -47,7 +47,7 @@ def encodings():
 
 
 @pytest.mark.parametrize("families", [["mixture"], ["aggregate"]])
-def test_what_is_gained_is_the_mismatch_of_the_prior(encodings, families):
+def test_the_gain_is_the_mismatch_of_the_prior(encodings, families):
     found = fit_prior(Standard(SIZE), "standard", encodings, families=families, components=3000)
     assert found.chosen.name != AS_TRAINED
     # R - R_g = KL(q(z) || p) - KL(q(z) || g), and no density does better than q(z) itself

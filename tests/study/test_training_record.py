@@ -44,7 +44,7 @@ def test_constraints_that_hold_pass(folder):
     assert "rate>=" in finding.message
 
 
-def test_a_kept_checkpoint_is_judged_by_what_led_up_to_it(folder):
+def test_a_kept_checkpoint_is_judged_by_the_training_up_to_it(folder):
     write_status(folder, warnings=["the constraint rate >= 8 is not met: rate is 6.1"])
     points = [
         {"step": 50, "values": {"elbo": -1.0}, "warnings": []},

@@ -56,7 +56,7 @@ def test_the_right_encoder_cannot_be_bettered(size, rate):
     assert family.value == pytest.approx(0, abs=0.01)
 
 
-def test_what_a_wrong_encoder_loses_is_its_own():
+def test_the_loss_of_a_wrong_encoder_is_amortisation():
     vae = LinearGaussian.matched(latent_size=3, data_size=5, rate=3.0)
     wrong = replace(vae, encoder_bias=vae.encoder_bias + 0.3, encoder_std=1.2 * vae.encoder_std)
     own, family = split(wrong)

@@ -70,7 +70,7 @@ def own():
     return model.eval()
 
 
-def test_the_products_own_model_by_functions_has_the_numbers_of_its_sweep(own, tmp_path):
+def test_a_vaescope_model_given_by_functions_has_the_numbers_of_its_sweep(own, tmp_path):
     texts = random_texts(40)
     draws = sweep(own, texts, samples=4)
     found = vaescope.assess(functions_of(own), texts.texts, suite="fast", samples=4, save=tmp_path / "f.safetensors")
@@ -83,7 +83,7 @@ def test_the_products_own_model_by_functions_has_the_numbers_of_its_sweep(own, t
         assert found.estimates[name].value == pytest.approx(estimate.value, rel=1e-3, abs=1e-3), name
 
 
-def test_the_full_suite_runs_but_for_what_functions_cannot_say(own, tmp_path):
+def test_the_full_suite_runs_except_for_diagnostics_that_functions_cannot_give(own, tmp_path):
     texts = random_texts(40)
     path = tmp_path / "f.safetensors"
     found = vaescope.assess(
@@ -113,7 +113,7 @@ def test_the_full_suite_runs_but_for_what_functions_cannot_say(own, tmp_path):
     )
 
 
-def test_drawn_texts_are_those_of_the_own_model(own, tmp_path):
+def test_drawn_texts_equal_those_of_the_vaescope_model(own, tmp_path):
     texts, path = random_texts(20), tmp_path / "f.safetensors"
     options = {"samples": 2, "simulations": 64, "adapted_texts": 2, "panel_texts": 2, "diagnostics": ["rate"]}
     vaescope.assess(functions_of(own), texts.texts, save=path, **options)

@@ -77,7 +77,7 @@ def test_a_shared_encoder_cannot_move_alone(tmp_path, make_config):
         make_trainer(make_config(tmp_path / "run", objective=LAGGING))
 
 
-def test_killed_within_it_a_run_goes_on_bit_for_bit(tmp_path, make_config):
+def test_a_run_killed_during_encoder_steps_resumes_bit_for_bit(tmp_path, make_config):
     whole = train(untied(make_config, tmp_path / "whole"))
 
     class KilledError(Exception):

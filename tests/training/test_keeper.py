@@ -102,7 +102,7 @@ def test_a_killed_run_ends_with_the_same_front_and_files(tmp_path, make_config, 
         assert one.read_bytes() == other.read_bytes()
 
 
-def test_what_the_checkpoint_has_on_its_front_stays_until_the_next(tmp_path, make_config):
+def test_models_on_the_front_of_the_checkpoint_stay_until_the_next_one(tmp_path, make_config):
     saved = []
     keep = make_config(tmp_path, keep={"criteria": {"elbo": "max"}}).training.keep
     keeper = build_keeper(keep, build_objective("vae"), tmp_path, latent=True, save=saved.append)
@@ -135,7 +135,7 @@ def test_criteria_that_do_not_exist_are_dropped_with_the_reason(tmp_path, make_c
     assert [p.step for p in keeper.front.points] == [1]
 
 
-def test_a_language_model_is_kept_by_what_it_says_of_texts(tmp_path, make_config):
+def test_a_language_model_is_kept_by_its_likelihood(tmp_path, make_config):
     config = make_config(tmp_path / "run", objective="vae", keep={}, **STEPS)
     raw = config.model_dump(mode="json") | {"objective": "language_model"}
     raw["model"]["injection"] = "none"

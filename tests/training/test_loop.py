@@ -32,7 +32,7 @@ def test_a_run_is_a_folder(tmp_path, make_config):
     assert not folder.load_model().training
 
 
-def test_every_log_line_says_what_is_needed(tmp_path, make_config):
+def test_every_log_line_has_the_needed_fields(tmp_path, make_config):
     folder = train(make_config(tmp_path / "run", objective={"preset": "mdr", "rate": 2}))
     first, *_ = lines = folder.metrics("train")
     assert [line["step"] for line in lines] == [2, 4, 6]
@@ -134,7 +134,7 @@ def test_patience_counts_only_weights_that_meet_the_constraint(tmp_path, make_co
 
 
 @pytest.mark.parametrize(("path", "message"), [("nowhere", "it does not exist"), (".", "not a run folder")])
-def test_what_is_not_a_run_is_refused(tmp_path, path, message):
+def test_a_folder_that_is_not_a_run_is_refused(tmp_path, path, message):
     with pytest.raises(UserError, match=message):
         _ = RunFolder(tmp_path / path).config
     with pytest.raises(UserError, match="no model/ yet"):

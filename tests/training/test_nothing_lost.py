@@ -81,7 +81,7 @@ def test_a_start_without_a_step_is_replaced_by_another_configuration(tmp_path, m
     assert folder.config.tokenizer.vocab_size == len(folder.load_tokenizer()) == 280
 
 
-def test_one_process_holds_a_run(tmp_path, make_config):
+def test_one_process_locks_a_run(tmp_path, make_config):
     run = tmp_path / "run"
     code = (
         "import sys; from pathlib import Path; from vaescope.runs.lock import one_at_a_time\n"

@@ -45,7 +45,7 @@ def test_a_bound_that_is_out_of_reach_is_refused_before_training(tmp_path, make_
         train(make_config(tmp_path / "run", objective=objective))
 
 
-def test_a_constraint_that_was_missed_is_told(tmp_path, make_config, caplog):
+def test_a_constraint_that_is_not_met_is_reported(tmp_path, make_config, caplog):
     folder = train(make_config(tmp_path / "run", objective={"preset": "mdr", "rate": 30}))
     (warning,) = folder.status["warnings"]
     assert warning.startswith("the constraint rate >= 30 is not met: rate is ")

@@ -92,7 +92,7 @@ def test_early_stopping_waits_for_the_constraint():
     assert (stopping.best, stopping.best_step) == (5.0, 2)
 
 
-def test_precision_is_what_is_asked():
+def test_precision_is_the_requested_one():
     cpu = torch.device("cpu")
     assert autocast_dtype("bf16", cpu) is torch.bfloat16
     assert autocast_dtype("fp32", cpu) is None
@@ -101,7 +101,7 @@ def test_precision_is_what_is_asked():
     assert autocast_dtype("bf16", cpu, flops=BREAK_EVEN / 2) is torch.bfloat16
 
 
-def test_wandb_that_is_missing_is_told(tmp_path, monkeypatch):
+def test_missing_wandb_is_reported(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "wandb", None)
     with pytest.raises(UserError, match="pip install"):
         build_tracker("wandb", tmp_path, {}, 0)

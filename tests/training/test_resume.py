@@ -64,7 +64,7 @@ def test_killed_twice_equals_uninterrupted_bit_for_bit(tmp_path, make_config):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("adapted", ["freeze", "lora"])
-def test_only_what_is_trained_is_in_a_checkpoint_and_it_resumes_bit_for_bit(tmp_path, make_config, adapted):
+def test_a_checkpoint_has_only_trained_weights_and_resumes_bit_for_bit(tmp_path, make_config, adapted):
     def config(name):
         made = make_config(tmp_path / name, steps=8, save_every=3, log_every=2)
         made.model.tie = False
@@ -169,7 +169,7 @@ def test_a_warm_up_that_is_over_does_not_hinder(tmp_path, make_config):
         train(make_config(tmp_path / "run", schedule="constant", warmup=0.2, steps=7))
 
 
-def test_what_is_written_may_change_on_resume(tmp_path, make_config):
+def test_output_settings_may_change_on_resume(tmp_path, make_config):
     whole = train(make_config(tmp_path / "whole", steps=12))
     with pytest.raises(KilledError):
         train(make_config(tmp_path / "run", steps=12), progress=kill_at(5))

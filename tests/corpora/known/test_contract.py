@@ -77,7 +77,7 @@ def test_the_chain_rule_holds(corpus):
     assert corpus.entropy() == pytest.approx(total, abs=1e-12)
 
 
-def test_what_is_not_a_text_of_the_language_has_probability_zero(corpus):
+def test_a_text_outside_the_language_has_probability_zero(corpus):
     texts = ["", "zzz", corpus.sample(1, seed=0)[0] + " zzz", *corpus.sample(1, seed=1)]
     assert corpus.log_prob(texts)[:3].tolist() == [-math.inf] * 3
     assert corpus.information(texts).isnan().tolist() == [True, True, True, False]

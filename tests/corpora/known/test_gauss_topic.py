@@ -91,5 +91,5 @@ def test_counts_are_all_listed_once():
     assert len(np.unique(counts, axis=0)) == len(counts)
 
 
-def test_without_scale_nothing_is_told():
+def test_without_scale_there_is_no_information():
     assert GaussTopic(groups=3, scale=0.0, length=5).mutual_information() == pytest.approx(0, abs=1e-12)

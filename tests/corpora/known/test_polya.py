@@ -50,7 +50,7 @@ def test_information_grows_like_the_logarithm_of_the_length():
     assert far - near == pytest.approx((3 - 1) / 2 * math.log(2), rel=0.02)
 
 
-def test_longer_texts_tell_more():
+def test_longer_texts_give_more_information():
     information = [Polya(length=length).mutual_information() for length in (1, 2, 5, 10, 50)]
     assert information == sorted(information)
     assert torch.isfinite(torch.tensor(information)).all()

@@ -32,6 +32,6 @@ def test_words_in_the_wrong_slot_are_no_sentence():
     assert corpus.log_prob([f"{second[0]} {first[0]}", first[0]]).tolist() == [-math.inf] * 2
 
 
-def test_topics_that_are_alike_tell_nothing():
+def test_equal_topics_give_no_information():
     assert Template(concentration=1000.0).mutual_information() < 0.02
     assert Template(topics=1).mutual_information() == pytest.approx(0, abs=1e-12)

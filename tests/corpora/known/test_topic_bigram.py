@@ -37,7 +37,7 @@ def test_a_text_by_hand():
     torch.testing.assert_close(corpus.posterior([f"{a} {b}"])[0], torch.tensor([0.25, 0.75], dtype=torch.float64))
 
 
-def test_words_and_lengths_tell_nothing_of_the_topic():
+def test_words_and_lengths_give_no_information_about_the_topic():
     corpus = TopicBigram(topics=3, words=2, longest=4, shared=0.1)
     texts = language(corpus)
     given_topic = corpus.log_prob(texts).exp()[:, None] * corpus.posterior(texts) / corpus.prior()

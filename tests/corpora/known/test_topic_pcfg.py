@@ -54,7 +54,7 @@ def test_the_seed_of_the_language_permutes_words_and_changes_no_truth():
     assert a.sample(5, seed=0) != b.sample(5, seed=0)
 
 
-def test_purer_topics_are_told_more_easily():
+def test_purer_topics_give_more_information():
     information = [TopicPcfg(purity=a).mutual_information() for a in (0.2, 0.5, 0.8, 0.99)]
     assert information == sorted(information)
     assert information[-1] < math.log(8)

@@ -79,7 +79,7 @@ def test_no_folder_of_a_run_holds_the_frozen_weights(place, run):
     assert json.loads((run.model / "base.json").read_text())["decoder"]["source"] == str(place / "decoder")
 
 
-def test_what_is_read_is_what_was_trained(place, run):
+def test_the_loaded_model_equals_the_trained_one(place, run):
     model = run.load_model()
     base = load_file(place / "decoder" / "model.safetensors")
     wanted = base["model.layers.1.mlp.down_proj.weight"]
@@ -96,7 +96,7 @@ def test_what_is_read_is_what_was_trained(place, run):
 @pytest.mark.parametrize(
     ("freeze", "left_out"), [("encoder", {"encoder"}), ("both", {"encoder", "decoder"}), ("none", set())]
 )
-def test_only_what_is_frozen_is_left_out(place, tmp_path, freeze, left_out):
+def test_only_frozen_weights_are_left_out(place, tmp_path, freeze, left_out):
     run = train(config_of(place, tmp_path / "run", freeze=freeze))
     assert {"encoder", "decoder"} - {name.split(".")[0] for name in names_in(run.model)} == left_out
     assert (run.model / "base.json").exists() == bool(left_out)
@@ -154,7 +154,7 @@ def test_another_checkpoint_at_the_new_place_is_refused(place, tmp_path, run):
     assert str(away) not in (copy.model / "base.json").read_text()
 
 
-def test_what_is_published_is_complete(place, tmp_path, run):
+def test_a_published_model_is_complete(place, tmp_path, run):
     result = CliRunner().invoke(app, ["push", str(run.path), "--to", str(tmp_path / "copy")])
     assert result.exit_code == 0, result.output
     assert not (tmp_path / "copy" / "base.json").exists()

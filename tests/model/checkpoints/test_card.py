@@ -53,7 +53,7 @@ def card_of(tmp_path, **options):
     return write_card(tmp_path, config=CONFIG, environment=ENVIRONMENT, **options).read_text(encoding="utf-8")
 
 
-def test_a_card_says_what_the_model_is(tmp_path):
+def test_a_card_describes_the_model(tmp_path):
     text = card_of(tmp_path)
     for words in (
         "new: model_type roberta, hidden_size 16",
@@ -141,7 +141,7 @@ def test_a_card_of_damaged_files_names_the_file(run, tmp_path, file, content):
     assert (run / "model" / "README.md").exists() == before
 
 
-def test_what_is_no_run_has_no_card(tmp_path):
+def test_a_folder_that_is_not_a_run_has_no_card(tmp_path):
     with pytest.raises(UserError, match="not a run with a trained model"):
         refresh_card(tmp_path)
 
@@ -215,7 +215,7 @@ def test_no_network_is_one_line(run, monkeypatch):
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_incomplete_or_refused_is_one_line(run, tmp_path, monkeypatch):
+def test_an_incomplete_or_refused_push_is_one_line(run, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"no config.json, tokenizer.json, README.md, model.safetensors"):
         push_to_hub(tmp_path, "someone/letters")
 

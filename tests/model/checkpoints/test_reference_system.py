@@ -143,7 +143,7 @@ def check(model, ids, z, mean, log_variance, log_p):
 
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("name", ["state_dict.safetensors", "state_dict.pt"])
-def test_a_converted_model_says_what_the_reference_says(tmp_path, tied, name):
+def test_a_converted_model_gives_the_numbers_of_the_reference(tmp_path, tied, name):
     state = reference_state(tied=tied)
     convert_reference(written(tmp_path / "in", state, name=name), tmp_path / "out")
     model = TransformerVAE.from_pretrained(tmp_path / "out").eval()

@@ -47,7 +47,7 @@ def test_an_allocator_that_the_user_has_set_is_left_alone(setting):
     assert not run("kept = keep_freed_memory()", **setting)[0]
 
 
-def test_where_there_is_no_such_allocator_nothing_happens(monkeypatch):
+def test_without_this_allocator_nothing_happens(monkeypatch):
     from vaescope.model.kernels.allocator import keep_freed_memory
 
     for name in list(os.environ):

@@ -77,7 +77,7 @@ def test_a_decoder_has_no_other_dropout(family):
     assert all(type(module) is not nn.Dropout for module in model.decoder.modules())
 
 
-def test_what_is_not_a_plain_dropout_stays():
+def test_only_plain_dropout_is_replaced():
     network = nn.Sequential(nn.Dropout(0.2), nn.Dropout1d(0.3), nn.Sequential(nn.Dropout(0.4)))
     replace_dropout(network)
     assert [type(network[0]), type(network[1]), type(network[2][0])] == [Dropout, nn.Dropout1d, Dropout]

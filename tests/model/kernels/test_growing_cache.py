@@ -12,7 +12,7 @@ from vaescope.model.sampling import _closed_up
 
 
 @given(st.integers(0, 2**16), st.integers(1, 9), st.lists(st.integers(1, 20), min_size=1, max_size=6))
-def test_it_holds_what_the_plain_cache_holds(seed, rows, steps):
+def test_it_has_the_same_content_as_the_plain_cache(seed, rows, steps):
     generator = torch.Generator().manual_seed(seed)
     ours, plain_form = GrowingLayer(), DynamicLayer()
     for tokens in steps:
@@ -31,7 +31,7 @@ def test_it_holds_what_the_plain_cache_holds(seed, rows, steps):
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(0, 16))
-def test_closing_up_keeps_every_open_row_and_moves_no_more_than_have_ended(going, least):
+def test_compaction_keeps_every_open_row_and_moves_as_few_rows_as_have_ended(going, least):
     going = torch.tensor(going)
     kept = going.nonzero().squeeze(1)
     size = max(len(kept), min(least, len(going)))

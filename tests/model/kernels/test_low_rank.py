@@ -101,7 +101,7 @@ def test_under_autocast_it_is_as_close_to_float32_as_peft():
     assert errors[1] <= 1.2 * errors[0]
 
 
-def test_a_copy_and_a_saved_network_hold_no_converted_matrix():
+def test_a_copy_and_a_saved_network_have_no_converted_matrix():
     _, ours = lora()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         ours(torch.randn(1, 6))

@@ -67,7 +67,7 @@ def test_a_step_computes_the_real_tokens_and_little_else():
     assert training_flops(model, batch) < 1.15 * analytic
 
 
-def test_few_shapes_occur_and_what_fills_them_changes_nothing():
+def test_few_shapes_occur_and_padding_changes_nothing():
     """Batches of many numbers of tokens are computed in few shapes, on average 2% larger."""
     sizes = range(500, 1000)
     spare = torch.arange(1000, 1100)

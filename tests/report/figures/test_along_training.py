@@ -67,7 +67,7 @@ def test_of_many_steps_few_are_shown(run):
         common_steps({"one": run, "other": many[5:6]})
 
 
-def test_contours_hold_the_masses():
+def test_contours_contain_their_masses():
     line = torch.linspace(-6, 6, 241, dtype=torch.float64)
     x, y = torch.meshgrid(line, line, indexing="ij")
     density = torch.exp(-0.5 * (x.square() + y.square())) / (2 * torch.pi)

@@ -63,7 +63,7 @@ def test_more_gpus_than_there_are_is_refused():
         shares(["0", "1"], jobs=2, gpus=2)
 
 
-def test_stopping_ends_what_runs(tmp_path, stub):
+def test_stopping_ends_running_processes(tmp_path, stub):
     engine = Local(tmp_path / "study.yaml", jobs=1, devices=[])
     engine.start("endless")
     (_, process), *_ = engine._running.values()
@@ -73,7 +73,7 @@ def test_stopping_ends_what_runs(tmp_path, stub):
     assert time.monotonic() - begun < command.GRACE
 
 
-def test_the_error_is_told_and_not_what_torchrun_says_after_it():
+def test_the_error_is_reported_without_the_trailer_of_torchrun():
     lines = [
         "ValueError: 3",
         "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:",
@@ -137,7 +137,7 @@ def test_torchrun_trains_and_assesses_a_run_in_two_processes(tmp_path):
     assert (tmp_path / "out" / "language_model_seed0" / "assessment-test.json").exists()
 
 
-def test_ray_that_is_not_installed_is_told(tmp_path, monkeypatch):
+def test_missing_ray_is_reported(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r"pip install 'vaescope\[sweep\]'"):
         OnRay(tmp_path / "study.yaml")
