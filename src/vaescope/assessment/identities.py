@@ -9,6 +9,7 @@ import torch
 from scipy import stats
 
 from vaescope.assessment.diagnostic import Estimates
+from vaescope.assessment.diagnostics.mutual_information import WORDS
 from vaescope.assessment.findings import Check, Finding
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
@@ -17,6 +18,7 @@ from vaescope.estimators.importance import log_mean_exp
 from vaescope.evidence.aggregate_posterior import AggregatePosterior
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
+from vaescope.evidence.information_ends import InformationEnds
 from vaescope.randomness import stream
 
 IDENTITY = Check("an identity holds within its errors (where it does not, the draws or the program are wrong)", "FAIL")
@@ -48,6 +50,7 @@ def estimate_identities(evidence: Evidence, estimates: Estimates, thresholds: Th
     checks = []
     if "mutual_information" in estimates:
         checks.append(_ceiling(evidence.draws, estimates, thresholds))
+        checks.append(_bounds_agree(evidence.information_ends, thresholds))
     if {"rate", "mutual_information", "marginal_kl"} <= set(estimates):
         checks.append(_decomposition(estimates))
     return checks
@@ -135,7 +138,8 @@ def _entropy(evidence: Evidence, thresholds: Thresholds) -> Finding | None:
     if log_q_x is None or entropy is None:
         return None
     found = mean_of(-log_q_x, unit="nats/text")
-    message = f"mean -log q(x) = {found.value:.3f} ± {found.se:.2g} nats, H(X) = {entropy:.3f}"
+    found = replace(found, se=math.hypot(found.se, evidence.facts.entropy_se))
+    message = f"mean -log q(x) = {found.value:.3f}, H(X) = {entropy:.3f} nats, ± {found.se:.2g} on their difference"
     holds = abs(found.value - entropy) <= _slack(found, thresholds) + 1e-6 * abs(entropy)
     return IDENTITY.judge(
         "identity_entropy",
@@ -153,6 +157,26 @@ def _ceiling(draws: Draws, estimates: Estimates, thresholds: Thresholds) -> Find
     holds = index_code <= min(ceiling + 1e-6, rate + _slack(information, thresholds))
     message = f"information {index_code:.2f} <= log N = {ceiling:.2f} and <= rate {rate:.2f} nats"
     return IDENTITY.judge("identity_information", holds, message, next_step="z is not drawn from the stated posterior")
+
+
+def _bounds_agree(ends: InformationEnds, thresholds: Thresholds) -> Finding:
+    """No lower bound of the information is above an upper one by more than the error of their difference."""
+    least, named = -math.inf, ("self", "rate")
+    for low, lower in ends.lower.items():
+        for high, upper in ends.upper.items():
+            # both may contain H(X), whose error then drops out of the difference
+            also = abs(ends.errors.get(low, 0.0) - ends.errors.get(high, 0.0))
+            error = math.hypot(jackknife.standard_error(lower - upper), also)
+            slack = deviations(thresholds.identity_sigmas, len(lower) - 1) * error + ROUNDING
+            excess = jackknife.value(lower - upper) - slack
+            if excess > least:
+                least, named = excess, (low, high)
+    values = [jackknife.value(bound) for bound in (ends.lower[named[0]], ends.upper[named[1]])]
+    message = f"information is at least {values[0]:.2f} nats by {WORDS[named[0]]} and at most {values[1]:.2f} by "
+    message += WORDS[named[1]]
+    message += f": they contradict each other by {least:.2g} nats beyond their errors" if least > 0 else ""
+    step = "one of them is wrong: the entropy, the densities, or encodings that are not of this model and these texts"
+    return IDENTITY.judge("identity_information_bounds", least <= 0, message, next_step=step)
 
 
 def _decomposition(estimates: Estimates) -> Finding:

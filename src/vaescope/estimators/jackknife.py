@@ -7,12 +7,13 @@ the standard error of any combination, including correlations, needs no derivati
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from vaescope.estimators.estimate import quantile
+from vaescope.estimators.estimate import quantile, widened
 
 BLOCKS = 40
 
@@ -65,34 +66,52 @@ def bias(replicates: Tensor) -> float:
     return (left_out_G.numel() - 1) * (left_out_G.mean() - replicates[0]).item()
 
 
-def lower_end(replicates: Tensor, *, candidates: int = 1) -> float:
+def lower_end(replicates: Tensor, *, candidates: int = 1, error: float = 0.0, skewness: float = 0.0) -> float:
     """Lower end of the 95% interval, by Student's t with G - 1 degrees of freedom.
 
-    Where the best of several ends is taken, ``candidates`` is their number (Bonferroni).
+    Args:
+        replicates: the statistic.
+        candidates: if the best of several ends is taken, their number (Bonferroni).
+        error: standard error of what else the statistic depends on, apart from the texts.
+        skewness: of the statistic, towards this end (``estimate.widened``).
     """
-    return value(replicates) - _quantile(replicates, candidates) * standard_error(replicates)
+    reach = widened(_quantile(replicates, candidates), skewness)
+    return value(replicates) - reach * math.hypot(standard_error(replicates), error)
 
 
-def upper_end(replicates: Tensor, *, candidates: int = 1) -> float:
+def upper_end(replicates: Tensor, *, candidates: int = 1, error: float = 0.0, skewness: float = 0.0) -> float:
     """Upper end of the 95% interval; see ``lower_end``."""
-    return value(replicates) + _quantile(replicates, candidates) * standard_error(replicates)
+    return -lower_end(-replicates, candidates=candidates, error=error, skewness=skewness)
 
 
-def highest_lower_end(bounds: Mapping[str, Tensor]) -> tuple[float, str]:
+def highest_lower_end(
+    bounds: Mapping[str, Tensor], *, errors: Mapping[str, float] | None = None, skewness: float = 0.0
+) -> tuple[float, str]:
     """Return the highest lower end of several lower bounds, and the name of that bound (Bonferroni over all).
+
+    ``errors`` has the further error of some bounds, by name; see ``lower_end``.
 
     >>> sharp, loose = torch.tensor([1.0, 1.1, 0.9]), torch.tensor([0.5, 0.5, 0.5])
     >>> highest_lower_end({"sharp": sharp, "loose": loose})[1]
     'loose'
     """
-    ends = {name: lower_end(bound, candidates=len(bounds)) for name, bound in bounds.items()}
+    also = errors or {}
+    # the correction for skewness is of first order, so one bound alone has the quantile of two
+    candidates = max(2 if skewness else 1, len(bounds))
+    ends = {
+        name: lower_end(bound, candidates=candidates, error=also.get(name, 0.0), skewness=skewness)
+        for name, bound in bounds.items()
+    }
     name = max(ends, key=lambda key: ends[key])
     return ends[name], name
 
 
-def lowest_upper_end(bounds: Mapping[str, Tensor]) -> tuple[float, str]:
+def lowest_upper_end(
+    bounds: Mapping[str, Tensor], *, errors: Mapping[str, float] | None = None, skewness: float = 0.0
+) -> tuple[float, str]:
     """Return the lowest upper end of several upper bounds; see ``highest_lower_end``."""
-    end, name = highest_lower_end({key: -bound for key, bound in bounds.items()})
+    negative = {key: -bound for key, bound in bounds.items()}
+    end, name = highest_lower_end(negative, errors=errors, skewness=skewness)
     return -end, name
 
 

@@ -40,7 +40,8 @@ class Facts:
         labels: one label per text, or such a list for each kind of label; an empty label means no label.
         label_ceiling: the accuracy of the best possible classifier of the text.
         label_information: the exact I(X; label) in nats: no code of a text can hold more about its label.
-        entropy: the exact entropy H(X) of the distribution of the texts, nats per text.
+        entropy: the entropy H(X) of the distribution of the texts, nats per text.
+        entropy_se: its standard error, 0 if it is exact; used where the draws have no ``log_q_x``.
         multipliers: the last multipliers of each constraint of the training, by its name (``rate>=``).
         language_model_nll: a baseline on the same texts.
 
@@ -56,6 +57,7 @@ class Facts:
     label_ceiling: float | None = None
     label_information: float | None = None
     entropy: float | None = None
+    entropy_se: float = 0.0
     multipliers: Mapping[str, list[float]] = field(default_factory=dict)
     language_model_nll: Baseline | None = None
 
@@ -76,6 +78,7 @@ class Facts:
             label_ceiling=_number(metadata, "label_ceiling", most=1.0),
             label_information=_number(metadata, "label_information"),
             entropy=_number(metadata, "entropy"),
+            entropy_se=_number(metadata, "entropy_se") or 0.0,
             multipliers=_multipliers(metadata.get("multipliers", {})),
             language_model_nll=None if given is None else _baseline(given),
         )
@@ -85,7 +88,7 @@ class Facts:
 
         >>> Facts.of(Facts(labels=["a", "b"], entropy=2.0).as_metadata())
         Facts(strings=None, recovered=None, recovered_words=None, in_train=None, labels=['a', 'b'], label_ceiling=None,
-            label_information=None, entropy=2.0, multipliers={}, language_model_nll=None)
+            label_information=None, entropy=2.0, entropy_se=0.0, multipliers={}, language_model_nll=None)
         """
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         baseline = self.language_model_nll

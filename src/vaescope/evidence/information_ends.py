@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,11 +16,16 @@ from vaescope.estimators.text_space_density import log_density_ends
 from vaescope.evidence.aggregate_posterior import AggregatePosterior
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.facts import Facts
+from vaescope.evidence.least_noise import Form, least_noise
 from vaescope.evidence.references import References
 from vaescope.evidence.stacked_marginal import StackedMarginal
 
-FEWEST = 4
+FEWEST = 5
 """Fewest distinct texts for which densities are fitted to the other texts."""
+
+
+Best = tuple[float, str, dict[str, Tensor]]
+"""An end, the name of its bound, and the bounds that it was chosen from."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +57,24 @@ class InformationEnds:
     * ``stacked_marginal``: R_g against a density made of the encodings of other texts.
     * ``text_space``.
 
-    With fewer than four distinct texts no density of the others is fitted: with two, each would be scored by the other
+    With fewer than five distinct texts no density of the others is fitted: with two, each would be scored by the other
     one, both errors would be equal, and no standard error could be computed. Infinite bounds are left out. If several
     bounds are compared, each end is widened by Bonferroni's rule.
+
+    The rate of a text grows with the square of its posterior mean. A few texts without large ones have a small mean
+    rate and a small error, so the upper end of the information (and the lower end of the marginal KL) is widened by the
+    skewness of such squares (``estimate.widened``).
+
+    A bound that has several forms of one expectation uses, for the information and for the marginal KL each, the form
+    of least noise (``least_noise``).
 
     Attributes:
         lower: replicates of the lower bounds, by name.
         upper: replicates of the upper bounds, by name.
+        marginal_lower: replicates of the lower bounds of the marginal KL, R minus an upper bound of the information.
+        marginal_upper: replicates of its upper bounds, R minus a lower bound of the information.
+        errors: standard errors of bounds that do not come from the assessed texts (that of H(X)), by name.
+        skewness: of the mean rate.
         components: the number of texts whose posteriors are the mixture q_N(z).
         text_space: the quality of the weights in text space: K, P, the share of drawn texts of weight 0, the median
             effective sample size and the median Pareto k; empty without them.
@@ -74,39 +91,52 @@ class InformationEnds:
             upper["leave_one_out"] = wide.information_others
             upper["gaussian_marginal"] = aggregate.information_gaussian
             upper["mixture_marginal"] = aggregate.information_mixture
-        densities = [aggregate.log_density, aggregate.fitted.log_density]
+        densities, index_N = [aggregate.log_density, aggregate.fitted.log_density], torch.arange(draws.texts)
+        marginal_lower: dict[str, Tensor] = {}
+        marginal_upper: dict[str, Tensor] = {}
         self.weights: list[dict[str, float]] = []
         if references.has_densities:
             stacked = StackedMarginal(draws, references)
-            rates = [aggregate.means(first_N - stacked.log_density) for first_N in _firsts(aggregate, draws)]
-            upper["stacked_marginal"], self.weights = min(rates, key=jackknife.standard_error), stacked.weights
+            forms: list[Form] = [[(first_N - stacked.log_density, index_N)] for first_N in _firsts(aggregate, draws)]
+            upper["stacked_marginal"] = least_noise(aggregate, forms)
+            marginal_lower["stacked_marginal"] = -least_noise(aggregate, _without_rate(forms, draws))
+            self.weights = stacked.weights
             densities.append(stacked.log_density)
+        self.errors: dict[str, float] = {}
         if facts.entropy is not None and draws.log_q_x is not None:
             lower["known_entropy"] = -aggregate.means(draws.log_q_x.double() + draws.distortions)
             upper["entropy"] = -aggregate.means(draws.log_q_x)
         elif facts.entropy is not None:
             lower["known_entropy"] = facts.entropy - aggregate.means(draws.distortions)
             upper["entropy"] = torch.full_like(aggregate.rate, facts.entropy)
+            self.errors = dict.fromkeys(("known_entropy", "entropy"), facts.entropy_se)
         self.text_space: dict[str, float] = {}
         if references.text_space is not None:
             self.text_space = _quality(references.text_space)
-            lower["text_space"], upper["text_space"] = _in_text_space(
-                aggregate, draws, references.text_space, densities
-            )
-        self.lower = {name: bound for name, bound in lower.items() if bound.isfinite().all()}
-        self.upper = {name: bound for name, bound in upper.items() if bound.isfinite().all()}
+            low, high = _in_text_space(aggregate, draws, references.text_space, densities)
+            lower["text_space"], upper["text_space"] = least_noise(aggregate, low), least_noise(aggregate, high)
+            marginal_upper["text_space"] = -least_noise(aggregate, _without_rate(low, draws))
+            marginal_lower["text_space"] = -least_noise(aggregate, _without_rate(high, draws))
+        self.lower, self.upper = _finite(lower), _finite(upper)
+        rest = {name: self._rate - bound for name, bound in self.upper.items() if name != "rate"}
+        self.marginal_lower = _finite(rest | marginal_lower) or {"definition": torch.zeros_like(self._rate)}
+        self.marginal_upper = _finite({name: self._rate - bound for name, bound in self.lower.items()} | marginal_upper)
+        self.skewness = _skewness(draws.posterior_mean.double()) / aggregate.copies.effective**0.5
 
     @cached_property
     def information(self) -> Interval:
         """The 95% interval of I(X;Z), starting at 0."""
-        return _interval(self.lower, self.upper)
+        low, low_by = jackknife.highest_lower_end(self.lower, errors=self.errors)
+        high, high_by = jackknife.lowest_upper_end(self.upper, errors=self.errors, skewness=self.skewness)
+        return self._interval((low, low_by, self.lower), (high, high_by, self.upper))
 
     @cached_property
     def marginal_kl(self) -> Interval:
         """The 95% interval of KL(q(z) || p(z)) = R - I, paired on the texts, starting at 0."""
-        lower = {name: self._rate - bound for name, bound in self.upper.items() if name != "rate"}
-        lower = lower or {"definition": torch.zeros_like(self._rate)}
-        return _interval(lower, {name: self._rate - bound for name, bound in self.lower.items()})
+        lower, upper = self.marginal_lower, self.marginal_upper
+        low, low_by = jackknife.highest_lower_end(lower, errors=self.errors, skewness=self.skewness)
+        high, high_by = jackknife.lowest_upper_end(upper, errors=self.errors)
+        return self._interval((low, low_by, lower), (high, high_by, upper))
 
     @cached_property
     def value(self) -> tuple[float, float]:
@@ -122,13 +152,41 @@ class InformationEnds:
         name = max(lowest, key=lambda key: lowest[key])
         if lowest[name] <= own:
             return own, jackknife.standard_error(self._own)
-        return lowest[name], jackknife.standard_error(self.lower[name])
+        return lowest[name], math.hypot(jackknife.standard_error(self.lower[name]), self.errors.get(name, 0.0))
+
+    def _interval(self, lowest: Best, highest: Best) -> Interval:
+        """The interval of two ends. If they cross, it holds what each of the two bounds says of the quantity.
+
+        ``assessment.identities`` judges whether the two contradict each other.
+        """
+        (low, low_by, lower), (high, high_by, upper) = lowest, highest
+        low, high = max(0.0, low), max(0.0, high)
+        if low > high:
+            below = jackknife.lower_end(upper[high_by], error=self.errors.get(high_by, 0.0))
+            above = jackknife.upper_end(lower[low_by], error=self.errors.get(low_by, 0.0))
+            low, high = max(0.0, min(high, below)), max(low, above)
+        return Interval(low, low_by, high, high_by)
 
 
-def _interval(lower: dict[str, Tensor], upper: dict[str, Tensor]) -> Interval:
-    (low, low_by), (high, high_by) = jackknife.highest_lower_end(lower), jackknife.lowest_upper_end(upper)
-    low, high = sorted((max(0.0, low), max(0.0, high)))
-    return Interval(low, low_by, high, high_by)
+def _finite(bounds: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: bound for name, bound in bounds.items() if bound.isfinite().all()}
+
+
+def _skewness(mean_ND: Tensor) -> float:
+    """Skewness of sum_d l_d e_d^2, e ~ N(0, I), for the eigenvalues l of the covariance of the posterior means.
+
+    The rate of a text is such a sum of squares where q(z) is Gaussian: sqrt(8) for one unit, less for more units.
+    """
+    spread_D = torch.linalg.svdvals(mean_ND - mean_ND.mean(0)).square()
+    if spread_D.max() == 0:
+        return 0.0
+    spread_D = spread_D / spread_D.max()
+    return math.sqrt(8) * (spread_D.pow(3).sum() / spread_D.square().sum().pow(1.5)).item()
+
+
+def _without_rate(forms: Sequence[Form], draws: Draws) -> list[Form]:
+    """The forms of a bound of I - R: the rate of each text is taken off the first part, which is of all texts."""
+    return [[(form[0][0] - draws.rates, form[0][1]), *form[1:]] for form in forms]
 
 
 def _firsts(aggregate: AggregatePosterior, draws: Draws) -> tuple[Tensor, Tensor]:
@@ -156,24 +214,21 @@ def _quality(log_w_KP: Tensor) -> dict[str, float]:
 
 def _in_text_space(
     aggregate: AggregatePosterior, draws: Draws, log_w_KP: Tensor, densities: list[Tensor]
-) -> tuple[Tensor, Tensor]:
-    """Both ends from the first P texts, with the density that gives the smallest error as a control variate.
+) -> tuple[list[Form], list[Form]]:
+    """Both ends from the first P texts, with a density as a control variate: the forms of each.
 
     For every density g, I = E [log q(z|x) - log g(z)] + E [log g(z) - log q(z)], the first over all N texts and the
     second over P of them, in which g and q are correlated. The expectation does not depend on g, nor on whether
     log q(z|x) - log p(z) is taken at the z or as its mean over z, the rate of the text.
     """
-    index_P = torch.arange(log_w_KP.shape[1])
-    text_P = aggregate.copies.text[index_P]
+    index_N, index_P = torch.arange(draws.texts), torch.arange(log_w_KP.shape[1])
 
-    def by(end_P: Tensor) -> Tensor:
-        found = [
-            aggregate.means(first_N - log_g_N)
-            + jackknife.means(log_g_N[index_P] - end_P, aggregate.blocks, index_N=text_P)
+    def by(end_P: Tensor) -> list[Form]:
+        return [
+            [(first_N - log_g_N, index_N), (log_g_N[index_P] - end_P, index_P)]
             for log_g_N in densities
             for first_N in _firsts(aggregate, draws)
         ]
-        return min(found, key=jackknife.standard_error)
 
     lower_P, upper_P = log_density_ends(log_w_KP)
     return by(upper_P), by(lower_P)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.diagnostics.marginal_kl import marginal_kl
 from vaescope.assessment.findings import Check, Finding
 from vaescope.assessment.thresholds import Thresholds
-from vaescope.estimators.estimate import deviations, mean_of
+from vaescope.estimators.estimate import Estimate, deviations, mean_of
 from vaescope.estimators.importance import log_mean_exp
 from vaescope.evidence.evidence import Evidence, need
 
@@ -34,6 +35,8 @@ class JointInconsistency(Diagnostic):
         joint = mean_of(draws.rates + draws.distortions + log_q_x, unit="nats/text", copies=copies)
         bound_N = log_q_x - log_mean_exp(draws.log_weights)
         data = mean_of(bound_N, unit="nats/text", kind="upper", copies=copies)
+        if draws.log_q_x is None:
+            joint, data = (_with_error_of_entropy(estimate, evidence.facts.entropy_se) for estimate in (joint, data))
         prior = marginal_kl(evidence)
         detail = {
             "entropy": evidence.facts.entropy,
@@ -59,6 +62,11 @@ class JointInconsistency(Diagnostic):
         holds = joint.value >= -reach * joint.se - 1e-3
         step = "the likelihood counts other tokens than the entropy, or the entropy is wrong"
         return [check.judge("joint_inconsistency", holds, message, next_step=step)]
+
+
+def _with_error_of_entropy(estimate: Estimate, error: float) -> Estimate:
+    """Add the standard error of H(X), which does not depend on the assessed texts."""
+    return replace(estimate, se=math.hypot(estimate.se, error), low=math.nan, high=math.nan)
 
 
 def _log_q_x(evidence: Evidence) -> Tensor | float:

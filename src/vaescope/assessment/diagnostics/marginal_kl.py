@@ -22,8 +22,8 @@ def marginal_kl(evidence: Evidence) -> Estimate:
     interval, (information, se), rate = ends.marginal_kl, ends.value, jackknife.value(aggregate.rate)
     index_code = rate - jackknife.value(aggregate.information)
     own = information == jackknife.value(aggregate.information)
-    lower = {f"rate_minus_{name}": aggregate.rate - bound for name, bound in ends.upper.items() if name != "rate"}
-    upper = {f"rate_minus_{name}": aggregate.rate - bound for name, bound in ends.lower.items()}
+    lower = {f"rate_minus_{name}": bound for name, bound in ends.marginal_lower.items()}
+    upper = {f"rate_minus_{name}": bound for name, bound in ends.marginal_upper.items()}
     value = rate - information
     return Estimate(
         value=value,

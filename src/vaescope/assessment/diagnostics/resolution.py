@@ -78,7 +78,7 @@ def first_texts(evidence: Evidence, n: int) -> Evidence:
     )
     return Evidence(
         kept,
-        facts=Facts(entropy=evidence.facts.entropy),
+        facts=Facts(entropy=evidence.facts.entropy, entropy_se=evidence.facts.entropy_se),
         references=replace(
             references,
             log_densities={name: values_N[:n] for name, values_N in references.log_densities.items()},

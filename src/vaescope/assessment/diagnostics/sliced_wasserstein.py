@@ -16,6 +16,7 @@ from vaescope.assessment.against_prior import RICHER_PRIOR, encodings, prior_sam
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.errors import Missing
 from vaescope.estimators import goodness, jackknife
 from vaescope.estimators.estimate import Estimate, quantile
 from vaescope.evidence.draws import Draws
@@ -23,6 +24,8 @@ from vaescope.evidence.evidence import Evidence
 from vaescope.randomness import stream
 
 DIRECTIONS, MOST, BLOCKS, NULLS, SPLITS = 64, 4000, 20, 400, 10
+FEWEST = 3
+"""Fewest texts for a comparison with samples of the prior: leaving one out must leave a variance."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,11 @@ def distance(draws: Draws) -> Distance:
         return _with_errors(_replicates(z_NP, _to_normal))
     y_MP = prior_samples(draws, MOST, "sliced Wasserstein") @ directions_DP
     z_NP = z_NP[: len(y_MP) // 2]
+    if len(z_NP) < FEWEST:
+        raise Missing(
+            f"{FEWEST} distinct texts and {2 * FEWEST} samples of the prior, without which no error can be computed: "
+            "give more of both"
+        )
     shares = {n: _shrinkage(y_MP, n) for n in {len(z_NP), *(len(z_NP) - size for size in _block_sizes(len(z_NP)))}}
     by_texts = _replicates(z_NP, lambda part_NP: _to_samples(part_NP, y_MP, shares[len(part_NP)]))
     by_samples = _replicates(y_MP, lambda part_MP: _to_samples(z_NP, part_MP, shares[len(z_NP)]))
@@ -69,6 +77,9 @@ class SlicedWasserstein(Diagnostic):
     For a Gaussian q(z) = N(m, S) the square is E_theta [(sqrt(theta'S theta) - 1)^2 + (theta'm)^2]. Bonneel et al.
     2015.
     A prior other than N(0, I) is given by samples, half or more of which are kept for the comparison.
+
+    Raises:
+        Missing: a prior that is given by samples, and fewer than 3 distinct texts or 6 samples.
     """
 
     no_truth: ClassVar[str] = "an average over its own directions; its coverage is checked along these"
