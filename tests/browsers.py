@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def start(profile: Path):
-    """Return a driver; skip the test where there is no browser."""
+    """Return a driver; skip the test if there is no browser."""
     pytest.importorskip("selenium", reason="needs selenium: make test-browser")
     from selenium.webdriver import Chrome, ChromeOptions
     from selenium.webdriver.chrome.service import Service
@@ -42,7 +42,7 @@ def look(driver, url: str, *, width: int = 1400, dark: bool = False) -> None:
 
 
 def violations(driver) -> list[str]:
-    """Return what axe-core says against the page; skip the test where it is not installed."""
+    """Return the violations that axe-core finds; skip the test if it is not installed."""
     places = [os.environ.get("AXE"), ROOT / "node_modules" / "axe-core" / "axe.min.js"]
     script = next((Path(place) for place in places if place and Path(place).is_file()), None)
     if script is None:

@@ -1,4 +1,4 @@
-"""What all tests share: one thread (the machine's cores are the test runner's), no network, no display."""
+"""Settings of all tests: one thread (the test runner uses the cores), no network, no display."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def inline(page: Path) -> list[str]:
 
 
 def without_comment(line: str) -> str:
-    """Remove what follows a # that is outside quotes.
+    """Remove everything after a # outside quotes.
 
     >>> without_comment('vaescope sample "a # b" # says so')
     'vaescope sample "a # b"'

@@ -1,4 +1,4 @@
-"""Everything runs on a device that is not the CPU: no tensor is left behind, and a training step waits for nothing."""
+"""Everything runs on a device other than the CPU: no tensor stays on the CPU, and a training step never waits."""
 
 import copy
 

@@ -63,7 +63,7 @@ class Population:
         return information, rate - information
 
     def draws(self, texts: Texts, generator: torch.Generator) -> Draws:
-        """Return a sweep over some texts of a decoder that says nothing."""
+        """Return a sweep over some texts with a decoder that ignores z."""
         count = len(texts.mean)
         z_SND = texts.mean + texts.std * torch.randn(2, *texts.mean.shape, generator=generator, dtype=torch.float64)
         scale = torch.tensor(self.prior_std, dtype=torch.float64)
@@ -152,7 +152,7 @@ def finite(
 
 
 def _codes(number_N: Tensor, size: int) -> Tensor:
-    """A standard normal vector for each number: the bits of the number, stirred, give the angles and lengths."""
+    """A standard normal vector for each number: hashed bits of the number give the angles and lengths."""
     state_ND = number_N[:, None] * 0x9E3779B97F4A7 + torch.arange(1, 2 * size + 1) * 0x2545F4914F6CD
     for factor in (0x2545F4914F6CDD1D, 0x1B03738712FAD5C9):
         state_ND = (state_ND ^ (state_ND >> 29)) * factor
@@ -162,7 +162,7 @@ def _codes(number_N: Tensor, size: int) -> Tensor:
 
 
 def common_texts(count: int = 3_000, std: float = 0.1, *, size: int = 4, known: bool) -> Population:
-    """Return texts with the probabilities of Zipf's law, so that a sample repeats many; P(x) is known, or not."""
+    """Return texts with Zipf probabilities, so that a sample repeats many of them; P(x) is known, or not."""
     chance_K = 1 / torch.arange(1, count + 1).double()
     chance_K = chance_K / chance_K.sum()
     codes_KD = _codes(torch.arange(count), size)

@@ -79,7 +79,7 @@ class PretendedDevice(TorchDispatchMode):
 
 @contextmanager
 def pretended_device():
-    """Give the device, inside a context in which tensors can be sent to it.
+    """Yield the device in a context in which tensors can be sent to it.
 
     Torch has no autocast for it, makes new tensors there without numbers, and has operations arrive before they are
     taken apart in inference mode, which is therefore no_grad here.

@@ -1,4 +1,4 @@
-"""train, assess and compare take what a person has at hand."""
+"""train, assess and compare accept paths, runs, settings and draws."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What must stay cheap, as counts and ratios that no load of the machine changes."""
+"""Costs that must stay low, as counts and ratios that do not depend on the load of the machine."""
 
 import weakref
 

@@ -1,4 +1,4 @@
-"""Every command and Python block of README and docs: read by the real program, and run where nothing is missing."""
+"""Every command and Python block of README and docs is parsed by the real program, and run if it needs nothing else."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_printed_command_is_one_of_the_program(page, command, tmp_path):
 
 
 def with_a_file(words, folder):
-    """Put the configuration that is named in place, or one of a built-in corpus where it is the reader's."""
+    """Write the named configuration to its place, or one of a built-in corpus if it is the reader's own."""
     named = ROOT / words[0]
     raw = read_yaml(named) if named.is_file() else {"data": {"known": "topic_pcfg"}}
     overrides = words[1:] if "=" not in words[0] else words
@@ -128,7 +128,7 @@ main()
 
 @pytest.fixture
 def shell(tmp_path):
-    """Run lines and blocks as a reader does who stands in the repository with the program on the path."""
+    """Run lines and blocks like a reader in the folder of the repository, with the program on the path."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "vaescope").write_text(SHIM.format(python=sys.executable, steps=STEPS), encoding="utf-8")
@@ -148,7 +148,7 @@ def shell(tmp_path):
 
 
 def runnable(block: Block) -> list[str]:
-    """Return the lines that need nothing of the reader's, no environment to make, and no corpus of others."""
+    """Return the lines that need no file of the reader, no new environment, and no external corpus."""
     needs = ("make ", "git ", "pip ", "ssh ", "bash .ci", "cd ")
     lines = [line for line in commands(block) if not line.startswith(needs) and "URL" not in line]
     return [line for line in lines if not PLACEHOLDER.search(line) and "examples/ptb" not in line]

@@ -1,4 +1,4 @@
-"""House rules, as tests: sizes, the direction of imports, what a choice is."""
+"""House rules as tests: sizes, the direction of imports, the form of a choice."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def module_name(file: Path) -> str:
 
 
 def imported_at_once(file: Path, modules: set[str]) -> set[str]:
-    """Which of ``modules`` the top-level imports of a file need; a package that only leads to a module is none."""
+    """The ``modules`` that the top-level imports of a file need; a package on the way to a module does not count."""
     found = set()
     for node in tree_of(file).body:
         if isinstance(node, ast.Import):
@@ -211,7 +211,7 @@ def imported_at_once(file: Path, modules: set[str]) -> set[str]:
 
 
 def test_every_module_can_be_imported_first():
-    """Where the imports at the top of files have no cycle, any module can be the first to be imported."""
+    """Without cycles in the top-level imports, any module can be imported first."""
     files = {module_name(file): file for file in FILES}
     graph = {name: imported_at_once(file, set(files)) for name, file in files.items()}
     assert list(graphlib.TopologicalSorter(graph).static_order())

@@ -1,4 +1,4 @@
-"""The cases of ``on_other_device.py``, in a process of their own: they put tensors where libraries may keep them."""
+"""The cases of ``on_other_device.py`` in a separate process, because libraries may keep their tensors."""
 
 import subprocess
 import sys

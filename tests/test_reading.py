@@ -1,4 +1,4 @@
-"""JSON whatever its damage, and what is no file at all."""
+"""Reading damaged JSON, and paths that are not files."""
 
 import os
 import socket

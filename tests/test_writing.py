@@ -1,4 +1,4 @@
-"""Files are whole or absent, follow the umask, and what the system refuses is one line."""
+"""Files are complete or absent, follow the umask, and an error of the system is one line."""
 
 import os
 import resource
@@ -12,7 +12,7 @@ from vaescope.errors import UserError
 
 
 class KilledError(BaseException):
-    """What stands for SIGKILL in one process."""
+    """Raised in place of SIGKILL within one process."""
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
@@ -51,7 +51,7 @@ def test_a_failed_write_leaves_only_the_old_file(tmp_path):
 
 @pytest.fixture
 def small_files():
-    """A limit of the size of files stands for a full disk: both are refused while the file is written."""
+    """A limit on the file size in place of a full disk: both fail while the file is written."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     yield

@@ -1,4 +1,4 @@
-"""YAML within limits: numbers as a person writes them, and one line for whatever is no plain data."""
+"""YAML within limits: numbers as people write them, and a one-line error for anything that is not plain data."""
 
 import pytest
 

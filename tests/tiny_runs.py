@@ -15,7 +15,7 @@ MODEL = {
 
 
 def build_config(out, *, objective="vae", seed=0, **training):
-    """A run of a second or two: a very small model on the built-in corpus, constrained where told."""
+    """A run of a second or two: a very small model on the built-in corpus, with a constraint if given."""
     settings = {
         "steps": 6,
         "batch_size": 8,

@@ -1,4 +1,4 @@
-"""q(z) against p(z): truths in closed form, changes that move the right diagnostic, nulls that move none."""
+"""Comparisons of q(z) with p(z): closed forms, changes that each diagnostic should detect, and equal distributions."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_some_mismatches_are_found_by_some_comparisons_only():
 
 @pytest.mark.parametrize(("texts", "d", "rate"), [(20, 1, 1.0), (25, 2, 3.0), (60, 2, 1.0)])
 def test_few_texts_do_not_warn_of_holes(texts, d, rate):
-    """The prior beyond the outermost of n texts is often several times 1%, whatever the model is."""
+    """The part of the prior beyond the outermost of n texts is often several times 1%, for every model."""
     found = [verdict("holes", draws_of(matched(d, rate), n=texts, seed=seed)) for seed in range(20)]
     assert found.count("WARN") + found.count("FAIL") <= 3
     narrow = [verdict("holes", sharp(0.2 * normal(texts, 4, seed))) for seed in range(5)]

@@ -1,4 +1,4 @@
-"""TARP and PQMass on the linear-Gaussian model: exact nulls, and what each sees."""
+"""TARP and PQMass on the linear-Gaussian model: exact nulls, and what each detects."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def repeat(record, names, dim=0):
 
 
 def copied(known: Evidence) -> Evidence:
-    """Each text with all that is known of it ``TIMES`` times; the texts that the model drew stay as they are."""
+    """Each text with all its evidence ``TIMES`` times; the texts that the model drew do not change."""
     draws, index = known.draws, torch.arange(TEXTS).repeat_interleave(TIMES)
     tensors = {}
     for name, value in draws.tensors().items():

@@ -1,4 +1,4 @@
-"""Nominal 95% intervals hold the truth in 93 to 97 of 100 repetitions; those that enclose bounds in at least 93."""
+"""Nominal 95% intervals cover the truth in 93 to 97 of 100 repetitions; those from bounds in at least 93."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ CHEAP += ("radius", "latent_use", "conversion_efficiency")
 
 
 def misses(names, repetitions: int, evidence_of_seed, truths: dict[str, float]) -> dict[str, float]:
-    """How often the truth is outside of the interval, as a share, for each estimate with a truth."""
+    """The share of intervals that miss the truth, for each estimate with a known truth."""
     chosen, found = [choices.build("diagnostics", name) for name in names], dict.fromkeys(truths, 0)
     for seed in range(repetitions):
         known = evidence_of_seed(seed)
@@ -126,7 +126,7 @@ def test_intervals_of_distances(wrong):
 
 @pytest.mark.slow
 def test_intervals_of_drawn_texts():
-    """Of the model's own data: the z of a drawn text is covered at 90%, and both sides have the same log p(x)."""
+    """For data of the model itself: the z of a drawn text is covered at 90%, and both sides have the same log p(x)."""
     vae = vae_of(False)
 
     truths = {"posterior_calibration": 0.9, "generated_likelihood": 0.0}

@@ -1,4 +1,4 @@
-"""Do drawn texts look like the data, and does z steer them: the E block."""
+"""Diagnostics of drawn texts: do they look like the data, and does z steer them?"""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_sampler_that_drops_a_part_of_z_is_caught(everything):
     model, _, known = everything
 
     class Damaged(nn.Module):
-        """Samples with the z of nothing and scores with z."""
+        """Samples without z, but scores with z."""
 
         def __init__(self):
             super().__init__()
@@ -148,7 +148,7 @@ def test_watched_attention_is_a_share_and_changes_nothing(injection):
 
 
 def test_the_share_of_equal_scores_is_that_of_the_slots():
-    """Where all keys score the same, position t attends to its t + 1 tokens and the slot equally."""
+    """If all keys have the same score, position t attends equally to its t + 1 tokens and the slot."""
     from vaescope.model.build import tiny_model
 
     model, batch = tiny_model(injection="memory")
@@ -264,7 +264,7 @@ def test_token_statistics_count_texts():
 
 
 def test_a_probe_finds_no_more_in_z_than_its_rate():
-    """Where codes collapse the posterior means still tell the label, by a hundredth of the posterior's width."""
+    """For collapsed codes the posterior means still show the label, by a hundredth of the posterior's width."""
     up_N = torch.arange(400) % 2
     draws = replace(draws_at((0.01 * (2.0 * up_N - 1)).double()[:, None], 1.0), text_id=torch.arange(400))
     found = assess(labelled(draws, [str(int(up)) for up in up_N]), diagnostics=["probe", "rate"]).estimates

@@ -1,4 +1,4 @@
-"""What single units say about labels: information against quadrature, its ceiling, its null, and copies."""
+"""Information of single units about labels: against quadrature, its ceiling, its null, and copies of texts."""
 
 from __future__ import annotations
 

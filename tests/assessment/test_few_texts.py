@@ -37,7 +37,7 @@ def test_identities_hold_for_few_texts_and_one_sample(size, texts, samples):
 
 @pytest.mark.parametrize(("size", "texts"), FEW)
 def test_marginal_kl_of_few_texts_does_not_fail(size, texts):
-    """Two texts are each judged by the other alone and err alike, which looks like no error at all."""
+    """With two texts, each is compared with the other alone and both have the same error, which looks like no error."""
     failed = 0
     for seed in range(40):
         evidence = Evidence.of(healthy(size, texts, samples=2, seed=seed))

@@ -1,4 +1,4 @@
-"""Every bound of the information against closed forms: on the right side, and wrong where its premise is broken."""
+"""Every bound on the information against closed forms: on the correct side, and wrong if its assumption is violated."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_further_texts_that_repeat_an_assessed_one_are_its_copies():
 
 
 def test_training_texts_that_are_assessed_are_left_out_of_the_density_that_scores_them():
-    """The mutation: with the scored texts among those of g, R_g would fall to I_self and below I."""
+    """The mutation: if g includes the scored texts, R_g falls to I_self, below I."""
     vae = model(12.0)
     draws = replace(Draws(**vae.sample_draws(300)), log_q_x=None)
     clean = encodings(vae, 600, 11)
@@ -138,7 +138,7 @@ def test_training_texts_that_are_assessed_are_left_out_of_the_density_that_score
 
 
 def test_common_texts_of_a_known_language_keep_their_share_of_the_density():
-    """K texts with codes apart, of which training holds many: I = H(X), and leaving a text out would cost its share."""
+    """K texts with separate codes, many also in training: I = H(X), and leaving a text out would cost its share."""
     classes, n = 8, 400
     mean_KD = 15.0 * torch.eye(classes)[:, :4] + 30.0 * torch.eye(classes)[:, 4:]
     chance_K = torch.arange(1, classes + 1).double() / 36

@@ -1,4 +1,4 @@
-"""KL(q(x, z) || p(x, z)) where the law of the texts is known: by its entropy, or text by text."""
+"""KL(q(x, z) || p(x, z)) for a known distribution of the texts: from its entropy, or from log q(x) of each text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The language model without a latent: configured, swept and judged by the same code, with nothing left to chance."""
+"""The language model without a latent is configured, swept and judged by the same code, deterministically."""
 
 import math
 
@@ -87,7 +87,7 @@ def test_a_latent_and_its_objective_go_together(wrong):
 
 @pytest.mark.parametrize("samples", [1, 4])
 def test_likelihood_of_a_language_model_is_exact_with_one_sample(samples):
-    """Nothing depends on z: no sample can be missing, and the ELBO is log p(x)."""
+    """Nothing depends on z, so every sample is enough, and the ELBO is log p(x)."""
     log_p_N = -20 - 5 * torch.rand(60, generator=torch.Generator().manual_seed(3))
     noise_SND = torch.randn(samples, 60, 2, generator=torch.Generator().manual_seed(4))
     log_prior_SN = -0.5 * (noise_SND.square() + math.log(2 * math.pi)).sum(-1)

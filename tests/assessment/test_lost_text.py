@@ -1,4 +1,4 @@
-"""What a tokenizer loses, and what texts are made of: no number that contradicts the one next to it."""
+"""Tokenizers that lose information, and texts of all kinds: numbers do not contradict each other."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ TEXTS = {"short": SHORT, "Chinese": CHINESE, "Thai": THAI, "one word": ONE_WORD,
 
 
 def with_texts(texts, *, drawn=None, again=None, n=60, **facts):
-    """Evidence of a linear-Gaussian model whose texts are said to be these."""
+    """Evidence of a linear-Gaussian model with these strings as its texts."""
     known = evidence(MODEL, n=n)
     texts = (list(texts) * n)[:n]
     drawn = texts if drawn is None else (list(drawn) * n)[: len(known.simulations.strings)]

@@ -1,4 +1,4 @@
-"""One thing is broken at a time: the diagnostics that ask for it move, and those that do not stay where they were."""
+"""One thing is broken at a time: the diagnostics about it change, and the others do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where q(z) is the prior nothing is found: the rate of false alarms of every comparison with the prior, over seeds."""
+"""The rate of false alarms of every comparison with the prior, over seeds, if q(z) is the prior."""
 
 from __future__ import annotations
 

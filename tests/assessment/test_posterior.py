@@ -1,4 +1,4 @@
-"""Is q(z|x) the model's posterior: the D block, on linear-Gaussian VAEs."""
+"""Diagnostics of inference, on linear-Gaussian VAEs: is q(z|x) the posterior of the model?"""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_an_encoder_that_ignores_x_is_caught_by_the_likelihood_and_by_the_pair()
 
 
 def test_likelihoods_that_all_tie_have_uniform_ranks():
-    """A decoder that ignores z says the same of all of them, which is no fault of calibration."""
+    """A decoder that ignores z gives all of them the same value, which is not a fault of calibration."""
     vae = matched()
     known = evidence(replace(vae, weight=0 * vae.weight), n=400)
     assert (known.simulations.draws.log_p_x_z == known.simulations.log_p_x_z).all()
@@ -131,8 +131,8 @@ def test_an_adapted_proposal_corrects_a_narrow_encoder():
 
 
 @pytest.mark.parametrize(("gain", "verdict"), [(0.0, "PASS"), (1.0, "WARN")])
-def test_a_bound_that_an_adapted_proposal_raises_is_no_number(gain, verdict):
-    """Weights without spread look converged wherever the proposal has missed the mass."""
+def test_a_bound_that_an_adapted_proposal_raises_does_not_pass(gain, verdict):
+    """Equal weights look converged even if the proposal has missed the mass."""
     draws = draws_of(matched(), matched().sample_data(100, seed=1), samples=64, seed=0)
     better = replace(draws, log_weights_adapted=draws.log_weights[:, :50] + gain)
     assert verdicts(assess(better, diagnostics=["log_likelihood"]))["log_likelihood"] == verdict
@@ -140,7 +140,7 @@ def test_a_bound_that_an_adapted_proposal_raises_is_no_number(gain, verdict):
 
 @pytest.mark.parametrize("scale", [0.6, 0.8])
 def test_the_tail_index_and_the_bias_are_those_of_the_closed_form(scale):
-    """In one dimension k = 1 - s^2; to first order L_K is short by chi^2/(2 K) where chi^2 is finite."""
+    """In one dimension k = 1 - s^2; to first order L_K is too low by chi^2/(2 K) if chi^2 is finite."""
     generator = torch.Generator().manual_seed(0)
     z_SN = scale * torch.randn(4000, 200, generator=generator, dtype=torch.float64)
     log_w = standard_log_density(z_SN) - log_density(z_SN, torch.zeros(1), torch.tensor([scale], dtype=torch.float64))
@@ -178,7 +178,7 @@ def test_the_sandwich_judges_the_bound(short, width, verdict):
 
 
 def test_a_bound_below_the_elbo_breaks_an_identity():
-    """Only the kept z can be checked against the stated densities; a mistake in those of the others is seen here."""
+    """Only the saved z can be checked against the stated densities; this finds a mistake in those of the others."""
     draws = evidence(matched(), n=100).draws
     spoilt = draws.log_q_z_x.clone()
     spoilt[1:] += 0.5

@@ -1,4 +1,4 @@
-"""Every finding that exists has a page and, where it is not PASS, one command that the real command line reads."""
+"""Every finding has a page and, unless it is PASS, one command that the real command line can parse."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_one_text_alone_is_refused():
 @pytest.mark.slow
 @pytest.mark.parametrize("k", [2, 5])
 def test_intervals_cover_the_truth_over_repetitions(k):
-    """Wider codes, so that both ends say something: truth I = D/2 log(1/s^2) and marginal KL 0."""
+    """Wider codes, so that both ends are informative: the true I is D/2 log(1/s^2) and the marginal KL 0."""
     std, size, missed = 0.4, 2, 0
     truth = -size * math.log(std)
     for seed in range(400):
@@ -113,7 +113,7 @@ def test_texts_of_train_are_reported_by_their_share(in_train, entropy, verdict):
 
 @pytest.mark.parametrize("k", [1, 2, 5, 10])
 def test_errors_of_means_and_ratios_count_distinct_texts(k):
-    """The truth is that of the population, so a text that is repeated k times is one draw of it."""
+    """The truth is about the population, so a text that is repeated k times is one draw from it."""
     missed, seeds = dict.fromkeys(["rate", "radius_squared", "bits_per_byte"], 0), 60
     for seed in range(seeds):
         draws = repeated(k, seed=100 + seed, texts=60)
@@ -230,7 +230,7 @@ def test_moments_of_copies_named_by_text_id_are_those_of_the_distinct_texts():
 
 
 def test_a_probe_does_not_learn_copies_by_heart():
-    """Labels by chance: with a copy of each text in another fold a linear probe of 64 units knew them."""
+    """Random labels: with a copy of each text in another fold, a linear probe of 64 units could predict them."""
     generator = torch.Generator().manual_seed(0)
     mean_UD = torch.randn(60, 64, generator=generator, dtype=torch.float64)
     labels = ["ab"[int(side)] for side in torch.randint(2, (60,), generator=generator)]

@@ -92,7 +92,7 @@ def test_an_unreliable_estimate_marks_the_number_and_not_the_model():
     assert badges(findings)["trust"].answer == "with care"
 
 
-def test_a_broken_identity_is_no_verdict_on_a_model():
+def test_a_broken_identity_gives_no_verdict_on_the_model():
     findings = [Finding("latent_use", "PASS", ""), Finding("identity_rate", "FAIL", "")]
     assert verdict(findings) == "FAIL"
     assert badges(findings)["trust"].answer == "no"

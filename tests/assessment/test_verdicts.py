@@ -1,4 +1,4 @@
-"""Right numbers and right verdicts where an independent audit found wrong ones."""
+"""Numbers and verdicts that an independent audit once found wrong."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_few_texts_of_a_healthy_model_break_no_identity(texts):
 @pytest.mark.parametrize("samples", [25, 32, 64])
 @pytest.mark.parametrize("spread", [0.01, 0.3])
 def test_a_nearly_exact_posterior_is_reliable(samples, spread):
-    """Log weights that vary by a hundredth are practically exact, whatever the tail index of five of them says."""
+    """Log weights that vary by a hundredth are practically exact, for any tail index of five of them."""
     draws = draws_at(noise(400, 2), 0.5)
     weights = spread * noise(samples, 400, seed=1)
     found = judged(draws, weights)
@@ -96,7 +96,7 @@ def test_a_narrow_posterior_is_not(samples):
 @pytest.mark.parametrize(("spread", "samples"), [(0.5, 25), (1.0, 25), (1.0, 64), (1.5, 128)])
 @pytest.mark.parametrize("texts", [100, 400])
 def test_a_posterior_of_varied_weights_is_reliable_where_the_bound_is_within_a_tenth_of_a_nat(spread, samples, texts):
-    """Log-normal weights: S samples fall short by 0.01 to 0.04 nats here."""
+    """Log-normal weights: the bound by S samples is too low by 0.01 to 0.04 nats here."""
     for seed in range(5):
         weights = spread * noise(samples, texts, seed=seed)
         found = judged(draws_at(noise(texts, 2), 0.5), weights)
@@ -132,7 +132,7 @@ def test_an_outlier_does_not_make_a_used_latent_barely_used():
 
 
 def test_a_rate_that_says_nothing_about_the_text_does_not_pass():
-    """Rate 7.3, information 0.65: what the mean of q(z) costs is no information."""
+    """Rate 7.3, information 0.65: the cost of the mean of q(z) is not information."""
     vae = LinearGaussian.matched(latent_size=32, data_size=34, rate=0.65)
     shifted = replace(vae, encoder_bias=vae.encoder_bias + (2 * 6.7 / 32) ** 0.5)
     found = assess(Draws(**shifted.sample_draws(2000)), suite="fast")
@@ -148,8 +148,8 @@ def test_a_rate_that_says_nothing_about_the_text_does_not_pass():
     ("size", "texts", "truth"),
     [(64, 70, 0.0), (64, 100, 12.0), (32, 20, 0.0), (32, 400, 0.0), (16, 20, 0.0), (8, 100, 3.0)],
 )
-def test_the_moment_kl_of_few_texts_is_no_wrong_number(size, texts, truth):
-    """A KL is never below 0, and the interval holds the truth; with fewer than 10 texts per unit it only bounds."""
+def test_the_moment_kl_of_few_texts_is_not_wrong(size, texts, truth):
+    """A KL is never below 0 and the interval covers it; with fewer than 10 texts per unit it is only a bound."""
     missed, repetitions = 0, 20
     for seed in range(repetitions):
         mean_ND = 0.995 * noise(texts, size, seed=seed) + (2 * truth / size) ** 0.5
@@ -163,7 +163,7 @@ def test_the_moment_kl_of_few_texts_is_no_wrong_number(size, texts, truth):
 @pytest.mark.parametrize(("size", "std", "texts"), [(1, 0.001, 20), (1, 0.3, 20), (1, 0.1, 100), (16, 0.1, 100)])
 @pytest.mark.parametrize("samples", [0, 1000])
 def test_the_distance_of_a_narrow_code_is_right(size, std, texts, samples):
-    """Of N(0, s^2 I) it is 1 - s; the correction for the noise of the sample shrinks with s."""
+    """For N(0, s^2 I) it is 1 - s; the correction for the noise of the sample shrinks with s."""
     missed, values, diagnostic = 0, [], choices.build("diagnostics", "sliced_wasserstein")
     for seed in range(20 if samples == 0 else 5):
         prior_z = noise(samples, size, seed=1000 + seed) if samples else None
@@ -225,7 +225,7 @@ def test_one_adapted_text_has_no_error_and_no_number():
 
 
 def test_boosting_sees_something_in_few_texts():
-    """Of 20 texts far from the prior each side is told; without a split the trees would say 1/2, and 0% be right."""
+    """20 texts far from the prior are recognised; without a split the trees would say 1/2, and 0% be right."""
     told = two_sample(noise(20, 2) + 6, noise(20, 2, seed=1), "boosting")
     assert told.accuracy > 0.8
     blind = two_sample(torch.zeros(20, 2), torch.zeros(20, 2), "boosting")

@@ -1,4 +1,4 @@
-"""A very small model with random texts, a speller in place of a tokenizer, and all evidence of it."""
+"""A very small model with random texts, a simple tokenizer, and all evidence of it."""
 
 from __future__ import annotations
 

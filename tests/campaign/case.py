@@ -1,4 +1,4 @@
-"""A malformed input: what lies in the folder, which command reads it, and what the command must say."""
+"""A malformed input: the content of the folder, the command that reads it, and what its message must name."""
 
 from __future__ import annotations
 

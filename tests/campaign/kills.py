@@ -1,4 +1,4 @@
-"""Kills: SIGKILL of a training at random times and at file events, and what a run folder says afterwards."""
+"""Kills: SIGKILL of a training at random times and at file events, and the run folder afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that is killed, whenever that is, ends bit for bit as one that was not."""
+"""A run that is killed at any moment and resumed ends bit for bit like an uninterrupted one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""diagnose, the suites, and a VAE of somebody else's."""
+"""diagnose, the suites, and a VAE from outside the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file of evidence gives the numbers of its run; settings of one assessment are words of the command."""
+"""A file of evidence gives the numbers of its run; settings of one assessment are arguments of the command."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Kept checkpoints and snapshots by the commands: listed after training, assessed by name or rule, drawn."""
+"""Commands on kept checkpoints and snapshots: listed after training, assessed by name or rule, drawn."""
 
 import json
 import sys

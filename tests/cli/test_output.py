@@ -1,4 +1,4 @@
-"""What ``vaescope assess`` prints and writes: a table at 80 columns, one format alone on stdout, a page of one run."""
+"""Output of ``vaescope assess``: a table at 80 columns, only one format on stdout, a page of one run."""
 
 from __future__ import annotations
 

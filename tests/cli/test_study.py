@@ -1,4 +1,4 @@
-"""``vaescope study``: what it says before, during and after, and its exit status."""
+"""``vaescope study``: its output before, during and after the runs, and its exit status."""
 
 import fcntl
 import io

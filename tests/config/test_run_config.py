@@ -1,4 +1,4 @@
-"""The configuration: no silent conversion, no setting without an effect, and never a word of pydantic's."""
+"""The configuration: no silent conversion, no setting without an effect, and no message of pydantic."""
 
 import pytest
 
@@ -77,7 +77,7 @@ def test_setting_without_an_effect_is_refused(source, override):
     assert refusal(override, data=source) == f"data: {name} has no effect with data.{source}; leave it out"
 
 
-def test_a_folder_to_come_is_no_way_to_its_parent(tmp_path):
+def test_dots_after_a_missing_folder_are_resolved_and_after_an_existing_one_kept(tmp_path):
     (tmp_path / "there").mkdir()
     for place, meant in {"nope/../run": "run", "there/../run": "there/../run"}.items():
         config = parse_config({"data": {"known": "template"}, "out": str(tmp_path / place)})

@@ -1,4 +1,4 @@
-"""Texts in: every source, and a one-line error for everything that can be wrong with it."""
+"""Every source of texts, and a one-line error for everything that can be wrong with it."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ def _logged(caplog):
 
 
 def write(file, texts):
-    """Write the texts in the format that the ending of the file tells."""
+    """Write the texts in the format given by the ending of the file."""
     rows = [{"id": i, "sentence": text} for i, text in enumerate(texts)]
     if file.suffix == ".txt":
         file.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
@@ -92,7 +92,7 @@ def test_a_clean_folder_logs_nothing(tmp_path, caplog):
     assert caplog.text == ""
 
 
-def test_a_byte_order_mark_is_no_text(tmp_path):
+def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path):
     (tmp_path / "all.txt").write_bytes(b"\xef\xbb\xbf" + "\n".join(TEXTS).encode())
     corpus = load(tmp_path / "all.txt")
     assert sorted(corpus.train + corpus.valid + corpus.test) == sorted(TEXTS)

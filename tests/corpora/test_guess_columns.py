@@ -1,4 +1,4 @@
-"""The columns of a user's table are found by what they hold."""
+"""The columns of a table are found by their content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which texts come back from their tokens, by tokenizers like those of BERT and RoBERTa."""
+"""Which texts can be recovered from their tokens, with tokenizers like those of BERT and RoBERTa."""
 
 import pytest
 import torch
@@ -71,7 +71,7 @@ def test_unknown_and_mask_in_a_text_are_part_of_it(tmp_path):
     assert recovery.exact.all()
 
 
-def test_the_frame_is_no_text(tmp_path):
+def test_bos_eos_and_padding_are_not_part_of_the_text(tmp_path):
     tokenizer = byte_bpe(tmp_path)
     dog = tokenizer("a dog", add_special_tokens=False).input_ids
     rows = [[0, *dog, 2, 1, 1], [0, *dog[:1], 1, 0, *dog[1:], 2, *dog], [0, *dog], [0, 2], [0, 3, 1, *dog, 2]]

@@ -1,4 +1,4 @@
-"""Tables as people have them: each is read as it was meant, or refused with the line and the fix."""
+"""Tables in common formats: each is read correctly, or refused with the line and the fix."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""Skipping components changes a sum by no more than is stated; where many matter nothing is skipped."""
+"""Skipping components changes a sum by no more than stated; if many components matter, none is skipped."""
 
 import pytest
 import torch

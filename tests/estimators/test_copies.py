@@ -1,4 +1,4 @@
-"""Copies: found by number or by row, and kept together by what fits and resamples."""
+"""Copies of texts are found by id or by row, and kept together when fitting and resampling."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_uneven_copies_are_worth_less_than_as_many_distinct_texts():
 
 
 def test_a_mixture_is_not_chosen_on_copies_of_its_own_texts(monkeypatch):
-    """With copies on both sides a component per text would win; the two sides never share a text."""
+    """With copies on both sides, one component per text would win; the two sides never share a text."""
     seen = []
     monkeypatch.setattr(
         mixture, "_grown", lambda fitted, held_out, form, seed: seen.append((fitted, held_out)) or (0.0, None)

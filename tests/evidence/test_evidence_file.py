@@ -1,4 +1,4 @@
-"""A file holds all evidence: nothing is lost between save and load, and no name is passed over."""
+"""A file contains all evidence: nothing is lost between save and load, and no name is ignored."""
 
 from dataclasses import replace
 
@@ -65,7 +65,7 @@ def test_the_sweep_alone_can_be_read_from_a_file_with_parts(whole, tmp_path):
         ("experiments.annealed.lower", "'experiments.annealed.upper' is missing"),
     ],
 )
-def test_a_name_that_is_no_part_is_named(name, message, tmp_path):
+def test_an_unknown_name_in_a_file_is_named(name, message, tmp_path):
     path = tmp_path / "f.safetensors"
     save_file({**Draws(**VAE.sample_draws(4)).tensors(), name: torch.zeros(4)}, path)
     with pytest.raises(UserError) as caught:

@@ -1,4 +1,4 @@
-"""The numbers of single texts agree with the estimates, survive a file, and pair by the texts."""
+"""The numbers of each text agree with the estimates, can be saved and loaded, and are paired by text."""
 
 from __future__ import annotations
 

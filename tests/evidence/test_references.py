@@ -1,4 +1,4 @@
-"""References travel in the file of draws, so that a file gives the intervals of the evidence that wrote it."""
+"""References are saved in the file of draws, so that a file gives the same intervals as the original evidence."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The landscape: its closed forms are the library's, its paths hold the ELBO, and what it claims is measured."""
+"""The landscape: closed forms agree with the library, paths have a constant ELBO, and the claims are measured."""
 
 from __future__ import annotations
 

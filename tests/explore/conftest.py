@@ -1,4 +1,4 @@
-"""A run of very few steps on the built-in corpus, and its latent space as it is where z says something."""
+"""A run of very few steps on the built-in corpus, and its latent space changed so that z carries information."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def explorer(run):
-    """The run after its means were centred and stretched, so that z says which text it is and the decoder reads it."""
+    """The run with centred and stretched means, so that z says which text it is and the decoder reads it."""
     loaded = Explorer.load(run)
     vae = loaded.vae
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What the explorer answers is what the model says."""
+"""The answers of the explorer are the numbers of the model."""
 
 import math
 

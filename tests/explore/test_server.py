@@ -1,4 +1,4 @@
-"""The web layer: questions over HTTP, mistakes in one line, nothing from elsewhere."""
+"""The web layer: requests over HTTP, errors in one line, nothing from other sites."""
 
 import contextlib
 import json

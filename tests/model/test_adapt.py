@@ -1,4 +1,4 @@
-"""What is trained: frozen sides, adapters, dropped words."""
+"""Training only a part: frozen networks, adapters, word dropout."""
 
 import copy
 

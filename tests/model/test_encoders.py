@@ -68,14 +68,14 @@ def test_sides_of_one_family_can_be_tied(family, tmp_path):
         assert torch.equal(again.encode(batch).mean, model.encode(batch).mean)
 
 
-def test_an_encoder_of_sequences_to_sequences_is_no_decoder():
+def test_a_seq2seq_network_cannot_be_a_decoder():
     with pytest.raises(UserError, match="'t5' cannot be a decoder; use gpt2"):
         decoder_from(causal(config_of("t5")))
 
 
 @pytest.mark.parametrize("family", ENCODERS)
 def test_pooling_at_the_first_token_of_a_causal_encoder_is_refused(family, caplog):
-    """Causal networks at their first token; the others see the whole text there."""
+    """Causal networks have not seen the text at their first token; the others have."""
     blind = family in ("gpt2", "llama", "qwen3")
     first, half, last = (
         tiny_model(encoder=config_of(family), tie_encoder_decoder=False, pooling=pooling)[0]

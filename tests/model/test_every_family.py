@@ -59,7 +59,7 @@ def tiny_config(family):
 
 
 def built(family):
-    """The configuration, if a network of it can be built and run at all without us."""
+    """The configuration, if transformers itself can build and run a network of it."""
     try:
         config = tiny_config(family)
         if config.get_text_config() is config:
@@ -74,7 +74,7 @@ def built(family):
 
 
 def nudged(model):
-    """Weights far from their start, so that no part of the network is too weak to be seen."""
+    """Weights far from their initial values, so that every part of the network has a visible effect."""
     noise = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -83,7 +83,7 @@ def nudged(model):
 
 
 def check_family(family, injection):
-    """Whether the family is supported with the injection; scores and draws are compared with the network's own."""
+    """Whether the family works with the injection; scores and draws are compared with those of the network itself."""
     config = built(family)
     try:
         model, _ = tiny_model(decoder=config, injection=injection, tie_encoder_decoder=False)
@@ -114,7 +114,7 @@ def test_families_that_were_wrong_or_a_traceback(family, injection):
 
 @pytest.mark.parametrize("family", SPECIAL)
 def test_what_follows_the_head_is_part_of_it(family):
-    """Against the network's own forward under its own attention, with logits that are really scaled or capped."""
+    """Against the unchanged forward pass and attention of the network, with logits that are scaled or capped."""
     model, _ = tiny_model(decoder=built(family), injection="none")
     ids = torch.tensor([[0, 5, 6, 7, 8, 2], [0, 9, 3, 4, 11, 2]])
     with torch.no_grad():

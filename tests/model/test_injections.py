@@ -77,7 +77,7 @@ def test_matrix_is_a_change_of_the_weights(decoder):
 
 
 def test_the_gate_alone_decides_between_context_and_latent():
-    """With keys of a latent far along the query the context is the latent itself; far against it, the text's."""
+    """With the key of the latent far along the query, the context is the latent; far against it, the text."""
     from vaescope.model.attention import by_layer, latent_attention
 
     module = nn.Module()
@@ -107,7 +107,7 @@ def test_cross_attention_is_a_softmax_over_latent_and_self():
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_a_prefix_leaves_the_positions_of_the_text_alone(decoder):
-    """A soft token that is hidden from the text leaves the model as it was: positions are not shifted."""
+    """A soft token that the text cannot attend to does not change the model: positions are not shifted."""
     model, _ = model_of({"prefix": {"tokens": 3}}, decoder)
     conditioning = model.condition(torch.randn(2, 4))
     pads = []

@@ -1,4 +1,4 @@
-"""The latent space by hand: every operation is what its definition says, and every mistake is one line."""
+"""Operations of the latent space agree with their definitions, and every mistake is one line."""
 
 import logging
 

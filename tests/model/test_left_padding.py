@@ -1,4 +1,4 @@
-"""Prompts of several lengths, padded on the left, are continued as each is alone."""
+"""Prompts of several lengths, padded on the left, are continued as if each were alone."""
 
 import pytest
 import torch

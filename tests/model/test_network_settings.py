@@ -1,4 +1,4 @@
-"""Settings of which no network can be made are refused before transformers reads them, by the name of the setting."""
+"""Settings that no network can have are refused by name before transformers reads them."""
 
 import pytest
 import torch

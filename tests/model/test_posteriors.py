@@ -1,4 +1,4 @@
-"""Every form of q(z|x) satisfies its contract; what each of them promises beyond that."""
+"""Every form of q(z|x) satisfies its contract, and its own further properties."""
 
 import math
 

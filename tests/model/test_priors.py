@@ -1,4 +1,4 @@
-"""Every prior satisfies its contract; what each of them is beyond that."""
+"""Every prior satisfies its contract, and its own further properties."""
 
 import sys
 from importlib.util import find_spec
@@ -27,7 +27,7 @@ class TestPriors(PriorContract):
 @pytest.mark.skipif(find_spec("zuko") is None, reason="needs zuko")
 @pytest.mark.parametrize("name", ["flow"])
 class TestFlow(PriorContract):
-    """A flow of rougher networks is steeper than the grid is fine."""
+    """With rougher networks the flow is steeper than the grid can resolve."""
 
     spread = 0.1
 
@@ -39,7 +39,7 @@ def needs_zuko():
 
 
 def model_of(name, **options):
-    """A tiny model with z in the plane and a prior whose parameters are far from where they start."""
+    """A tiny model with two units and a prior whose parameters are far from their initial values."""
     if name == "flow":
         needs_zuko()
     model, batch = tiny_model(prior=name, latent_size=2, **options)

@@ -1,4 +1,4 @@
-"""Drawing texts: the same texts whatever is drawn with them, and their exact log-probability."""
+"""Drawn texts do not depend on the other texts of the batch, and their log-probability is exact."""
 
 import pytest
 import torch
@@ -100,7 +100,7 @@ def test_the_random_state_gives_its_numbers_to_the_texts_in_their_order(case):
 
 @pytest.mark.parametrize("count", [1, 20, 70])
 def test_every_product_has_enough_rows_to_be_rounded_the_same_way(case, count, monkeypatch):
-    """Of thousands of tokens many are so rare that rounding decides between them; small products round otherwise."""
+    """Rounding decides between the many rare tokens, and small products are rounded differently."""
     model, z, uniform, _ = case
     monkeypatch.setattr(sampling, "LOGITS_AT_ONCE", 40)
     rows = []

@@ -171,6 +171,6 @@ def test_a_price_that_starts_low_lets_a_rate_come_down_to_its_bound_and_not_belo
     ("options", "weight"),
     [({"start": 0.0}, 1.0), ({"start": 2.0}, 1.0), ({"start": 0.5}, 0.0), ({"start": 0.5, "relation": "<="}, 1.0)],
 )
-def test_a_start_that_is_no_share_of_a_weight_is_refused(options, weight):
+def test_an_invalid_start_of_a_constraint_is_refused(options, weight):
     with pytest.raises(UserError, match="constraint on rate: start"):
         build_constraint({"term": "rate", "relation": ">=", "bound": 8.0, **options}, weight)

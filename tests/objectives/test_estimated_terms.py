@@ -113,7 +113,7 @@ def pass_of(vae, x, mean, std, *, samples, seed=0, weight=None):
 
 
 def test_the_dreg_gradient_is_unbiased_and_that_of_the_decoder_plain():
-    """Averaged over noise it agrees with the gradient of the bound, whose own average needs the same noise."""
+    """Averaged over noise, it agrees with the gradient of the bound, averaged over the same noise."""
     vae = LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0)
     x = vae.sample_data(1)
     exact_mean, exact_std = vae.encode(x)

@@ -1,4 +1,4 @@
-"""What tests of pages share: a reader of their elements."""
+"""A reader of the elements of a page, for tests."""
 
 from __future__ import annotations
 

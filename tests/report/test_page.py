@@ -1,4 +1,4 @@
-"""A comparison of runs: whole, self-contained, equal to its sources, and honest about what it cannot compare."""
+"""A comparison of runs is complete, self-contained, equal to its sources, and says what it cannot compare."""
 
 from __future__ import annotations
 

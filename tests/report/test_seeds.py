@@ -15,7 +15,7 @@ from vaescope.report.seeds import agreements, same_configuration
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three seeds of one configuration, of which the second holds the code of the first in other axes, and two more."""
+    """Three seeds of one configuration, the second of which has the code of the first in other axes, and two more."""
     for seed in range(3):
         path = made(tmp_path, f"mdr-{seed}", {"preset": "mdr", "rate": 2}, seed=seed)
         if seed == 1:

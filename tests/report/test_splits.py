@@ -1,4 +1,4 @@
-"""The split that a comparison is about, where none is named."""
+"""The split of a comparison if none is given."""
 
 from __future__ import annotations
 

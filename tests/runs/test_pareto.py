@@ -1,4 +1,4 @@
-"""The front: nothing on it is dominated, ties stay, the order of insertion does not matter, the best never go."""
+"""The front: no point is dominated, ties stay, the order of insertion does not matter, the best are never removed."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Snapshots: the encodings of the same texts at chosen steps, the same in a run that was killed."""
+"""Snapshots: the encodings of the same texts at chosen steps, also if the run was killed."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ STEPS = {"steps": 12, "save_every": 5, "snapshots": [0, 3, 7, 12]}
 
 
 class KilledError(Exception):
-    """What stands for SIGKILL in one process."""
+    """Raised in place of SIGKILL within one process."""
 
 
 def kill_at(step):

@@ -1,4 +1,4 @@
-"""The assessment at validations leaves training as it was."""
+"""The assessment at validations does not change training."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ TINY = {"model_type": "roberta", "hidden_size": 16, "num_hidden_layers": 1, "num
 
 
 class KilledError(Exception):
-    """What stands for SIGKILL in one process."""
+    """Raised in place of SIGKILL within one process."""
 
 
 def config_of(out):

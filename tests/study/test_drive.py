@@ -30,7 +30,7 @@ def carried_out(plan):
 
 
 def metrics(plan):
-    """Everything that was logged, but for how fast it went."""
+    """Everything that was logged, except the speeds."""
     return {
         run.name: [{k: v for k, v in line.items() if k not in TIMES} for line in RunFolder(run.config.out).metrics()]
         for run in plan.runs
@@ -43,7 +43,7 @@ def assessment(plan, name, split="test"):
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    """A study that was carried out, to be looked at."""
+    """A finished study, which tests only read."""
     plan = read_plan(write_study(tmp_path_factory.mktemp("done")))
     return plan, *carried_out(plan)
 

@@ -1,4 +1,4 @@
-"""A language model as a world: a grammar given as a network has the grammar's numbers, exactly."""
+"""A language model as a world: a grammar written as a network has exactly the numbers of the grammar."""
 
 import fcntl
 import json

@@ -1,4 +1,4 @@
-"""The place of the data is no part of a run, its texts are."""
+"""The texts identify a run, not their place on disk."""
 
 import pytest
 from tests.training.test_nothing_lost import WORDS, with_files

@@ -1,4 +1,4 @@
-"""A file of a study stands for the product of its axes and seeds; what cannot be carried out is refused at once."""
+"""A study file defines the product of its axes and seeds; a study that cannot run is refused at once."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""How far runs are is read from their folders; the time left follows from the pace."""
+"""The progress of runs is read from their folders, and the time left is computed from the pace."""
 
 import json
 

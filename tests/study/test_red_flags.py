@@ -1,4 +1,4 @@
-"""Red flags name what goes wrong at a validation, and only that."""
+"""Warnings at a validation name what goes wrong, and only that."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Refit: fitted priors recover a known mismatch, memorising ones are caught, and the new run is a run."""
+"""Refit: fitted priors remove a known mismatch, memorising ones are not chosen, and the result is a normal run."""
 
 import json
 import math
@@ -66,7 +66,7 @@ def test_a_flow_is_fitted_too(encodings, monkeypatch):
 
 
 def test_a_density_that_memorises_is_not_chosen():
-    """In 12 units 40 narrow codes tell nothing of other texts, however small their rate on the training texts."""
+    """In 12 units, 40 narrow codes say nothing about other texts, even if their rate on the training texts is small."""
     generator = torch.Generator().manual_seed(0)
     encodings = {
         split: Encodings(torch.randn(texts, 12, generator=generator), torch.full((texts, 12), 0.1))
@@ -100,7 +100,7 @@ def test_an_unknown_family_is_named(encodings):
 
 @pytest.fixture(scope="module")
 def shifted(tmp_path_factory):
-    """A trained run whose encodings were moved away from the prior, so that there is something to gain."""
+    """A trained run whose encodings were moved away from the prior, so that a refit can help."""
     folder = tmp_path_factory.mktemp("refit") / "run"
     train(build_config(folder, objective={"preset": "mdr", "rate": 6}, steps=20))
     run = Examined.load(folder)

@@ -1,4 +1,4 @@
-"""The files of an assessment: all of them or none, and one process makes each."""
+"""The files of an assessment: all or none, each written by one process."""
 
 import pytest
 from tests.tiny_runs import build_config

@@ -1,4 +1,4 @@
-"""Studies whose runs start from one another."""
+"""Studies with stages, which start from the weights of other runs."""
 
 import pytest
 import torch

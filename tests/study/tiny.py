@@ -44,7 +44,7 @@ def write_study(folder, **changes):
 
 
 class InProcess:
-    """Carries out one run at a time at once, without the seconds that a new process takes to import torch."""
+    """Runs one run at a time in this process, which saves the seconds to import torch."""
 
     capacity = 1
 

@@ -31,7 +31,7 @@ class Scorer(nn.Module):
 
 
 class Points:
-    """Batches that are nothing but an index."""
+    """Batches that are only an index."""
 
     def batch(self, index_P):
         batch = SimpleNamespace(index=index_P)
@@ -50,7 +50,7 @@ def split(vae: LinearGaussian, texts: int = 40):
 
 @pytest.mark.parametrize(("size", "rate"), [(3, 3.0), (16, 0.002)])
 def test_the_right_encoder_cannot_be_bettered(size, rate):
-    """Also of collapsed codes, where the path of the optimiser only wanders."""
+    """Also for collapsed codes, where the optimiser only moves at random."""
     own, family = split(LinearGaussian.matched(latent_size=size, data_size=size + 2, rate=rate))
     assert own.value == pytest.approx(0, abs=0.01)
     assert family.value == pytest.approx(0, abs=0.01)

@@ -45,7 +45,7 @@ def of_encoder(vae, wrong, texts=30):
 
 
 def test_a_wrong_encoder_is_corrected():
-    """The posterior is Gaussian, so its weights are all but constant and the bound is log p(x)."""
+    """The posterior is Gaussian, so its weights are nearly constant and the bound is log p(x)."""
     vae = LinearGaussian.matched(latent_size=3, data_size=5, rate=3.0)
     wrong = replace(vae, encoder_bias=vae.encoder_bias + 0.5, encoder_std=0.5 * vae.encoder_std)
     own, better, truth = of_encoder(vae, wrong)

@@ -1,4 +1,4 @@
-"""A model given by functions of strings: the numbers of the product's own model, and closed forms."""
+"""A model given by functions of strings: the numbers of the same vaescope model, and closed forms."""
 
 import math
 from dataclasses import replace
@@ -35,7 +35,7 @@ def tokens_of(strings):
 
 
 def functions_of(model):
-    """The product's own model as strangers would give it."""
+    """A vaescope model, given by functions as an outside model would be."""
 
     def batch(strings):
         return tokens_of(strings).batch(range(len(strings)))
@@ -130,7 +130,7 @@ WORDS, NUMBERS = ("low", "high"), 1_000
 
 
 def linear(std=0.6, weight=1.5):
-    """A text is a word and a number that says nothing: q(z|x) = N(+-1, std^2), p(word|z) has the logit weight z."""
+    """A text is a word and a number without meaning: q(z|x) = N(+-1, std^2), p(word|z) has the logit weight z."""
 
     def bits(texts):
         return torch.tensor([WORDS.index(text.split()[0]) for text in texts])

@@ -1,4 +1,4 @@
-"""Trainings that end when a number of their validations is as wanted."""
+"""Trainings that end when a number at a validation reaches a goal."""
 
 import pytest
 

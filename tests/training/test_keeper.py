@@ -17,11 +17,11 @@ KEEP = {"criteria": {"elbo": "max", "rate": "near", "marginal_kl": "min"}, "most
 
 
 class KilledError(Exception):
-    """What stands for SIGKILL in one process."""
+    """Raised in place of SIGKILL within one process."""
 
 
 def examine(model):
-    """What stands for the fast suite: a number that is a function of the weights, and falls and rises."""
+    """A replacement of the fast suite: a function of the weights that falls and rises."""
     weight = model.posterior_head.projection.weight.detach().double()
     return {"marginal_kl": torch.sin(200 * weight.square().sum()).item(), "findings": {}}
 
@@ -31,7 +31,7 @@ def folders(run):
 
 
 def expected(folder):
-    """The steps of the validations that no other dominates, by the lines that were logged."""
+    """The steps of the validations on the front, from the logged lines."""
     lines = {line["step"]: dict(line) for line in folder.metrics("validation")}
     for line in folder.metrics("assessment"):
         lines[line["step"]] |= {k: v for k, v in line.items() if k == "marginal_kl"}

@@ -1,4 +1,4 @@
-"""A linear VAE in the hands of the real Trainer reaches the optimum that has a closed form (probabilistic PCA)."""
+"""A linear VAE trained by the real Trainer reaches the optimum in closed form (probabilistic PCA)."""
 
 from __future__ import annotations
 

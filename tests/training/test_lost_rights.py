@@ -1,4 +1,4 @@
-"""A folder that may not be written, from the start or from the middle of a run on, is one line; the run resumes."""
+"""A folder without write permission, from the start or during a run, gives a one-line error, and the run resumes."""
 
 import ctypes
 import os
@@ -32,7 +32,7 @@ def capabilities(change=None):
 
 @pytest.fixture
 def an_ordinary_user():
-    """Let the rights of files count for root too."""
+    """Make file permissions apply to root too."""
     if not sys.platform.startswith("linux"):
         pytest.skip("needs the capabilities of Linux")
     before = capabilities()

@@ -1,4 +1,4 @@
-"""Every objective trains, with every prior, and says at the end which constraints it missed."""
+"""Every objective trains with every prior, and reports at the end which constraints are not met."""
 
 import pytest
 from accelerate import Accelerator
@@ -28,7 +28,7 @@ def test_every_preset_trains(tmp_path, make_config, name):
 @pytest.mark.parametrize("objective", ["autoencoder", {"terms": {"distortion": 1}}, "iwae", "hoffman"])
 @pytest.mark.parametrize("prior", ["standard", "mixture", "vamp"])
 def test_every_parameter_has_a_gradient(tmp_path, make_config, objective, prior):
-    """Distributed training waits for the gradient of every parameter, also of a prior that no term asks for."""
+    """Distributed training waits for the gradient of every parameter, also of a prior that no term uses."""
     config = make_config(tmp_path / "run", objective=objective)
     config.model.prior = prior
     trainer = make_trainer(config)

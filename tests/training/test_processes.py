@@ -1,4 +1,4 @@
-"""Two processes give what one gives with the same texts per step."""
+"""Two processes give the numbers of one with the same texts per step."""
 
 import json
 import os

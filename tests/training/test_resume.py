@@ -1,4 +1,4 @@
-"""KilledError at any moment and started again, a run gives the numbers of one that never stopped."""
+"""A run that is killed at any moment and resumed gives the numbers of an uninterrupted one."""
 
 import json
 import os
@@ -21,7 +21,7 @@ TIMES = ("texts_per_second", "tokens_per_second")
 
 
 class KilledError(Exception):
-    """What stands for SIGKILL in one process."""
+    """Raised in place of SIGKILL within one process."""
 
 
 def numbers(folder):

@@ -1,4 +1,4 @@
-"""A run of two processes that one of them is told to stop: both end after the same step, and the run resumes."""
+"""A run of two processes, one of which gets a signal to stop: both end after the same step, and the run resumes."""
 
 import json
 import os

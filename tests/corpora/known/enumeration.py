@@ -7,7 +7,7 @@ from vaescope.corpora.known._known import DiscreteCause, KnownCorpus
 
 
 def check_by_enumeration(corpus: KnownCorpus, texts: list[str], tolerance: float = 1e-10) -> None:
-    """Compare every number of ``corpus`` with its sum over ``texts``, all that its language has."""
+    """Compare every number of ``corpus`` with its sum over ``texts``, all texts of its language."""
     assert len(set(texts)) == len(texts)
     log_p = corpus.log_prob(texts)
     p = log_p.exp()

@@ -1,4 +1,4 @@
-"""The flagship corpus against brute force on instances that can be enumerated."""
+"""The main corpus against brute force on instances that can be enumerated."""
 
 import itertools
 import math

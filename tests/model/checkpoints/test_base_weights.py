@@ -116,7 +116,7 @@ def test_frozen_weights_of_an_earlier_stage_are_kept(place, tmp_path):
 
 
 def moved(place, tmp_path, run):
-    """A copy of a run whose decoder was at a place that is gone, and its configuration."""
+    """A copy of a run whose decoder was at a place that no longer exists, and its configuration."""
     away = tmp_path / "away"
     shutil.copytree(run.path, tmp_path / "run")
     copy = RunFolder(tmp_path / "run")

@@ -1,4 +1,4 @@
-"""The model card says what the run's files say, publishes no path, and goes to the hub with weights and tokenizer."""
+"""The model card agrees with the files of the run, publishes no path, and is pushed with weights and tokenizer."""
 
 import json
 import shutil
@@ -147,7 +147,7 @@ def test_a_folder_that_is_not_a_run_has_no_card(tmp_path):
 
 
 class LocalHub:
-    """In the place of the hub: a folder."""
+    """A folder in place of the hub."""
 
     def __init__(self, monkeypatch, folder):
         self.folder, self.private = folder, None

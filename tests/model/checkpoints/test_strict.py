@@ -1,4 +1,4 @@
-"""No model that is not what it says: every damage to its files is refused, with the name of the tensor."""
+"""Every damage to the files of a model is refused, with the name of the tensor."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The cache of drawing holds what the cache of transformers holds, whatever leaves it and whenever."""
+"""The cache for drawing has the same content as the cache of transformers, whichever rows leave it and when."""
 
 import torch
 from hypothesis import given

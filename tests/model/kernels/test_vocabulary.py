@@ -52,7 +52,7 @@ def test_log_p_and_its_gradient_are_those_of_torch_however_improbable_the_target
 
 
 def test_scoring_without_a_gradient_gives_the_values_of_training():
-    """Where no gradient is wanted, another way is taken; the matrix requires one all the same."""
+    """Without a gradient another code path is used, although the matrix requires one."""
     model, batch = tiny_model()
     z = random(2, model.config.latent_size, dtype=torch.float32)
     trained = model.eval().log_likelihood(batch, z)
@@ -117,7 +117,7 @@ def test_log_p_is_that_of_the_decoders_own_logits(decoder):
     torch.testing.assert_close(token_log_probs(network, states, targets), expected, atol=1e-6, rtol=0)
 
 
-def test_a_last_layer_that_is_no_plain_one_is_called_as_it_is():
+def test_a_custom_last_layer_is_called_unchanged():
     class Scaled(nn.Linear):
         def forward(self, input):
             return 2 * super().forward(input)

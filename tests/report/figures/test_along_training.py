@@ -1,4 +1,4 @@
-"""The picture of q(z) along training: what it draws is what the snapshots are."""
+"""The picture of q(z) during training shows the snapshots."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Engines start the one command for a run, with its share of the GPUs, and learn how it ended."""
+"""Engines start the command of a run with its share of the GPUs, and find out how it ended."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ from vaescope.study.plan import read_plan
 
 @pytest.fixture
 def stub(tmp_path, monkeypatch):
-    """Python is replaced by a script that tells its arguments and its GPUs, and fails for one run."""
+    """Python is replaced by a script that prints its arguments and its GPUs, and fails for one run."""
     script = tmp_path / "python"
     script.write_text(
         '#!/bin/bash\necho "$*|$CUDA_VISIBLE_DEVICES"\n'
