@@ -17,6 +17,8 @@ from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.estimators.importance import log_mean_exp
 from vaescope.evidence.draws import Draws
+from vaescope.randomness import seed_of
+from vaescope.study.allocate_samples import Scores, scores_within
 from vaescope.study.examine import Examined
 from vaescope.sweep.scoring import Progress
 from vaescope.sweep.sweep import sweep
@@ -25,14 +27,21 @@ from vaescope.writing import write_text
 NUMBERS = ("rate", "distortion", "elbo", "log_likelihood")
 """The numbers of a text; each has its standard error under the name with ``_se``."""
 
-Scores = dict[str, Tensor]
-"""Columns by name, ``[N]``: ``tokens``, and each of ``NUMBERS`` with its standard error."""
-
 
 def score_texts(
-    examined: Examined, texts: Sequence[str], *, samples: int = 32, seed: int = 0, progress: Progress | None = None
+    examined: Examined,
+    texts: Sequence[str],
+    *,
+    samples: int = 32,
+    standard_error: float | None = None,
+    most: int = 4_096,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> Scores:
     """Return rate, distortion, ELBO and the importance-weighted bound on log p(x) of each text, nats per text.
+
+    With a wanted ``standard_error`` of the bound of each text, ``samples`` are those of a pilot, and each text then
+    gets as many new ones as it needs, up to ``most`` (``scores_within``).
 
     The errors are those of S samples of q(z|x) of this text: by its own weights, so that they say nothing about other
     texts. The rate has none where it has a closed form.
@@ -49,6 +58,14 @@ def score_texts(
         raise UserError(f"text {empty} of {len(texts)} is empty; leave it out")
     tokenized = tokenize(list(texts), examined.tokenizer, max_length=examined.model.config.text_length)
     precision = examined.config.assessment.precision
+
+    def draw(chosen: list[int], count: int, purpose: str) -> Scores:
+        own = seed_of(seed, f"score {purpose}", count)
+        some = tokenized.select(chosen)
+        return scores_of(sweep(examined.model, some, samples=count, seed=own, precision=precision, progress=progress))
+
+    if standard_error is not None:
+        return scores_within(draw, len(texts), samples=samples, standard_error=standard_error, most=most)
     return scores_of(
         sweep(examined.model, tokenized, samples=samples, seed=seed, precision=precision, progress=progress)
     )
