@@ -1,4 +1,4 @@
-"""Assess a latent variable model of text that vaescope knows nothing about, given by functions of strings.
+"""Assess a latent variable model of text from outside vaescope, given by functions of strings.
 
     python examples/assess_any_model.py
 

@@ -1,4 +1,4 @@
-"""Assess a VAE that vaescope knows nothing about: fill Draws with what it says of N texts, and ask.
+"""Assess a VAE from outside vaescope: fill Draws with its tensors for N texts, and assess them.
 
     python examples/bring_your_own_vae.py
 
@@ -46,7 +46,7 @@ def standard_normal() -> Independent:
 
 @torch.no_grad()
 def fill(vae: PlainVae, x_NT: Tensor) -> vaescope.Draws:
-    """Return what the VAE says of N texts: this is all that you write for a model of your own."""
+    """Return the tensors of the VAE for N texts. For your own model, this is all you have to write."""
     posterior = vae.posterior(x_NT)
     z_SND = posterior.sample((SAMPLES,))
     return vaescope.Draws(

@@ -22,7 +22,7 @@ from vaescope.corpora.tokenizer import train_bpe
 
 LATENT, WIDTH, STEPS = 4, 64, 600
 WEIGHT = 0.2
-"""Of the rate: with 1 this small decoder learns to do without z (posterior collapse)."""
+"""Weight of the rate. With 1, this small decoder learns to ignore z (posterior collapse)."""
 SUBJECTS = ["the cat", "a dog", "one bird", "my friend", "her horse", "that man", "no child", "every fish"]
 VERBS = ["sleeps", "runs away", "sings a song", "waits", "looks up", "falls down", "eats bread", "turns around"]
 PLACES = ["at home", "in the rain", "on a hill", "by the sea", "under trees", "near me", "at night", "for hours"]

@@ -1,4 +1,4 @@
-"""Small results of runs with pre-trained decoders, from which a later session on a fresh machine can continue.
+"""Small results of runs with pre-trained decoders, from which another machine can continue the study.
 
     python docs/results/strong_decoders.py gather RUN NAME     write NAME.json: curve, settings, estimates
     python docs/results/strong_decoders.py table               print the tables of strong_decoders.md

@@ -17,13 +17,13 @@ HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 
 
 def read_texts(file: Path, *, most: int, words: int) -> list[str]:
-    """Return the first texts of a file of at most so many words, a line each."""
+    """Return the first texts of a file, one per line, with at most a given number of words."""
     lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
     return [line for line in lines if line and len(line.split()) <= words][:most]
 
 
 def cycle(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return for each text another text, ``[N]``: a permutation that moves every one."""
+    """Return for each text another text, ``[N]``: a permutation without fixed points."""
     circle = rng.permutation(count)
     others = np.empty(count, dtype=np.int64)
     others[circle] = np.roll(circle, 1)
@@ -55,7 +55,7 @@ def write_draws(path: Path, texts: list[str], mean: np.ndarray, std: np.ndarray,
 def write_codes(
     path: Path, texts: list[str], code: np.ndarray, noise_std: np.ndarray, unit: np.ndarray, **more: Any
 ) -> None:
-    """Write a deterministic code ``[N, D]`` with what its decoder says at code + noise_std x unit.
+    """Write a deterministic code ``[N, D]`` with log p(x|z) of its decoder at code + noise_std x unit.
 
     ``noise_std``: K sizes of the noise, ``[K]``; ``unit``: standard normal numbers, ``[S, N, D]``.
     ``more``: ``noise_log_p_x_z`` ``[K, S, N]``, ``code_log_p_x_z`` ``[N]`` without noise, ``tokens`` ``[N]``;

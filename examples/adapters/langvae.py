@@ -80,7 +80,7 @@ def build(folder: Path) -> Any:
 
 
 def train(model: Any, rows: list[list[int]]) -> None:
-    """Minimise LangVAE's own loss."""
+    """Minimise the loss of LangVAE."""
     vocabulary = model.decoder.decoder.config.vocab_size
     model({"data": one_hot(rows[:2], vocabulary)})  # its linear maps learn their sizes
     optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)
@@ -104,7 +104,7 @@ def log_likelihood(model: Any, rows: list[list[int]], z: torch.Tensor) -> torch.
 
 @torch.no_grad()
 def fill(model: Any, rows: list[list[int]], texts: list[str], path: Path) -> None:
-    """Write what the model says of the texts."""
+    """Write the numbers of the model for the texts."""
     found = model.encoder(one_hot(rows, model.decoder.decoder.config.vocab_size))
     mean, std = found.embedding, (found.log_covariance / 2).exp()
     z = mean + std * torch.randn(SAMPLES, *mean.shape)
@@ -125,7 +125,7 @@ def fill(model: Any, rows: list[list[int]], texts: list[str], path: Path) -> Non
 
 
 def main() -> None:
-    """Train, write the file, and print LangVAE's own numbers."""
+    """Train, write the file, and print the numbers of LangVAE."""
     parser = argparse.ArgumentParser()
     for name in ("--train", "--texts", "--out"):
         parser.add_argument(name, type=Path, required=True)

@@ -94,7 +94,7 @@ def train(model: Optimus, tokenizers: tuple[Tokenizer, Tokenizer], texts: list[s
 
 @torch.no_grad()
 def fill(model: Optimus, tokenizers: tuple[Tokenizer, Tokenizer], texts: list[str], path: Path) -> Any:
-    """Write what the model says of the texts; return mean, std, z and log p(x|z)."""
+    """Write the numbers of the model for the texts; return mean, std, z and log p(x|z)."""
     read, scored = (padded(each, texts) for each in tokenizers)
     mean, std = model.posterior(*read)
     z = mean + std * torch.randn(SAMPLES, *mean.shape)
@@ -117,7 +117,7 @@ def fill(model: Optimus, tokenizers: tuple[Tokenizer, Tokenizer], texts: list[st
 
 
 def report(mean: Tensor, std: Tensor, z: Tensor, log_p_x_z: Tensor) -> dict[str, float]:
-    """Return what Optimus reports, by its formulas: rate, the MI of batches of 32, active units, and -ELBO."""
+    """Return the numbers that Optimus reports, by its formulas: rate, MI of batches of 32, active units, -ELBO."""
     informations = []
     for m, s, x in zip(mean.split(32), std.split(32), z[0].split(32), strict=True):
         log_q = torch.distributions.Normal(m, s).log_prob(x[:, None]).sum(-1)
@@ -134,7 +134,7 @@ def report(mean: Tensor, std: Tensor, z: Tensor, log_p_x_z: Tensor) -> dict[str,
 
 
 def main() -> None:
-    """Train, write the file, and print what Optimus reports."""
+    """Train, write the file, and print the numbers that Optimus reports."""
     parser = argparse.ArgumentParser()
     for name in ("--train", "--texts", "--out"):
         parser.add_argument(name, type=Path, required=True)

@@ -31,7 +31,7 @@ def bags(texts: list[str], vocabulary: list[str]) -> torch.Tensor:
 
 
 def train(x: torch.Tensor) -> Any:
-    """Train pythae's own VAE, with its own loss."""
+    """Train the VAE of pythae with its loss."""
     sys.path.remove(str(Path(__file__).resolve().parent))  # this file has the name of the package
     from pythae.models import VAE, VAEConfig
 
@@ -54,7 +54,7 @@ def log_likelihood(model: Any, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor
 
 @torch.no_grad()
 def fill(model: Any, x: torch.Tensor, texts: list[str], path: Path) -> None:
-    """Write what the model says of the texts."""
+    """Write the numbers of the model for the texts."""
     found = model.encoder(x)
     mean, std = found.embedding, (found.log_covariance / 2).exp()
     z = mean + std * torch.randn(SAMPLES, *mean.shape)
@@ -77,7 +77,7 @@ def fill(model: Any, x: torch.Tensor, texts: list[str], path: Path) -> None:
 
 @torch.no_grad()
 def report(model: Any, x: torch.Tensor) -> dict[str, float]:
-    """Return what pythae itself says of these texts."""
+    """Return the numbers of pythae itself for these texts."""
     said = model({"data": x})
     few = x[:100]
     return {
@@ -89,7 +89,7 @@ def report(model: Any, x: torch.Tensor) -> dict[str, float]:
 
 
 def main() -> None:
-    """Train, write the file, and print pythae's own numbers."""
+    """Train, write the file, and print the numbers of pythae."""
     parser = argparse.ArgumentParser()
     for name in ("--train", "--texts", "--out"):
         parser.add_argument(name, type=Path, required=True)

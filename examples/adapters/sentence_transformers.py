@@ -61,7 +61,7 @@ def ids_of(texts: list[str], number: dict[str, int]) -> Tensor:
 
 
 def train(ids: Tensor, codes: Tensor) -> Decoder:
-    """Learn to say texts from codes with noise of a random size, none included."""
+    """Train the decoder on codes with noise of random size, including none."""
     torch.manual_seed(0)
     decoder = Decoder(codes.shape[1])
     optimiser = torch.optim.Adam(decoder.parameters(), lr=3e-3)
@@ -79,7 +79,7 @@ def train(ids: Tensor, codes: Tensor) -> Decoder:
 
 @torch.no_grad()
 def fill(decoder: Decoder, ids: Tensor, code: Tensor, training: Tensor, texts: list[str], path: Path) -> None:
-    """Write the code and what the decoder says at each size of the noise."""
+    """Write the code and log p(x|z) of the decoder at each size of the noise."""
     unit = torch.randn(SAMPLES, *code.shape)
     scored = [[decoder.log_likelihood(ids, code + size * each) for each in unit] for size in LEVELS]
     write_codes(

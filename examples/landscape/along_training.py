@@ -1,4 +1,4 @@
-"""The same along the training of a text VAE: free bits against a minimum desired rate, with snapshots of q(z).
+"""The same during the training of a text VAE: free bits against a minimum desired rate, with snapshots of q(z).
 
     python examples/landscape/along_training.py --runs runs/landscape --out docs/results/landscape
 

@@ -1,4 +1,4 @@
-"""Two VAEs so small that every number of the assessment is a closed form, each with two parameters to move.
+"""Two VAEs so small that every number of the assessment has a closed form, each with two free parameters.
 
 All in nats per x, float64; the functions take tensors of parameters and are differentiable.
 """
@@ -22,7 +22,7 @@ READ_RATE = 1.0
 SYMBOLS = 5
 PLACES = torch.arange(SYMBOLS, dtype=torch.float64) - (SYMBOLS - 1) / 2
 PLACES = PLACES / PLACES.square().mean().sqrt()
-"""Where the toy encodes its symbols, of mean 0 and variance 1, before they are pulled apart."""
+"""The codes of the symbols of the toy model before scaling, with mean 0 and variance 1."""
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(80)
 NODES = torch.from_numpy(_NODES)
@@ -49,7 +49,7 @@ class Numbers:
 
 
 class Linear:
-    """Two units, x in R^2. The decoder reads the first as it should and ignores the second.
+    """Two units, x in R^2. The decoder reads the first correctly and ignores the second.
 
     x_1 = w z_1 + noise,  x_2 = noise;   q(z_2|x_2) = N(slope x_2, std^2), and q(z_1|x_1) the exact posterior.
 
@@ -65,7 +65,7 @@ class Linear:
         return Numbers(rate, torch.full_like(rate, self.entropy - READ_RATE), information)
 
     def vae(self, slope: float, std: float) -> LinearGaussian:
-        """Return the model at a point, as the library has it."""
+        """Return the model at a point as a ``LinearGaussian``."""
         signal = math.exp(2 * READ_RATE) - 1
         double = {"dtype": torch.float64}
         return LinearGaussian(
@@ -80,7 +80,7 @@ class Linear:
         )
 
     def draws(self, slope: float, std: float, *, texts: int, samples: int, seed: int) -> Draws:
-        """Return a sweep over fresh data, as of any model."""
+        """Return a sweep over fresh data."""
         tensors = self.vae(slope, std).sample_draws(texts, samples=samples, seed=seed)
         return Draws(**tensors, metadata={"entropy": self.entropy})
 
@@ -90,7 +90,7 @@ class Linear:
         return slope * x_N, torch.full_like(x_N, std)
 
     def path(self, rate: float, shares: Tensor) -> Tensor:
-        """Return points ``[P, 2]`` of one rate of the second unit, of which ``shares`` are information.
+        """Return points ``[P, 2]`` with the same rate of the second unit; ``shares`` of it are information.
 
         R, D and the ELBO are the same at all of them. The rest of the rate is marginal KL by codes that lie too far
         out: v = slope^2 + std^2 > 1 with 1/2 (v - 1 - log v) = (1 - share) rate.
@@ -136,7 +136,7 @@ class Toy:
         return ((own_KG - score_KGJ.logsumexp(-1)) * WEIGHTS).sum(-1).mean(-1)
 
     def draws(self, spread: float, std: float, *, texts: int, samples: int, seed: int) -> Draws:
-        """Return a sweep over fresh data, as of any model."""
+        """Return a sweep over fresh data."""
         generator = torch.Generator().manual_seed(seed)
         k_N = torch.randint(SYMBOLS, (texts,), generator=generator)
         mean_N1 = spread * PLACES[k_N][:, None]
@@ -160,7 +160,7 @@ class Toy:
         return spread * PLACES, torch.full_like(PLACES, std)
 
     def path(self, elbo: float, spreads: Tensor) -> Tensor:
-        """Return points ``[P, 2]`` of one ELBO, where the codes are narrower than is best for their spread."""
+        """Return points ``[P, 2]`` with the same ELBO, where the codes are narrower than optimal for their spread."""
         points = []
         for spread in spreads:
             low, high = 1e-3, 1.0

@@ -1,4 +1,4 @@
-"""Train the two models under a floor on the rate, with the constraint and the multiplier that vaescope trains with."""
+"""Train the two models with a floor on the rate, by the constraint and the multiplier of vaescope."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ STEPS, READINGS = 4000, 5
 
 @dataclass(frozen=True)
 class Forced:
-    """Where minimising D + R subject to R >= floor went: ``[steps, P]`` parameters, and the last multipliers."""
+    """The path of minimising D + R subject to R >= floor: ``[steps, P]`` parameters, and the last multipliers."""
 
     path: Tensor
     multipliers: list[float]
 
 
 def force(numbers: Callable[..., Numbers], start: list[float], floor: float) -> Forced:
-    """Descend from ``start``, parameters that are positive but perhaps the first, until the floor holds."""
+    """Descend from ``start`` until the floor holds; all parameters are positive, except perhaps the first."""
     free = torch.tensor(start, dtype=torch.float64).log().requires_grad_()
     constraint = build_constraint({"term": "rate", "relation": ">=", "bound": floor}, weight=1.0)
     optimiser = torch.optim.Adam([free], lr=3e-3)

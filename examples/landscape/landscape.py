@@ -1,4 +1,4 @@
-"""Pathological directions of the ELBO, in closed form, and which numbers of an assessment see them.
+"""Pathological directions of the ELBO in closed form, and which numbers of an assessment show them.
 
     python examples/landscape/landscape.py --out docs/results/landscape
 
@@ -59,7 +59,7 @@ def measured(model: Linear | Toy, point: torch.Tensor, seed: int) -> dict[str, A
 
 
 def along(model: Linear | Toy, stops: torch.Tensor) -> list[dict[str, Any]]:
-    """Return truth and measurement at each stop, from fresh data each time."""
+    """Return exact and measured values at each stop, from fresh data each time."""
     return [
         {"parameters": point.tolist(), "exact": exact(model, point), **measured(model, point, seed)}
         for seed, point in enumerate(stops)
@@ -67,7 +67,7 @@ def along(model: Linear | Toy, stops: torch.Tensor) -> list[dict[str, Any]]:
 
 
 def forced() -> dict[str, list[dict[str, Any]]]:
-    """Train both models under floors on the rate and say what the multiplier says."""
+    """Train both models with floors on the rate, and return the multipliers."""
     linear, toy = Linear(), Toy()
     rows: dict[str, list[dict[str, Any]]] = {"linear": [], "toy": []}
     for name, start in STARTS.items():
@@ -90,7 +90,7 @@ def judged(multipliers: list[float]) -> dict[str, Any]:
 
 
 def rounded(content: Any) -> Any:
-    """Return numbers to five digits after the point."""
+    """Return numbers rounded to five digits."""
     if isinstance(content, dict):
         return {key: rounded(value) for key, value in content.items()}
     if isinstance(content, list):

@@ -1,4 +1,4 @@
-"""The one figure: two landscapes, the codes on the way, what the rate pays for, and what the usual plot shows."""
+"""The figure: two landscapes, the codes along the path, the parts of the rate, and the rate-distortion plane."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def landscape(ax: Axes, name: str, model: Linear | Toy, path: Tensor, stops: lis
 
 
 def trained(ax: Axes, run: dict[str, Any]) -> None:
-    """Draw where training under a floor on the rate went."""
+    """Draw the paths of training with a floor on the rate."""
     points = np.array(run["path"])
     ax.plot(points[:, 0], points[:, 1], color=KL, lw=1.2, ls="--", zorder=3)
     ax.plot(*points[0], "o", ms=3.5, color=KL, zorder=4)
@@ -160,7 +160,7 @@ def bar(ax: Axes, x: float, estimate: dict[str, Any], colour: str) -> None:
 
 
 def plane(ax: Axes, entropy: float, stops: list[dict[str, Any]]) -> None:
-    """Draw the stops in the rate-distortion plane, as measured, with lines of one ELBO and the line no model passes."""
+    """Draw the stops in the rate-distortion plane, as measured, with lines of constant ELBO and the limit R + D = H."""
     points = [[stop["estimates"][name] for name in ("rate", "distortion")] for stop in stops]
     places = np.array([[e["value"] for e in point] for point in points])
     (cx, cy), half = places.mean(0), 1.35

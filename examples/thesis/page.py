@@ -50,7 +50,7 @@ def sample_error(group: Group, name: str) -> float:
 
 
 def objectives(groups: dict[str, Group]) -> str:
-    """Return our table, one row per objective."""
+    """Return the table of these runs, one row per objective."""
     head = ["objective", "seeds", "R", "D", "ELBO", "log p(x)", "I(X;Z)", "marginal KL", "units"]
     names = ("rate", "distortion", "elbo", "log_likelihood")
     rows = [
@@ -68,7 +68,7 @@ def objectives(groups: dict[str, Group]) -> str:
 
 
 def beside(groups: dict[str, Group], published: dict[str, Any]) -> str:
-    """Return our rates and marginal KL next to the published ones."""
+    """Return the rates and marginal KL of these runs next to the published ones."""
     rows = []
     for label, theirs in published["rows"].items():
         if label not in groups:
@@ -88,7 +88,7 @@ def difference(run: Run, key: str, name: str) -> str:
 
 
 def headline(groups: dict[str, Group]) -> str:
-    """Return free bits less the minimum desired rate at the same target and seed."""
+    """Return free bits minus the minimum desired rate at the same target and seed."""
     head = ["target", "kind", "seed", "R", "D", "ELBO", "log p(x)", "marginal KL, mdr", "marginal KL, this", "apart by"]
     rows = []
     for kind in ("free_bits", "cyclical_free_bits"):
@@ -107,7 +107,7 @@ def headline(groups: dict[str, Group]) -> str:
 
 
 def constraints(groups: dict[str, Group]) -> str:
-    """Return how well the multiplier held the rate: on the test set, and along the last fifth of training."""
+    """Return how well the multiplier held the rate: on the test set, and during the last fifth of training."""
     head = ["target", "seed", "R, test", "off by", "R, last fifth of training", "farthest from the target there"]
     rows = []
     for target in (4, 8, 16, 24, 32):
@@ -121,7 +121,7 @@ def constraints(groups: dict[str, Group]) -> str:
 
 
 def follow_up(groups: dict[str, Group], published: dict[str, Any]) -> str:
-    """Return the rows of the follow-up's table, ours with errors, theirs in brackets."""
+    """Return the table of the follow-up paper: these runs with errors, the published values in brackets."""
     head = ["objective", "R", "D", "ELBO", "log p(x)", "log p(x) − language model, paired", "MMD², ×1000"]
     rows = []
     for label, theirs in published["follow_up"].items():
@@ -147,7 +147,7 @@ def follow_up(groups: dict[str, Group], published: dict[str, Any]) -> str:
 
 
 def language_model(groups: dict[str, Group]) -> str:
-    """Return what z buys: each objective less the language model on the same sentences, the first seed."""
+    """Return what z saves: each objective minus the language model on the same sentences, first seed."""
     head = ["objective", "R", "D saved, per sentence", "nats of D per nat of R", "ELBO", "log p(x)"]
     rows = []
     for label, group in groups.items():

@@ -21,11 +21,11 @@ NAMES = {
     "vae": "plain VAE",
 }
 MOST_RATE = 45
-"""Up to which rate the figures show; the autoencoder lies far beyond."""
+"""The largest rate in the figures; the autoencoder is far beyond."""
 
 
 def family(label: str) -> str:
-    """Return the family of a label: what it is without its targets."""
+    """Return the family of a label: the label without its target."""
     return next((name for name in sorted(FAMILIES, key=len, reverse=True) if label.startswith(name)), "")
 
 
@@ -48,7 +48,7 @@ def intervals(ax: Axes, groups: dict[str, Any], estimate: str) -> None:
 
 
 def marginal_kl(groups: dict[str, Any], published: dict[str, Any]) -> Figure:
-    """Marginal KL against the rate: our intervals, and the published points."""
+    """Marginal KL against the rate: the intervals of these runs, and the published points."""
     figure, (ours, theirs) = axes(9.6, 4.4, 2)
     intervals(ours, groups, "marginal_kl")
     for name in ("mdr", "free_bits", "cyclical_free_bits"):
@@ -65,7 +65,7 @@ def marginal_kl(groups: dict[str, Any], published: dict[str, Any]) -> Figure:
 
 
 def information(groups: dict[str, Any]) -> Figure:
-    """Information against the rate, with the ceiling of the number of sentences."""
+    """Information against the rate, with log of the number of sentences."""
     figure, (ax,) = axes(6.4, 4.4)
     intervals(ax, groups, "mutual_information")
     ceilings = [run["estimates"]["mutual_information"].get("ceiling") for group in groups.values() for run in group]
@@ -100,7 +100,7 @@ def rate_distortion(groups: dict[str, Any]) -> Figure:
 
 
 def trajectories(groups: dict[str, Any]) -> Figure:
-    """The rate along training of each run with a constraint, and its target."""
+    """The rate during training of each run with a constraint, and its target."""
     figure, (ax,) = axes(6.4, 4.0)
     for i, target in enumerate((4, 8, 16, 24, 32)):
         for run in groups.get(f"mdr-{target}", []):

@@ -1,4 +1,4 @@
-"""Keep what the page of the study shows of its finished runs, a small file per run, so that a study can go on anywhere.
+"""Save the numbers of finished runs for the page, one small file per run, so that any machine can continue the study.
 
     python examples/third_axis/gather.py runs/third-axis docs/results/third_axis
 
@@ -76,7 +76,7 @@ def collect(run: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write a file for each finished run; files of other runs, of an earlier session say, stay."""
+    """Write a file for each finished run; existing files of other runs stay."""
     folder, out = map(Path, sys.argv[1:])
     for run in sorted(folder.glob("*_seed?")):
         if (run / "assessment-test.json").exists():

@@ -58,7 +58,7 @@ def interval(estimates: Run, key: str) -> str:
 
 
 def still_falls(run: Run) -> float:
-    """Return by how much D + R of the validation texts fell over the last fifth of the training."""
+    """Return by how much D + R of the validation texts fell in the last fifth of training."""
     curve = run["curve"]
     last = curve[-1]["step"]
     losses = [(point["step"], point["distortion"] + point["rate"]) for point in curve]
@@ -72,7 +72,7 @@ def with_latent(runs: list[Run]) -> list[Run]:
 
 
 def numbers(runs: list[Run]) -> str:
-    """Return where each nat of the rate went."""
+    """Return the parts of the rate of each run."""
     head = ["objective", "R", "D", "I(X;Z)", "marginal KL", "R + D - H", "decoder mismatch", "log p(x) ≥"]
     rows = []
     for run in with_latent(runs):
@@ -92,7 +92,7 @@ def numbers(runs: list[Run]) -> str:
 
 
 def refits(runs: list[Run]) -> str:
-    """Return what a better prior, and a better decoder, leave."""
+    """Return the numbers after refitting the prior, and the decoder."""
     head = ["objective", "R", "R, prior refit", "marginal KL", "marginal KL, prior refit", "D", "D, decoder refit"]
     rows = []
     for run in with_latent(runs):
@@ -117,7 +117,7 @@ def binds(runs: list[Run]) -> str:
 
 
 def training(runs: list[Run]) -> str:
-    """Return the validation loss along training."""
+    """Return the validation loss during training."""
     shares = (0.2, 0.4, 0.6, 0.8, 1.0)
     head = ["run", *(f"D + R at {share:.0%}" for share in shares), "gained in the last fifth"]
     rows = []

@@ -1,4 +1,4 @@
-"""Take a seeded sample of labelled texts: files that are sorted by label must be shuffled before a part is read.
+"""Take a seeded sample of labelled texts: files sorted by label must be shuffled before a part is taken.
 
     python examples/usable_information/subset.py FOLDER OUT --train 40000 --valid 4000
 

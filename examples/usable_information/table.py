@@ -28,10 +28,10 @@ from vaescope.evidence.per_text import PerText
 HERE = Path(__file__).parent
 OUT = HERE.parents[1] / "docs" / "results" / "usable_information.json"
 TREES = {"n_estimators": 200, "min_samples_leaf": 5, "random_state": 0}
-"""A reader that need not be linear: extremely randomised trees; its accuracy alone is shown."""
+"""A nonlinear reader, extremely randomised trees; only its accuracy is shown."""
 
 LEAST = 25
-"""An attribute's value with fewer texts is left out, with its texts."""
+"""Values of an attribute with fewer texts are left out, with their texts."""
 
 
 def attributes(folder: Path) -> dict[str, list[str]]:
@@ -79,7 +79,7 @@ def study(folder: Path, runs: Path) -> dict[str, Any]:
 
 
 def from_z(z_ND: torch.Tensor, values: list[str]) -> dict[str, float]:
-    """Return what a linear reader tells of z, and the accuracy of one that need not be linear."""
+    """Return what a linear reader finds in z, and the accuracy of a nonlinear one."""
     trees = predict_labels(z_ND, values, reader=ExtraTreesClassifier(**TREES))
     return {**numbers(predict_labels(z_ND, values)), "accuracy_trees": trees.right.double().mean().item()}
 
@@ -125,7 +125,7 @@ def _line(cells: list[str]) -> str:
 
 
 def main() -> None:
-    """Read what there is, or, without arguments, write the page again from the numbers next to it."""
+    """Read the runs given; without arguments, write the page from the saved numbers."""
     if len(sys.argv) > 1:
         found = {}
         for argument in sys.argv[1:]:
