@@ -78,6 +78,7 @@ def collect(run: Path) -> dict[str, Any]:
 def main() -> None:
     """Write a file for each finished run; existing files of other runs stay."""
     folder, out = map(Path, sys.argv[1:])
+    out.mkdir(parents=True, exist_ok=True)
     for run in sorted(folder.glob("*_seed?")):
         if (run / "assessment-test.json").exists():
             write_text(out / f"{run.name}.json", json.dumps(collect(run), indent=1) + "\n")
