@@ -50,7 +50,7 @@ def dimension_rate(pass_: Pass) -> Tensor:
     rate_BD = pass_.prior.rate(pass_.posterior)
     if rate_BD is None:
         raise UserError(
-            "free bits per latent unit need the prior 'standard' or 'gaussian'; use 'free_bits_total' or mdr"
+            "free bits per latent unit need the prior 'standard' or 'gaussian'; use the form 'free_bits_total', or mdr"
         )
     return rate_BD
 
