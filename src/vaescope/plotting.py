@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from vaescope.writing import whole_file, write_text
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
-"""Colours of runs: those of Okabe and Ito (2008), which people with a colour vision deficiency tell apart."""
+"""Colours of runs: those of Okabe and Ito (2008), which people with a colour vision deficiency can distinguish."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 """Shapes of runs, so that colour is never the only difference."""

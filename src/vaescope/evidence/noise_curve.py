@@ -73,7 +73,7 @@ class NoiseCurve:
         return cls(tuple(_level(code, std) for std in code.std.tolist()), len(code.code))
 
     def bits_needed(self, nats: float) -> NoiseLevel:
-        r"""Return the level with the largest noise whose distortion is at most so many nats above that of the code.
+        r"""Return the level with the largest noise whose distortion is at most the given nats above that of the code.
 
         Its ``bits`` are the bits needed: I(X;Z)/ln 2 per text. With that many bits (and randomness that sender and
         receiver share) a sample of z can be sent (Bennett et al. 2002, arXiv:quant-ph/0106052; for one text

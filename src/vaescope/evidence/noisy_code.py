@@ -101,7 +101,7 @@ class NoisyCode:
         return replace(evidence, references=References(training=training)).validate()
 
     def size_for(self, nats: float) -> float:
-        """Return the largest size of the noise that raises the mean distortion by at most so many nats per text.
+        """Return the largest size of the noise that raises the mean distortion by at most the given nats per text.
 
         Raises:
             UserError: even the smallest size raises it by more.

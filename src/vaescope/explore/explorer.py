@@ -112,7 +112,7 @@ class Explorer:
         }
 
     def compare(self, a: str, b: str, *, steps: int = 7, path: str = "linear") -> dict[str, Any]:
-        """Return both texts as the model sees them, the path between their posterior means, and what tells them apart.
+        """Return both texts as the model sees them, the path between their posterior means, and their divergences.
 
         Returns:
             ``texts`` (two of what ``_inspected`` says), ``path`` (the greedy texts at ``t`` from 0 to 1) and ``kl``:

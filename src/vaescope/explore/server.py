@@ -29,7 +29,7 @@ PAGE = Path(__file__).parent / "page"
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 MOST_WAITING = 100
-"""Most questions that wait for the model; further ones are told to try again."""
+"""Most questions that wait for the model; further ones get the answer to try again later."""
 
 QUEUE_SECONDS = 60.0
 """How long a question waits for the model."""

@@ -32,9 +32,8 @@ WITHOUT_LATENT = Check("nothing depends on z: then log p(x) = log p(x|z)")
 class LogLikelihood(Diagnostic):
     """L_S = log 1/S sum_s w_s <= log p(x) in expectation; judges whether it can be reported as the log-likelihood.
 
-    ``log_likelihood_adapted`` is the same for the first P texts, with z from a Gaussian optimised for each text: a
-        tighter
-    bound where the encoder is far from the posterior. Its gain is paired on those texts.
+    ``log_likelihood_adapted`` is the same for the first P texts, with z from a Gaussian optimised for each text. It is
+    a tighter bound if the encoder is far from the posterior. Its gain is paired by text.
     """
 
     truths: ClassVar = {"log_likelihood": "log_likelihood"}

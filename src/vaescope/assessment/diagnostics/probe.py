@@ -87,12 +87,12 @@ def _finding(name: str, estimates: Estimates) -> Finding:
     accuracy = estimates[name]
     nats = estimates[name.replace("probe", "probe_information", 1)]
     detail = accuracy.detail
-    best = f", best reader {detail['ceiling']:.1%}" if "ceiling" in detail else ""
+    best = f", {detail['ceiling']:.1%} by the best reader of the text" if "ceiling" in detail else ""
     message = (
-        f"the {kind} is read from z with accuracy {accuracy.value:.1%} ± {accuracy.se:.1%} "
-        f"(always the commonest {detail['commonest']:.1%}{best})"
+        f"the {kind} can be read from z with accuracy {accuracy.value:.1%} ± {accuracy.se:.1%} "
+        f"({detail['commonest']:.1%} by always giving the most common one{best})"
     )
-    rule = Rule(0.0, -math.inf, "nats", good="above", subject=f"the information on the {kind}")
-    message += f": at least {nats.value:.2f} nats of it" if nats.low > 0 else ": no information on it was found"
+    rule = Rule(0.0, -math.inf, "nats", good="above", subject=f"the information about the {kind}")
+    message += f": at least {nats.value:.2f} nats about it" if nats.low > 0 else ": no information about it was found"
     step = "train with a higher rate, or read the label with a non-linear reader"
     return rule.judge(name, nats, message, next_step=step)
