@@ -28,6 +28,7 @@ from vaescope.cli.commands.sample import sample
 from vaescope.cli.commands.schema import schema
 from vaescope.cli.commands.score import score
 from vaescope.cli.commands.snapshots import snapshots
+from vaescope.cli.commands.steer import steer
 from vaescope.cli.commands.study import study
 from vaescope.cli.commands.train import train
 from vaescope.cli.commands.world import world
@@ -62,7 +63,7 @@ app.command(name="list")(list_choices)
 app.command()(push)
 app.command()(schema)
 app.command(name="convert-reference")(convert_reference)
-for _command in (*LATENT_COMMANDS, explore):
+for _command in (*LATENT_COMMANDS, steer, explore):
     app.command(rich_help_panel="Latent space")(_command)
 for _info in app.registered_commands:
     _info.epilog = epilog(str(_info.name or getattr(_info.callback, "__name__", "")))

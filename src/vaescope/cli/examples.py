@@ -49,6 +49,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "analogy": ('vaescope analogy runs/mine "a cat" "the cat" "a dog"',),
     "neighbours": ('vaescope neighbours runs/mine "a text" --among texts.txt -k 10',),
     "traverse": ('vaescope traverse runs/mine "a text" --unit 3 --values=-2,0,2',),
+    "steer": ("vaescope steer runs/mine --toward positive --away negative --strengths 0.5,1,2",),
     "explore": ("vaescope explore runs/mine", "vaescope explore runs/mine --no-browser --port 0"),
     "world": ("vaescope world runs/language-model --out world --texts 5000",),
 }

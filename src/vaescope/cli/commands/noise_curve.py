@@ -50,14 +50,14 @@ def noise_curve(
             number(level.std),
             f"{number(level.distortion.value)} ± {level.distortion.se:.2g}",
             f"{number(level.rise.value)} ± {level.rise.se:.2g}",
-            f"≤ {number(level.rate.value)} ± {level.rate.se:.2g}",
+            f"≤ {number(level.rate.value)}",
             f"[{number(level.information.low)}, {number(level.information.high)}]",
             f"[{number(level.bits[0])}, {number(level.bits[1])}]",
         )
         for level in curve.levels
     ]
-    _table(("noise", "distortion", "rise", "rate", "information, nats", "information, bits"), rows)
-    console.print(f"\n{curve.texts} texts; nats per text, 95% intervals; the rate is against a fitted Gaussian.")
+    _table(("noise", "distortion", "rise", "rate", "I, nats", "I, bits"), rows)
+    console.print(f"\n{curve.texts} texts; nats per text; I(X;Z) with 95% intervals; the rate is against a fitted Gaussian.")
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "curve.csv", _csv(curve.rows()))
     save(over_noise(curve), out, "curve")
