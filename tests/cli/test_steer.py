@@ -42,3 +42,14 @@ def test_a_mistake_is_one_line(run, monkeypatch, capsys, arguments, says):
     status, line = failure(monkeypatch, capsys, "steer", run, *arguments)
     assert status == 1
     assert says in line
+
+
+def test_paths_say_how_much_of_them_lies_in_holes(run):
+    text = vaescope.load(run).sample(1)[0] or "a"
+    near = call("traverse", run, text, "--unit", 0, "--values=0")
+    far = call("traverse", run, text, "--unit", 0, "--values=0,900,-900")
+    assert "0 of 1 points lie in holes" in near
+    assert "2 of 3 points lie in holes" in far
+    assert "of 5 points lie in holes" in call("interpolate", run, text, text, "--steps", 5)
+    assert "0 of 1 points lie in holes" in call("analogy", run, text, text, text)
+    assert "unknown, since a model alone has no texts" in call("analogy", run / "model", text, text, text)

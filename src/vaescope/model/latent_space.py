@@ -140,17 +140,25 @@ class LatentSpace:
         Raises:
             UserError: fewer than 2 steps or an unknown path, and the errors of ``encode``.
         """
+        return self.decode(self.path(a, b, steps=steps, path=path))
+
+    def path(self, a: str, b: str, *, steps: int = 7, path: str = "linear") -> Tensor:
+        """Return the points of ``interpolate``, ``[steps, D]``."""
         if steps < 2:
             raise UserError(f"interpolation needs at least 2 steps (its ends), not {steps}")
         if path not in PATHS:
             raise unknown("path", path, PATHS)
         start_D, end_D = self.encode([a, b]).mean
-        return self.decode(PATHS[path](start_D, end_D, torch.linspace(0, 1, steps)))
+        return PATHS[path](start_D, end_D, torch.linspace(0, 1, steps))
 
     def analogy(self, a: str, b: str, c: str) -> str:
         r"""Return the analogy "a is to b as c is to ?": the text at :math:`\mu(c) + \mu(b) - \mu(a)`."""
+        return self.decode(self.fourth(a, b, c))[0]
+
+    def fourth(self, a: str, b: str, c: str) -> Tensor:
+        """Return the point of ``analogy``, ``[1, D]``."""
         mean_a, mean_b, mean_c = self.encode([a, b, c]).mean
-        return self.decode(mean_c + mean_b - mean_a)[0]
+        return (mean_c + mean_b - mean_a)[None]
 
     def neighbours(self, text: str, texts: Sequence[str], *, k: int = 5) -> list[Neighbour]:
         r"""Return the k of ``texts`` whose posteriors are nearest to that of ``text``, the nearest first.
@@ -178,6 +186,10 @@ class LatentSpace:
         Raises:
             UserError: no such unit or no values, and the errors of ``encode``.
         """
+        return self.decode(self.line(text, unit, values))
+
+    def line(self, text: str, unit: int, values: Sequence[float]) -> Tensor:
+        """Return the points of ``traverse``, one for each value, ``[V, D]``."""
         size = self.model.config.latent_size
         if not 0 <= unit < size:
             raise UserError(f"unit {unit}: the model has {size} latent units, 0 to {size - 1}")
@@ -185,7 +197,7 @@ class LatentSpace:
             raise UserError("a traversal needs at least one value")
         z_ND = self.encode([text]).mean.repeat(len(values), 1)
         z_ND[:, unit] = torch.as_tensor(values, dtype=z_ND.dtype)
-        return self.decode(z_ND)
+        return z_ND
 
     def unit_rates(self, texts: Sequence[str]) -> Tensor | None:
         """Return KL(q(z_d|x) || p(z_d)) of each text and unit in nats, ``[N, D]``, or None without a closed form."""

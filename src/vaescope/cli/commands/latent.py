@@ -12,6 +12,8 @@ import typer
 from vaescope.cli.generation import with_generation
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from vaescope.model.latent_space import LatentSpace
 
 Run = Annotated[Path, typer.Argument(help="a run folder, a model folder or a name of the hub")]
@@ -92,15 +94,21 @@ def interpolate(
     path: Annotated[str, typer.Option(help="linear or spherical")] = "linear",
 ) -> None:
     """Show what lies between two texts."""
-    found = _load(run).interpolate(a, b, steps=steps, path=path)
+    vae = _load(run)
+    points = vae.path(a, b, steps=steps, path=path)
+    found = vae.decode(points)
     rows = [("", a), *((f"{i / (steps - 1):.2f}", text) for i, text in enumerate(found)), ("", b)]
     _show(("t", "text"), rows)
+    _say_holes(run, vae, points)
 
 
 def analogy(run: Run, a: Text, b: Text, c: Text) -> None:
     """Show what is to C as B is to A."""
-    found = _load(run).analogy(a, b, c)
+    vae = _load(run)
+    points = vae.fourth(a, b, c)
+    (found,) = vae.decode(points)
     _show(("", "text"), [("a", a), ("is to b", b), ("as c", c), ("is to", found)])
+    _say_holes(run, vae, points)
 
 
 def neighbours(
@@ -149,8 +157,10 @@ def traverse(
         points = [math.nan]
     if not all(map(math.isfinite, points)):
         raise UserError(f"--values '{values}': give numbers separated by commas, for instance -2,0,2")
-    found = _load(run).traverse(text, unit, points)
-    _show((f"z[{unit}]", "text"), [(f"{value:g}", x) for value, x in zip(points, found, strict=True)])
+    vae = _load(run)
+    line = vae.line(text, unit, points)
+    _show((f"z[{unit}]", "text"), [(f"{value:g}", x) for value, x in zip(points, vae.decode(line), strict=True)])
+    _say_holes(run, vae, line)
 
 
 def _refuse_foreign(out: Path) -> None:
@@ -184,6 +194,12 @@ def _load(run: Path) -> LatentSpace:
 
     logging.disable_progress_bar()
     return load(str(run))
+
+
+def _say_holes(run: Path, vae: LatentSpace, points: Tensor) -> None:
+    from vaescope.cli.hole_share import hole_share
+
+    typer.echo(f"\n{hole_share(run, vae, points)}")
 
 
 def _show(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], title: str = "", numbers: int = 0) -> None:
