@@ -17,8 +17,8 @@ MOST = 500
 def hole_share(run: Path, vae: LatentSpace, points: Tensor) -> str:
     """Return the share of points that lie in holes of q(z) in words; why it is unknown if the run has too few texts.
 
-    The texts are the first distinct ones of the validation split. Outside lie the points at which log q(z) is below its 1%
-    quantile at these encodings, as in the diagnostic ``holes``.
+    The texts are the first distinct ones of the validation split. Outside lie the points at which log q(z) is below its
+    1% quantile at these encodings, as in the diagnostic ``holes``.
     """
     from vaescope.corpora.corpus import read_corpus
     from vaescope.errors import UserError
@@ -37,7 +37,5 @@ def hole_share(run: Path, vae: LatentSpace, points: Tensor) -> str:
         )
     q = vae.encode(texts)
     outside = int(EncodedRegion.of(q.mean, q.stddev).holes(points).sum())
-    return (
-        f"{outside} of {len(points)} points lie in holes, where fewer of {len(texts)} validation texts are encoded than "
-        "at 99% of the encodings."
-    )
+    where = f"where fewer of {len(texts)} validation texts are encoded than at 99% of the encodings"
+    return f"{outside} of {len(points)} points lie in holes, {where}."

@@ -57,9 +57,7 @@ def noise_curve(
         for level in curve.levels
     ]
     _table(("noise", "distortion", "rise", "rate", "I, nats", "I, bits"), rows)
-    console.print(
-        f"\n{curve.texts} texts; nats per text; I(X;Z) with 95% intervals; the rate is against a fitted Gaussian."
-    )
+    console.print(f"\n{curve.texts} texts; nats per text, I(X;Z) with 95% intervals; the rate is of a fitted Gaussian.")
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "curve.csv", _csv(curve.rows()))
     save(over_noise(curve), out, "curve")
