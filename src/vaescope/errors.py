@@ -86,6 +86,13 @@ def _runs_in(folder: Path) -> list[Path]:
         return []
 
 
+AWAY = re.compile(
+    r"(couldn't (connect|reach)|cannot reach|offline mode|traffic has been disabled|Name or service not known)",
+    re.IGNORECASE,
+)
+"""What libraries say where there is no network."""
+
+
 def why_not_there(error: BaseException) -> str:
     """Return in one line why a library found nothing under a name, on this machine or on the hub.
 
@@ -93,7 +100,7 @@ def why_not_there(error: BaseException) -> str:
     'there is no network, and no copy of it here'
     """
     reason = " ".join(str(error).split()) or type(error).__name__
-    away = re.search(r"couldn't connect|cannot reach|traffic has been disabled|Name or service not known", reason)
+    away = AWAY.search(reason)
     return "there is no network, and no copy of it here" if away else reason[:200]
 
 

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from vaescope.cli import app, main
+from vaescope.errors import UserError
 
 from .test_commands import TINY
 
@@ -201,3 +202,20 @@ def test_a_truncated_file_is_refused(foreign, tmp_path, monkeypatch, capsys):
         main()
     assert stop.value.code == 1
     assert "not a complete safetensors file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"metadata": {"run": "r", "config": {}, "samples": "x"}},
+        {"metadata": {"run": "r", "config": {}}, "estimates": {"rate": [1]}},
+        {"metadata": {"run": "r"}, "estimates": 5},
+        {"metadata": 5},
+    ],
+)
+def test_a_damaged_assessment_is_named(tmp_path, damage):
+    finding = {"name": "log_likelihood", "verdict": "UNRESOLVED", "message": "found", "next_step": "try"}
+    content = {"findings": [finding], "estimates": {}, **damage}
+    (tmp_path / "assessment.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(UserError, match=r"its assessment is damaged .*make it again with vaescope assess"):
+        call("diagnose", tmp_path)

@@ -1,6 +1,7 @@
 """The commands of the latent space: their tables, their files and their mistakes."""
 
 import json
+import shutil
 import sys
 
 import pytest
@@ -14,7 +15,9 @@ from vaescope.cli import app, main
 from vaescope.cli.commands.latent import COMMANDS
 from vaescope.config import ModelConfig
 from vaescope.corpora.tokenizer import train_bpe
+from vaescope.errors import UserError
 from vaescope.model import build_model
+from vaescope.model.vae import TransformerVAE
 
 TEXTS = ["the sea is deep", "the sky is wide", "a cat [red] sits"]
 runner = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"})
@@ -151,3 +154,37 @@ def test_push_shows_or_copies_the_files_to_publish(run, tmp_path):
     assert {file.name for file in (tmp_path / "out").iterdir()} >= {"README.md", "config.json", "model.safetensors"}
     refused = CliRunner().invoke(app, ["push", str(run), "--to", str(tmp_path / "out")])
     assert "not an empty folder" in str(refused.exception)
+
+
+@pytest.mark.parametrize(
+    ("file", "key", "value", "says"),
+    [
+        ("tokenizer_config.json", "model_max_length", "x", "no tokenizer that can be read"),
+        ("config.json", "pooling", True, r"config\.json: unknown pooling .True."),
+        ("config.json", "latent_size", "x", r"config\.json"),
+    ],
+)
+def test_a_damaged_setting_of_the_model_folder_is_named(run, tmp_path, file, key, value, says):
+    shutil.copytree(run / "model", tmp_path / "model")
+    path = tmp_path / "model" / file
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), key: value}), encoding="utf-8")
+    with pytest.raises(UserError, match=says):
+        vaescope.load(tmp_path / "model")
+
+
+def test_a_config_nested_beyond_reading_is_refused(run, tmp_path):
+    shutil.copytree(run / "model", tmp_path / "model")
+    (tmp_path / "model" / "config.json").write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(UserError):
+        vaescope.load(tmp_path / "model")
+    with pytest.raises(UserError, match=r"config\.json cannot be read"):
+        TransformerVAE.from_pretrained(tmp_path / "model")
+
+
+def test_options_of_neighbours_that_cannot_be_met_name_the_option(run):
+    for arguments, says in (
+        (("-k", "99"), "-k 99: more than there are"),
+        (("--column", "a"), "no effect without --among"),
+    ):
+        with pytest.raises(UserError, match=says):
+            call("neighbours", run, TEXTS[0], *arguments)

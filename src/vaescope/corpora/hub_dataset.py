@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from vaescope.corpora.files import NAMES
+from vaescope.corpora.hub_access import hub_access
 from vaescope.corpora.rows import Columns, Rows, pick, require_columns
-from vaescope.errors import UserError
+from vaescope.errors import UserError, looks_like_path, why_not_there
 
 
 def read_hub(name: str, subset: str | None, columns: Columns) -> dict[str, Rows]:
@@ -48,9 +49,12 @@ def _load(name: str, subset: str | None) -> dict[str, Any]:
             return dict(datasets.load_from_disk(name))
         if (Path(name) / "state.json").is_file():
             return {"train": datasets.load_from_disk(name)}
-        return dict(datasets.load_dataset(name, subset))
+        if Path(name).is_file() or (looks_like_path(name) and not Path(name).is_dir()):
+            raise FileNotFoundError(f"{name} is not a folder; give a file or a folder of texts as data.path")
+        with hub_access(name):
+            return dict(datasets.load_dataset(name, subset))
     except Exception as error:  # datasets raises errors of many libraries; each of them means: not readable
-        reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
+        reason = why_not_there(error)
         raise UserError(
             f"{name}: not readable as a data set ({reason}); check the name, data.subset and the network"
         ) from error

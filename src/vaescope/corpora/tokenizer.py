@@ -14,6 +14,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from vaescope.config import TokenizerConfig
 from vaescope.corpora.cache import WORTH, cached, digest
+from vaescope.corpora.hub_access import hub_access
 from vaescope.errors import UserError, looks_like_path, why_not_there
 
 SPECIAL = {
@@ -89,7 +90,8 @@ def saved_tokenizer(path: str, key: str) -> PreTrainedTokenizerFast:
     if looks_like_path(place) and not Path(place).exists():
         raise UserError(f"{key}: no tokenizer at '{path}' (no such folder); check the path")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place, **options)
+        with hub_access(place):
+            tokenizer = AutoTokenizer.from_pretrained(place, **options)
     except Exception as error:  # transformers raises errors of many libraries; each of them means: no tokenizer
         if Path(place).exists():
             fix = "its files are missing or damaged; save the tokenizer there again, or give another"

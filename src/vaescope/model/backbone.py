@@ -26,6 +26,7 @@ from transformers import (
 )
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
+from vaescope.corpora.hub_access import hub_access
 from vaescope.corpora.tokenizer import located
 from vaescope.errors import UserError, looks_like_path, one_line, unknown, why_not_there
 from vaescope.model.network_settings import check_settings, refuse_quantised
@@ -48,11 +49,8 @@ def in_one_line(decoder: PreTrainedConfig) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # networks of transformers fail in many ways when they are used in parts
-        reason = " ".join(str(error).split())[:150]
-        raise UserError(
-            f"decoder '{decoder.model_type}' cannot be conditioned on z ({type(error).__name__}: {reason}); "
-            "use gpt2, roberta, bert or llama"
-        ) from error
+        reason, fix = f"{type(error).__name__}: {one_line(str(error))[:150]}", "use gpt2, roberta, bert or llama"
+        raise UserError(f"decoder '{decoder.model_type}' cannot be conditioned on z ({reason}); {fix}") from error
 
 
 def initial_scale(config: PreTrainedConfig) -> float:
@@ -104,9 +102,10 @@ def read_config(checkpoint: str) -> PreTrainedConfig:
     if looks_like_path(place) and not Path(place).is_dir():
         raise UserError(f"'{checkpoint}' is neither a model folder nor a reachable hub name (no such folder)")
     try:
-        config = AutoConfig.from_pretrained(place, **options)
+        with hub_access(place):
+            config = AutoConfig.from_pretrained(place, **options)
     except Exception as error:  # the hub, its network and damaged files raise errors of many libraries
-        reason = why_not_there(error)
+        reason = f"config.json: {why_not_there(error)}"
         raise UserError(f"'{checkpoint}' is neither a model folder nor a reachable hub name ({reason})") from error
     refuse_quantised(checkpoint, config)
     return config
@@ -149,7 +148,8 @@ def pretrained_decoder(checkpoint: str, config: PreTrainedConfig) -> PreTrainedM
 
 def _read(networks: Any, checkpoint: str, config: PreTrainedConfig, **options: Any) -> PreTrainedModel:
     place, file = located(checkpoint)
-    network = networks.from_pretrained(place, config=config, dtype=torch.float32, **options, **file)
+    with hub_access(place):
+        network = networks.from_pretrained(place, config=config, dtype=torch.float32, **options, **file)
     if not file:
         return network
     # a network that was read from GGUF remembers its quantisation, and refuses to be saved

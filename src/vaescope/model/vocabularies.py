@@ -8,6 +8,7 @@ from typing import Any
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from vaescope.config import ModelConfig
+from vaescope.corpora.hub_access import hub_access
 from vaescope.corpora.tokenizer import saved_tokenizer
 from vaescope.errors import UserError
 
@@ -70,7 +71,8 @@ def load_encoder_tokenizer(source: str | Path, **options: Any) -> PreTrainedToke
     """
     known = {name: options[name] for name in ("cache_dir", "revision", "token") if name in options}
     try:
-        return AutoTokenizer.from_pretrained(source, subfolder=FOLDER, **known)
+        with hub_access(str(source)):
+            return AutoTokenizer.from_pretrained(source, subfolder=FOLDER, **known)
     except Exception as error:  # as above
         raise UserError(
             f"{source}: the encoder of this model has its own tokenizer, but {FOLDER}/ is missing"

@@ -48,4 +48,17 @@ def _parsed(text: bytes) -> dict[str, Any] | None:
         line = parse_json(text)
     except ValueError:
         return None
-    return line if isinstance(line, dict) and isinstance(line.get("step"), int) else None
+    whole = isinstance(line, dict) and isinstance(line.get("step"), int) and _holds_numbers(line)
+    return line if whole else None
+
+
+def _holds_numbers(line: dict[str, Any]) -> bool:
+    """Whether a line of training or of a validation holds numbers, or numbers by name, and nothing else."""
+    if line.get("kind") not in ("train", "validation"):
+        return True
+    values = (value for name, value in line.items() if name != "kind")
+    return all(all(map(_is_number, v.values())) if isinstance(v, dict) else _is_number(v) for v in values)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -243,6 +243,8 @@ class RunFolder:
             return None
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.tokenizer)
+            # some damaged settings are only met in use
+            tokenizer(["a"])
         except Exception as error:
             fix = f"copy the tokenizer files of {self.model} there" if self.model.exists() else "remove it"
             raise UserError(f"{self.tokenizer}: the tokenizer cannot be read; {fix}") from error

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from vaescope.errors import UserError
 from vaescope.runs.checkpoint import load_checkpoint, save_checkpoint
 from vaescope.runs.run_folder import ALL_STEPS, RunFolder
 from vaescope.runs.snapshots import take_snapshot
@@ -140,7 +141,11 @@ class Record:
     def _warnings(self, step: int) -> list[str]:
         """Return the warnings of the validation at the step of the saved weights."""
         lines = [line for line in self.folder.metrics("validation") if line["step"] == step]
-        found = self.trainer.objective.unmet(lines[-1]) if lines else []
+        try:
+            found = self.trainer.objective.unmet(lines[-1]) if lines else []
+        except KeyError as error:
+            place = f"{self.folder.metrics_file}: the validation of step {step}"
+            raise UserError(f"{place} has no {error}; remove the folder to train again") from error
         for warning in found:
             log.warning("%s: %s", self.folder.path, warning)
         return found

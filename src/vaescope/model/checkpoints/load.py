@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer
 
+from vaescope.corpora.hub_access import hub_access
 from vaescope.errors import UserError, looks_like_path, no_such_run
 from vaescope.model.backbone import read_config
 from vaescope.model.latent_space import LatentSpace
@@ -32,15 +33,19 @@ def load(source: str | PathLike[str]) -> LatentSpace:
     if not isinstance(config, TransformerVAEConfig):
         raise UserError(f"{source}: a model of type '{config.model_type}', not one that vaescope trained")
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(place)
+        with hub_access(place):
+            tokenizer: Any = AutoTokenizer.from_pretrained(place)
         if None in (tokenizer.bos_token_id, tokenizer.eos_token_id):
             raise ValueError("no BOS or no EOS")
+        # some damaged settings are only met in use
+        tokenizer(["a"])
     except Exception as error:  # damaged files raise errors of many kinds inside two libraries
         raise UserError(
             f"{source}: the model has no tokenizer that can be read (tokenizer.json, tokenizer_config.json); save the "
             "one it was trained with in the same folder"
         ) from error
-    model = TransformerVAE.from_pretrained(place).eval()
+    with hub_access(place):
+        model = TransformerVAE.from_pretrained(place).eval()
     device = torch.accelerator.current_accelerator(check_available=True)
     if device is not None:
         torch.nn.Module.to(model, device)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
-from vaescope.errors import UserError
+from vaescope.errors import UserError, one_line
 
 SHOWN = 3
 """How many names an error lists."""
@@ -41,8 +41,11 @@ def load_strictly(load: Callable[..., Any], source: str, cls: type[PreTrainedMod
     try:
         with _quiet():
             model, info = load(source, **options)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise UserError(f"{source}: the model cannot be read ({' '.join(str(error).split())[:150]})") from error
+    except UserError as error:
+        raise UserError(f"{source}: config.json describes no model that can be made: {error}") from error
+    except (OSError, SafetensorError, RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {one_line(str(error))[:150]}"
+        raise UserError(f"{source}: the model cannot be read from config.json and its weights ({reason})") from error
     mismatch = described(
         missing=info["missing_keys"],
         unknown=info["unexpected_keys"],
@@ -130,8 +133,9 @@ def check_class(source: str, cls: type[PreTrainedModel], options: dict[str, Any]
     wanted = getattr(cls.config_class, "model_type", "")
     try:
         found = PreTrainedConfig.get_config_dict(source, **options)[0]
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise UserError(f"{source}: no model here ({' '.join(str(error).split())[:150]})") from error
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        reason = one_line(str(error))[:150]
+        raise UserError(f"{source}: no model here: config.json cannot be read ({reason})") from error
     if not isinstance(found, dict):
         raise UserError(f"{source}: config.json is damaged (no JSON object); bring it back, or train again")
     if found.get("model_type") != wanted:
