@@ -89,7 +89,7 @@ def test_no_number_of_texts_is_larger_for_copies(both):
 
 
 def test_exact_matches_of_one_text_a_hundred_times_are_one_observation():
-    """99 of 100 rows are one text that comes back: nothing is known of a third text."""
+    """99 of 100 rows are one text that is recovered: nothing is known about a third text."""
     texts = ["a b c d e"] * 99 + ["f g h i j"]
     from types import SimpleNamespace
 

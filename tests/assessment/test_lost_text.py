@@ -46,7 +46,7 @@ def test_perfect_copies_have_bleu_one_and_exact_match_one(kind):
     found = assess(with_texts(TEXTS[kind]), diagnostics=["reconstruction"])
     assert found.estimates["reconstruction_exact"].value == 1
     assert found.estimates["reconstruction_bleu"].value == pytest.approx(1)
-    # the few distinct texts all come back, which does not say that every text does
+    # all of the few distinct texts are recovered, which does not prove it for every text
     for name in ("reconstruction_exact", "reconstruction_bleu"):
         assert found.estimates[name].high == pytest.approx(1)
         assert found.estimates[name].low < 0.9
@@ -120,7 +120,7 @@ def test_a_lossy_tokenizer_leaves_no_number_per_byte_and_per_word():
     assert sum("the tokenizer loses text (50.0% of the texts" in reason for reason in found.skipped.values()) == 2
     (finding,) = [f for f in found.findings if f.name == "lost_text"]
     assert finding.verdict == "WARN"
-    assert "50.0% of the texts do not come back" in finding.message
+    assert "50.0% of the texts cannot be recovered" in finding.message
 
 
 def test_a_few_lost_texts_are_left_out_of_the_numbers_per_byte():

@@ -103,7 +103,7 @@ def test_training_says_what_is_lost_with_an_example(tmp_path):
     tokenizer = wordpiece(tmp_path, lowercase=True)
     tokenized = read_tokens(["The ☃", "the cat", "a Dog eats"], tokenizer, max_length=60)
     (line,) = lost_text(tokenized, tokenizer, "mine (train)")
-    assert "mine (train): 2 of the first 3 texts do not come back" in line
+    assert "mine (train): 2 of the first 3 texts cannot be recovered" in line
     assert "'The ☃' becomes 'the [UNK]'" in line
     assert "of the tokens are unknown" in line
     cased = wordpiece(tmp_path / "cased", lowercase=False)

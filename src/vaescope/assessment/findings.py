@@ -94,9 +94,9 @@ class Check:
         passes: completes "PASS if ...".
         otherwise: the verdict where it does not hold.
 
-    >>> check = Check("every text comes back")
+    >>> check = Check("every text is recovered")
     >>> check.judge("lost_text", False, "3 texts are lost").verdict, str(check)
-    ('WARN', 'PASS if every text comes back, else WARN')
+    ('WARN', 'PASS if every text is recovered, else WARN')
     """
 
     passes: str

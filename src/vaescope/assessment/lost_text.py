@@ -27,8 +27,8 @@ def comparable(recovered_N: Tensor | None, texts: int, per: str) -> Tensor:
     share = recovered_N.double().mean().item()
     if share < LEAST_SHARE:
         raise Missing(
-            f"the tokenizer loses text ({share:.1%} of the texts come back from their tokens), so log p(x) is not "
-            f"that of the {per}: give a tokenizer that loses nothing"
+            f"the tokenizer loses text ({share:.1%} of the texts can be recovered from their tokens), so log p(x) is "
+            f"not that of the {per}: give a tokenizer that loses nothing"
         )
     return recovered_N
 
@@ -38,9 +38,11 @@ def lost_text(facts: Facts) -> list[Finding]:
     if facts.recovered is None or bool(facts.recovered.all()):
         return []
     share = 1 - facts.recovered.double().mean().item()
-    message = f"{share:.1%} of the texts do not come back from their tokens. All numbers are of what the tokens spell: "
-    message += "exact match, BLEU and text statistics compare with that"
-    check, holds = Check(f"at least {LEAST_SHARE:.0%} of the texts come back"), 1 - share >= LEAST_SHARE
+    message = (
+        f"{share:.1%} of the texts cannot be recovered from their tokens. All numbers are about the texts that the "
+    )
+    message += "tokens spell, also exact match, BLEU and text statistics"
+    check, holds = Check(f"at least {LEAST_SHARE:.0%} of the texts can be recovered"), 1 - share >= LEAST_SHARE
     message += "; numbers per byte leave these texts out" if holds else "; there are no numbers per byte"
     step = "give a tokenizer that loses nothing (without tokenizer.path one is trained)"
     return [check.judge("lost_text", holds, message, next_step=step)]

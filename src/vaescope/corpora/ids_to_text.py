@@ -85,7 +85,7 @@ def recover(tokenized: Tokenized, tokenizer: PreTrainedTokenizerFast, count: int
 
 
 def lost_text(tokenized: Tokenized, tokenizer: PreTrainedTokenizerFast, name: str) -> list[str]:
-    """Return a line, with an example, if some of the first texts do not come back from their tokens.
+    """Return a line, with an example, if some of the first texts cannot be recovered from their tokens.
 
     >>> from vaescope.corpora.tokenized import read_tokens
     >>> from vaescope.corpora.tokenizer import train_bpe
@@ -99,7 +99,7 @@ def lost_text(tokenized: Tokenized, tokenizer: PreTrainedTokenizerFast, name: st
         return []
     before, after = (text if len(text) <= 40 else text[:40] + "..." for text in _example(tokenized, found, lost))
     unknown = unknown_tokens(tokenized, tokenizer) / max(int((tokenized.lengths - 2).sum()), 1)
-    parts = [f"{len(lost)} of the first {len(found.exact)} texts do not come back from their tokens"]
+    parts = [f"{len(lost)} of the first {len(found.exact)} texts cannot be recovered from their tokens"]
     parts += [f"{before!r} becomes {after!r}"]
     parts += [f"{unknown:.1%} of the tokens are unknown"] if unknown else []
     return [f"{name}: {'; '.join(parts)}; the model is trained on the texts that the tokens spell"]

@@ -93,7 +93,7 @@ def interpolate(
     steps: Annotated[int, typer.Option(min=2, max=10_000, help="points, both ends included")] = 7,
     path: Annotated[str, typer.Option(help="linear or spherical")] = "linear",
 ) -> None:
-    """Show what lies between two texts."""
+    """Show the texts on a path between two texts."""
     vae = _load(run)
     points = vae.path(a, b, steps=steps, path=path)
     found = vae.decode(points)
