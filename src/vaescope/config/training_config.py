@@ -64,4 +64,4 @@ class TrainingConfig(Section):
     )
     save_every: int = Field(500, ge=1, description="optimiser steps between checkpoints")
     log_every: int = Field(20, ge=1, description="optimiser steps between lines of metrics.jsonl")
-    tracker: Literal["tensorboard", "wandb", "none"] = "tensorboard"
+    tracker: Literal["tensorboard", "wandb", "mlflow", "none"] = "tensorboard"
