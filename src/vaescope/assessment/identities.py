@@ -103,7 +103,7 @@ def _null_collapse(draws: Draws) -> Finding | None:
 
 
 def _rate_by_samples(draws: Draws, thresholds: Thresholds) -> Finding | None:
-    """Closed-form against Monte Carlo rate, paired on texts."""
+    """Closed-form against Monte Carlo rate, paired by text."""
     if draws.unit_rates is None:
         return None
     difference = ((draws.log_q_z_x.double() - draws.log_p_z.double()).mean(0) - draws.rates).mean().item()
@@ -114,7 +114,7 @@ def _rate_by_samples(draws: Draws, thresholds: Thresholds) -> Finding | None:
 
 
 def _bound_order(draws: Draws, thresholds: Thresholds) -> Finding:
-    """ELBO (with the rate as it is reported) <= importance-weighted bound, paired on texts.
+    """ELBO (with the rate as it is reported) <= importance-weighted bound, paired by text.
 
     With the rate by the same samples Jensen's inequality always holds. With the closed form it is a test, whose
     tolerance is the difference of the two rates.
@@ -122,7 +122,7 @@ def _bound_order(draws: Draws, thresholds: Thresholds) -> Finding:
     gap = mean_of(
         log_mean_exp(draws.log_weights) + draws.distortions + draws.rates, unit="nats/text", copies=draws.clusters()
     )
-    message = f"log-likelihood - ELBO, paired on texts, is {gap.value:.2g} ± {gap.se:.2g} nats"
+    message = f"log-likelihood - ELBO, paired by text, is {gap.value:.2g} ± {gap.se:.2g} nats"
     holds = gap.value >= -_slack_of_samples(draws, thresholds)
     return IDENTITY.judge(
         "identity_bounds",

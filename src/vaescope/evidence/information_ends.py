@@ -132,7 +132,7 @@ class InformationEnds:
 
     @cached_property
     def marginal_kl(self) -> Interval:
-        """The 95% interval of KL(q(z) || p(z)) = R - I, paired on the texts, starting at 0."""
+        """The 95% interval of KL(q(z) || p(z)) = R - I, paired by text, starting at 0."""
         lower, upper = self.marginal_lower, self.marginal_upper
         low, low_by = jackknife.highest_lower_end(lower, errors=self.errors, skewness=self.skewness)
         high, high_by = jackknife.lowest_upper_end(upper, errors=self.errors)

@@ -21,7 +21,7 @@ class NoiseLevel:
     Attributes:
         std: the size sigma.
         distortion: -E log p(x|z).
-        rise: distortion less that of the code without noise, paired on the texts.
+        rise: distortion minus that of the code without noise, paired by text.
         rate: the rate against a Gaussian fitted to the other half of the texts, an upper bound of the information.
         information: the interval of I(X;Z).
     """

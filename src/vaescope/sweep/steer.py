@@ -32,7 +32,7 @@ class SteeringLevel:
     Attributes:
         strength: the multiple of the vector.
         probability: the probe's p(toward | decoded text).
-        change: the same less that at strength 0, paired on the texts.
+        change: this probability minus that at strength 0, paired by text.
         random_change: the change by a random direction of the same length.
         own_likelihood: log p(x|z + step) - log p(x|z) of the text itself, nats per text.
         holes: the share of the path from z to z + step that lies where no text is encoded (1% of encodings do).
@@ -56,7 +56,7 @@ class Steering:
         vector: the difference of the class means of E[z|x], ``[D]``.
         length: its length.
         length_by_chance: the length that the difference of two such samples of one class has on average.
-        accuracy: share of the held-out texts that the probe labels rightly.
+        accuracy: share of the held-out texts that the probe labels correctly.
         steered: the texts that were steered; they have other labels.
         levels: one for each strength.
     """

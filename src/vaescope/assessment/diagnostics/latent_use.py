@@ -21,7 +21,7 @@ from vaescope.evidence.evidence import Evidence, need
 
 
 class LatentUse(Diagnostic):
-    """D_shuffled - D and D_prior - D, paired on texts; zero for a decoder that ignores z, whatever the rate is.
+    """D_shuffled - D and D_prior - D, paired by text; zero for a decoder that ignores z, at any rate.
 
     Each text appears in two terms of D_shuffled, its own and that of the text that gets its z, so the error of the mean
     includes the covariance of such terms; if ``shuffled_from`` is unknown, its upper bound.

@@ -47,7 +47,7 @@ def marginal_kl(evidence: Evidence) -> Estimate:
 class MarginalKl(Diagnostic):
     """The value is the rate minus the value of the information: that of these N texts, R - I_self, or the upper end.
 
-    The interval is that of the population: R - I with the bounds of I (``InformationEnds``), paired on the texts, each
+    The interval is that of the population: R - I with the bounds of I (``InformationEnds``), paired by text, each
     end widened by its error; ``low_by`` and ``high_by`` name these bounds. R - R_g is the gain of refitting the prior
     as the density g.
     """

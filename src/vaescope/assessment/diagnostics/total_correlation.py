@@ -15,11 +15,10 @@ from vaescope.evidence.evidence import Evidence
 
 
 class TotalCorrelation(Diagnostic):
-    """The value is that of these N texts by exact sums; as an estimate for the population it inherits the ceiling log
-    N.
+    """The value is for these N texts, by exact sums; as an estimate for the population it includes the error of I_self.
 
-    The interval is that of the population: E log q(z) = E log q(z|x) - I with the interval of I, minus the marginals
-    with and without the text itself. It depends on the coordinates of z.
+    The interval is for the population: E log q(z) = E log q(z|x) - I with the interval of I, minus the marginals with
+    and without the text itself. It depends on the coordinates of z.
     """
 
     truths: ClassVar = {"total_correlation": "total_correlation"}
