@@ -16,6 +16,7 @@ from vaescope.errors import UserError
 from vaescope.evidence.encodings import Encodings
 from vaescope.model.priors.standard import Standard
 from vaescope.study import fitted_priors
+from vaescope.study.assess_run import assess_run
 from vaescope.study.examine import Examined
 from vaescope.study.refit import AS_TRAINED, fit_prior, refit_run
 from vaescope.study.refit_decoder import decoder_config
@@ -119,7 +120,7 @@ def test_the_new_run_is_a_run(shifted, tmp_path, family):
     before, after = (Examined.load(folder) for folder in (shifted, out))
     assert family in after.config.model.prior
     assert json.loads((out / "refit.json").read_text())["gain"]["value"] == found.gain.value
-    was, now = (each.assess("test", suite="fast").estimates for each in (before, after))
+    was, now = (assess_run(each, "test", suite="fast").estimates for each in (before, after))
     assert now["distortion"].value == was["distortion"].value
     assert now["rate"].value == pytest.approx(found.after.value, abs=0.5)
     assert now["elbo"].value - was["elbo"].value == pytest.approx(found.gain.value, abs=0.5)
