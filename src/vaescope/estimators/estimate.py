@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -59,6 +59,21 @@ def widened(quantile: float, skewness: float) -> float:
     (1.96, 2.39)
     """
     return quantile + skewness * (2 * quantile**2 + 1) / 6
+
+
+def at_least_zero(estimate: Estimate, skewness: float = 0.0) -> Estimate:
+    """Return the mean of a quantity that is never negative: the interval starts at 0 at the lowest.
+
+    ``skewness`` is that of one value; the upper end is ``widened`` by it.
+
+    >>> found = at_least_zero(Estimate(value=1.0, se=0.5, unit="nats/text", kind="unbiased", n=4), math.sqrt(8))
+    >>> found.low, round(found.high, 2)
+    (0.0, 5.09)
+    """
+    low, high = min(max(0.0, estimate.low), estimate.value), estimate.high
+    if skewness > 0 and estimate.se > 0:
+        high = estimate.value + widened(quantile(estimate.n), skewness / math.sqrt(estimate.n)) * estimate.se
+    return replace(estimate, low=low, high=high)
 
 
 @cache

@@ -1,6 +1,8 @@
-"""KL of the Gaussian with the moments of an aggregate of posteriors, from a batch, robust and differentiable."""
+"""Moments of an aggregate of posteriors: the KL of the Gaussian that has them, and the skewness of squares."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -29,3 +31,21 @@ def moments_kl_of_batch(mean_BD: Tensor, std_BD: Tensor) -> Tensor:
     share_K = squares_K / (1 + squares_K)
     bias = (share_K.square().sum() + share_K.sum().square()) / (4 * (texts - 1)) + spread / (2 * texts)
     return 0.5 * (variance_D.sum() + spread + m_D.square().sum() - m_D.numel() - log_det) - bias
+
+
+def skewness_of_squares(values_ND: Tensor) -> float:
+    """Skewness of |x|^2 for Gaussian x of the covariance of the values: of sum_d l_d e_d^2, e ~ N(0, I).
+
+    sqrt(8) for one unit and less for more units. So are rates, which grow with the square of the posterior mean, where
+    q(z) is Gaussian.
+
+    >>> import torch
+    >>> round(skewness_of_squares(torch.tensor([[1.0], [-1.0]])), 3), skewness_of_squares(torch.zeros(2, 1))
+    (2.828, 0.0)
+    """
+    values_ND = values_ND.double()
+    spread_D = torch.linalg.svdvals(values_ND - values_ND.mean(0)).square()
+    if spread_D.max() == 0:
+        return 0.0
+    spread_D = spread_D / spread_D.max()
+    return math.sqrt(8) * (spread_D.pow(3).sum() / spread_D.square().sum().pow(1.5)).item()

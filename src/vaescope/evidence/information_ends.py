@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vaescope.estimators import jackknife
 from vaescope.estimators.importance import effective_sample_size, tail_index
+from vaescope.estimators.moments import skewness_of_squares
 from vaescope.estimators.text_space_density import log_density_ends
 from vaescope.evidence.aggregate_posterior import AggregatePosterior
 from vaescope.evidence.draws import Draws
@@ -86,6 +87,9 @@ class InformationEnds:
         wide = aggregate if references.components is None else AggregatePosterior(draws, references.components)
         self.components = wide.copies.rows
         lower = {"self": wide.information}
+        if wide.copies.distinct < 3:
+            # with one of two texts left out I_self is 0, which is no measure of its error
+            lower = {"definition": torch.zeros_like(aggregate.rate)}
         upper = {"rate": aggregate.rate}
         if aggregate.copies.distinct >= FEWEST:
             upper["leave_one_out"] = wide.information_others
@@ -121,7 +125,7 @@ class InformationEnds:
         rest = {name: self._rate - bound for name, bound in self.upper.items() if name != "rate"}
         self.marginal_lower = _finite(rest | marginal_lower) or {"definition": torch.zeros_like(self._rate)}
         self.marginal_upper = _finite({name: self._rate - bound for name, bound in self.lower.items()} | marginal_upper)
-        self.skewness = _skewness(draws.posterior_mean.double()) / aggregate.copies.effective**0.5
+        self.skewness = skewness_of_squares(draws.posterior_mean) / aggregate.copies.effective**0.5
 
     @cached_property
     def information(self) -> Interval:
@@ -170,18 +174,6 @@ class InformationEnds:
 
 def _finite(bounds: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: bound for name, bound in bounds.items() if bound.isfinite().all()}
-
-
-def _skewness(mean_ND: Tensor) -> float:
-    """Skewness of sum_d l_d e_d^2, e ~ N(0, I), for the eigenvalues l of the covariance of the posterior means.
-
-    The rate of a text is such a sum of squares where q(z) is Gaussian: sqrt(8) for one unit, less for more units.
-    """
-    spread_D = torch.linalg.svdvals(mean_ND - mean_ND.mean(0)).square()
-    if spread_D.max() == 0:
-        return 0.0
-    spread_D = spread_D / spread_D.max()
-    return math.sqrt(8) * (spread_D.pow(3).sum() / spread_D.square().sum().pow(1.5)).item()
 
 
 def _without_rate(forms: Sequence[Form], draws: Draws) -> list[Form]:

@@ -11,7 +11,7 @@ from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators import importance
-from vaescope.estimators.estimate import Estimate, mean_of
+from vaescope.estimators.estimate import Estimate, at_least_zero, mean_of
 from vaescope.evidence.evidence import Evidence
 
 PARTS = ("inference_gap_amortisation", "inference_gap_approximation")
@@ -36,7 +36,7 @@ class InferenceGap(Diagnostic):
         draws = evidence.draws
         gap_N = importance.log_mean_exp(draws.log_weights) + draws.distortions + draws.rates
         kind = "unbiased" if draws.ignores_latent else "lower"
-        bound = mean_of(gap_N, unit="nats/text", kind=kind, copies=draws.clusters())
+        bound = at_least_zero(mean_of(gap_N, unit="nats/text", kind=kind, copies=draws.clusters()))
         gap: dict[str, Estimate | Missing] = {"inference_gap": bound}
         if (found := evidence.experiments.inference) is None:
             return gap | dict.fromkeys(PARTS, Missing("no Gaussian optimised for each text: assess with suite=full"))

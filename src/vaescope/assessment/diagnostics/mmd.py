@@ -10,11 +10,12 @@ from vaescope.assessment.against_prior import encodings, prior_samples, refit_pr
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
+from vaescope.errors import Missing
 from vaescope.estimators import mmd
 from vaescope.estimators.estimate import Estimate
 from vaescope.evidence.evidence import Evidence
 
-MOST, PERMUTED = 1000, 500
+MOST, PERMUTED, FEWEST = 1000, 500, 5
 
 
 class Mmd(Diagnostic):
@@ -32,6 +33,8 @@ class Mmd(Diagnostic):
     @override
     def estimate(self, evidence: Evidence) -> Estimates:
         draws = evidence.draws
+        if (texts := len(encodings(draws))) < FEWEST:
+            raise Missing(f"{texts} distinct texts are too few for an error: assess at least {FEWEST}")
         z_ND = encodings(draws, most=MOST)
         prior_ND = prior_samples(draws, len(z_ND), "mmd")
         z_ND = z_ND[: len(prior_ND)]

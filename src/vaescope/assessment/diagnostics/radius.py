@@ -16,7 +16,8 @@ from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import goodness
-from vaescope.estimators.estimate import Estimate, mean_of
+from vaescope.estimators.estimate import Estimate, at_least_zero, mean_of
+from vaescope.estimators.moments import skewness_of_squares
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 
@@ -43,7 +44,8 @@ def radius_squared(draws: Draws) -> Estimate:
     """
     squares_N, prior_M = squares(draws)
     if prior_M is None or draws.prior_z is None:
-        return mean_of(squares_N / draws.latent_size, unit="of the prior's")
+        mean = mean_of(squares_N / draws.latent_size, unit="of the prior's")
+        return at_least_zero(mean, skewness_of_squares(encodings(draws)))
     m = len(prior_M)
     expected = prior_M.sum().item() / (m - 1)
     value = squares_N.mean().item() / expected - 1 / m
@@ -52,7 +54,7 @@ def radius_squared(draws: Draws) -> Estimate:
     influence_M = value * prior_M + 2 * centred_MD @ shift_D
     error = mean_of(squares_N, unit="of the prior's")
     se = math.hypot(error.se, influence_M.std().item() / m**0.5) / expected
-    return Estimate(value, se, "of the prior's", "consistent", min(error.n, m))
+    return at_least_zero(Estimate(value, se, "of the prior's", "consistent", min(error.n, m)))
 
 
 class Radius(Diagnostic):

@@ -12,7 +12,8 @@ from vaescope import plotting
 from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.findings import Check, Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
-from vaescope.estimators.estimate import Estimate, mean_of
+from vaescope.estimators.estimate import Estimate, at_least_zero, mean_of
+from vaescope.estimators.moments import skewness_of_squares
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 
@@ -42,7 +43,7 @@ class Rate(Diagnostic):
         if draws.unit_rates is not None:
             detail["per_unit"] = draws.unit_rates.mean(0).tolist()
         rate = mean_of(draws.rates, unit="nats/text", detail=detail, copies=draws.clusters())
-        return {"rate": replace(rate, low=min(max(0.0, rate.low), rate.value))}
+        return {"rate": at_least_zero(rate, skewness_of_squares(draws.posterior_mean))}
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:
         """Judge latent use by the information in z, which is at most the rate, and by its share of the rate."""
