@@ -12,6 +12,7 @@ from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import Estimate, binomial_interval, mean_of
 
 NORMAL = 1.96
+"""Standard errors from the middle of the 95% interval of a normal variable to its ends."""
 
 
 def share_of(

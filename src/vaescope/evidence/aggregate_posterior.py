@@ -14,6 +14,7 @@ from torch import Tensor
 from vaescope.estimators import aggregate_density, gaussian, jackknife
 from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import Estimate
+from vaescope.estimators.share import NORMAL
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.encodings import Encodings
 from vaescope.evidence.fitted_marginals import FittedMarginals
@@ -165,14 +166,15 @@ class Marginals:
 
     def interval(self, index_code: Tensor, *, low: float, high: float) -> Estimate:
         """Return a divergence of q(z) in nats: the value for these texts, with the interval of the population."""
+        low = min(max(0.0, low), max(0.0, high))
         return Estimate(
-            value=jackknife.value(index_code),
-            se=jackknife.standard_error(index_code),
+            value=max(0.0, jackknife.value(index_code)),
+            se=jackknife.standard_error(index_code) or (high - low) / (2 * NORMAL),
             unit="nats/text",
             kind="interval",
             n=len(self.index),
-            low=min(max(0.0, low), high),
-            high=high,
+            low=low,
+            high=max(0.0, high),
             detail={"components": self._joint.copies.distinct, "queries": len(self.index)},
         )
 

@@ -149,6 +149,8 @@ class InformationEnds:
         R minus this value is the value of the marginal KL, which is then also inside its interval.
         """
         own, rate = jackknife.value(self._own), jackknife.value(self._rate)
+        # sampled z can put I_self of few texts outside [0, R], where neither it nor R - I_self can be
+        own = max(0.0, min(own, rate))
         lowest = {
             self.information.low_by: self.information.low,
             self.marginal_kl.high_by: rate - self.marginal_kl.high,

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from scipy import stats
 from torch import Tensor
 from typing_extensions import override
 
@@ -15,6 +16,7 @@ from vaescope.assessment.diagnostic import Diagnostic, Estimates
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import Estimate
+from vaescope.estimators.share import NORMAL
 from vaescope.evidence.evidence import Evidence
 from vaescope.randomness import numpy_stream
 
@@ -22,7 +24,10 @@ RESAMPLES = 200
 
 
 class ActiveUnits(Diagnostic):
-    """A count with a bootstrap error over texts, and the variance and rate of each unit.
+    """A count with a bootstrap error over distinct texts, and the variance and rate of each unit.
+
+    The interval also holds the units that are surely and that are possibly active by the 95% interval of a variance of
+    Gaussian means, which is wide for few texts, where a bootstrap knows little.
 
     The cut is a convention (Burda, Grosse, Salakhutdinov 2016) and has a meaning only because the prior has unit
     variance; a unit can be active at a negligible rate, so the detail has both. By default the cut is the threshold
@@ -48,15 +53,19 @@ class ActiveUnits(Diagnostic):
         detail = {"cut": self.cut, "units": draws.latent_size, "variances": variance_D.tolist()}
         if draws.unit_rates is not None:
             detail["rates"] = draws.unit_rates.mean(0).tolist()
-        active = int((variance_D > self.cut).sum())
+        n = draws.texts if (copies := draws.clusters()) is None else max(2, round(copies.effective))
+        active = float((variance_D > self.cut).sum())
+        surely, possibly = (float((variance_D * factor > self.cut).sum()) for factor in _variance_factors(n))
+        low = min(active, surely, resampled.quantile(0.025).item())
+        high = max(active, possibly, resampled.quantile(0.975).item())
         estimate = Estimate(
-            value=float(active),
-            se=resampled.std().item(),
+            value=active,
+            se=resampled.std().item() or (high - low) / (2 * NORMAL),
             unit="units",
             kind="consistent",
-            n=draws.texts if (copies := draws.clusters()) is None else max(2, round(copies.effective)),
-            low=min(float(active), resampled.quantile(0.025).item()),
-            high=max(float(active), resampled.quantile(0.975).item()),
+            n=n,
+            low=low,
+            high=high,
             detail=detail,
         )
         return {"active_units": estimate}
@@ -69,6 +78,12 @@ class ActiveUnits(Diagnostic):
         axes.axhline(self.cut, color=plotting.INK, linestyle="--")
         axes.set(xlabel="latent unit", ylabel="variance of the posterior mean", yscale="log")
         return figure
+
+
+def _variance_factors(n: int) -> tuple[float, float]:
+    """The ends of the 95% interval of the variance of n Gaussian values, over that of the sample."""
+    ends = stats.chi2.ppf([0.975, 0.025], n - 1)
+    return (n - 1) / float(ends[0]), (n - 1) / float(ends[1])
 
 
 def _resampled_variances(mean_ND: Tensor, copies: Copies | None) -> Tensor:

@@ -13,6 +13,7 @@ from vaescope.assessment.findings import Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate
+from vaescope.estimators.share import NORMAL
 from vaescope.evidence.evidence import Evidence
 
 
@@ -21,13 +22,14 @@ def marginal_kl(evidence: Evidence) -> Estimate:
     aggregate, ends = evidence.aggregate, evidence.information_ends
     interval, (information, se), rate = ends.marginal_kl, ends.value, jackknife.value(aggregate.rate)
     index_code = rate - jackknife.value(aggregate.information)
-    own = information == jackknife.value(aggregate.information)
+    own = information == max(0.0, min(jackknife.value(aggregate.information), rate))
     lower = {f"rate_minus_{name}": bound for name, bound in ends.marginal_lower.items()}
     upper = {f"rate_minus_{name}": bound for name, bound in ends.marginal_upper.items()}
     value = rate - information
+    error = jackknife.standard_error(aggregate.rate - aggregate.information) if own else se
     return Estimate(
         value=value,
-        se=jackknife.standard_error(aggregate.rate - aggregate.information) if own else se,
+        se=error or (interval.high - interval.low) / (2 * NORMAL),
         unit="nats/text",
         kind="interval",
         n=evidence.draws.texts,

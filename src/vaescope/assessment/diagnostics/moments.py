@@ -20,7 +20,7 @@ from vaescope.assessment.findings import Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.errors import Missing
 from vaescope.estimators import jackknife
-from vaescope.estimators.estimate import Estimate
+from vaescope.estimators.estimate import Estimate, at_least_zero
 from vaescope.evidence.evidence import Evidence
 from vaescope.randomness import numpy_stream, stream
 
@@ -53,7 +53,7 @@ class Moments(Diagnostic):
             values_N, value = null_NF[:, index], observed_F[index].item()
             centred = (values_N - values_N.median()).abs()
             extreme = (centred >= abs(value - values_N.median().item())).double().sum().item()
-            estimates[name] = Estimate(
+            found = Estimate(
                 value=value,
                 se=jackknife.standard_error(replicates_RF[:, index]),
                 unit=unit,
@@ -61,6 +61,7 @@ class Moments(Diagnostic):
                 n=texts,
                 detail={"null": values_N.quantile(_ENDS).tolist(), "p_value": (1 + extreme) / (1 + NULLS)},
             )
+            estimates[name] = at_least_zero(found)
         return estimates
 
     def findings(self, estimates: Estimates, evidence: Evidence, thresholds: Thresholds) -> list[Finding]:

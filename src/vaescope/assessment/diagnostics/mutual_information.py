@@ -13,6 +13,7 @@ from vaescope.assessment.findings import Check, Condition, Finding, Rule
 from vaescope.assessment.thresholds import Thresholds
 from vaescope.estimators import jackknife
 from vaescope.estimators.estimate import Estimate
+from vaescope.estimators.share import NORMAL
 from vaescope.evidence.evidence import Evidence
 
 WORDS = {
@@ -36,7 +37,7 @@ def mutual_information(evidence: Evidence) -> Estimate:
     interval, (value, se) = ends.information, ends.value
     return Estimate(
         value=value,
-        se=se,
+        se=se or (interval.high - interval.low) / (2 * NORMAL),
         unit="nats/text",
         kind="interval",
         n=evidence.draws.texts,

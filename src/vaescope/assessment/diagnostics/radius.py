@@ -48,7 +48,7 @@ def radius_squared(draws: Draws) -> Estimate:
         return at_least_zero(mean, skewness_of_squares(encodings(draws)))
     m = len(prior_M)
     expected = prior_M.sum().item() / (m - 1)
-    value = squares_N.mean().item() / expected - 1 / m
+    value = max(0.0, squares_N.mean().item() / expected - 1 / m)
     centred_MD = draws.prior_z.double() - draws.prior_z.double().mean(0)
     shift_D = encodings(draws).mean(0) - draws.prior_z.double().mean(0)
     influence_M = value * prior_M + 2 * centred_MD @ shift_D
