@@ -7,7 +7,9 @@ from collections.abc import Iterable
 GROUPS: dict[str, tuple[str, ...]] = {
     "Is z used?": (
         "rate",
+        "latent_sequence",
         "mutual_information",
+        "information_ceiling",
         "active_units",
         "dimension_kl",
         "latent_use",

@@ -53,6 +53,7 @@ _FINDINGS = {
         "joint_classifier",
         "posterior_calibration",
         "tarp",
+        "information_ceiling",
         "pqmass",
         "generated_likelihood",
         "latent_attention",

@@ -18,6 +18,7 @@ from vaescope.evidence import file
 from vaescope.evidence.check_draws import check
 from vaescope.evidence.encodings import Encodings
 from vaescope.evidence.facts import Facts
+from vaescope.evidence.latent_sequences import check_latents, rates_of_latents, sequences
 from vaescope.evidence.references import NAMES
 
 
@@ -27,6 +28,11 @@ class Draws:
 
     Anything that fills it (a vaescope run, another framework's VAE, a file) can be assessed. All densities are in nats
     per text.
+
+    A text may have K latents: give ``posterior_mean``, ``posterior_std``, ``z`` and ``prior_z`` as ``[..., K, D]``.
+    They are kept as K D units, with K as ``latents``. A learned prior, which may be autoregressive, is given by
+    ``log_p_z`` and its samples ``prior_z``. Pad a text of fewer latents with latents of posterior N(0, I), and let
+    ``log_p_z`` and ``prior_z`` have N(0, I) at these places: they cost and hold nothing.
 
     Attributes:
         posterior_mean: mean of the diagonal Gaussian q(z|x), ``[N, D]``.
@@ -48,6 +54,7 @@ class Draws:
         log_q_x: log-probability of each text under the distribution that it was drawn from, ``[N]``, where that is
             known (the built-in corpora), or None.
         text_id: equal numbers for equal texts, ``[N]``, int64; if None, texts with equal posteriors count as equal.
+        log_p_z_latents: log p(z_k|z_1, ..., z_k-1) of each latent at ``z``, ``[Z, N, K]``, or None.
         metadata: the origin of the draws (split, run, seed, versions), and facts under the names of ``Facts``
             (``strings``, ``labels``, ``entropy``, ``language_model_nll``, ...).
     """
@@ -68,7 +75,15 @@ class Draws:
     log_weights_adapted: Tensor | None = None
     log_q_x: Tensor | None = None
     text_id: Tensor | None = None
+    log_p_z_latents: Tensor | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        found, latents = sequences(self.tensors())
+        for name, tensor in found.items():
+            object.__setattr__(self, name, tensor)
+        if latents is not None:
+            object.__setattr__(self, "metadata", {**self.metadata, "latents": latents})
 
     def __repr__(self) -> str:
         """Return the sizes and the optional tensors, not their values."""
@@ -80,6 +95,17 @@ class Draws:
     def texts(self) -> int:
         """Number of texts N."""
         return self.posterior_mean.shape[0]
+
+    @property
+    def latents(self) -> int:
+        """Number of latents K of each text, which share the units."""
+        return int(self.metadata.get("latents", 1))
+
+    @cached_property
+    def latent_rates(self) -> Tensor | None:
+        """The rate of each latent given the ones before it, ``[N, K]``; None where its prior is not known."""
+        log_q_ZND = gaussian.log_density(self.z.double(), self.posterior_mean.double(), self.posterior_std.double())
+        return rates_of_latents(self.latents, self.unit_rates, log_q_ZND, self.log_p_z_latents)
 
     @property
     def samples(self) -> int:
@@ -170,6 +196,7 @@ class Draws:
                 message names the tensor, what was expected and what was found.
         """
         check(self.tensors())
+        check_latents(self.metadata, self.tensors())
         Facts.of(self.metadata)
         return self
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from vaescope.estimators.copies import Copies, equal_posteriors
+from vaescope.evidence.latent_sequences import joined
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,10 @@ class Encodings:
     mean: Tensor
     std: Tensor
     text_id: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, joined(getattr(self, name), 2))
 
     @property
     def copies(self) -> Copies:

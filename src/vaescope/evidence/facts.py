@@ -40,6 +40,7 @@ class Facts:
         labels: one label per text, or such a list for each kind of label; an empty label means no label.
         label_ceiling: the accuracy of the best possible classifier of the text.
         label_information: the exact I(X; label) in nats: no code of a text can hold more about its label.
+        vocabulary: the number of tokens that the model chooses from: a text of T tokens costs at most T log V nats.
         entropy: the entropy H(X) of the distribution of the texts, nats per text.
         entropy_se: its standard error, 0 if it is exact; used where the draws have no ``log_q_x``.
         multipliers: the last multipliers of each constraint of the training, by its name (``rate>=``).
@@ -56,6 +57,7 @@ class Facts:
     labels: list[str] | Mapping[str, list[str]] | None = None
     label_ceiling: float | None = None
     label_information: float | None = None
+    vocabulary: int | None = None
     entropy: float | None = None
     entropy_se: float = 0.0
     multipliers: Mapping[str, list[float]] = field(default_factory=dict)
@@ -73,10 +75,11 @@ class Facts:
             strings=_strings(metadata.get("strings"), "strings"),
             recovered=_flags(metadata.get("recovered"), "recovered"),
             recovered_words=_flags(metadata.get("recovered_words"), "recovered_words"),
-            in_train=_count(metadata.get("in_train")),
+            in_train=_count(metadata.get("in_train"), "in_train", "texts"),
             labels=_labels(metadata.get("labels")),
             label_ceiling=_number(metadata, "label_ceiling", most=1.0),
             label_information=_number(metadata, "label_information"),
+            vocabulary=_count(metadata.get("vocabulary"), "vocabulary", "tokens"),
             entropy=_number(metadata, "entropy"),
             entropy_se=_number(metadata, "entropy_se") or 0.0,
             multipliers=_multipliers(metadata.get("multipliers", {})),
@@ -88,7 +91,8 @@ class Facts:
 
         >>> Facts.of(Facts(labels=["a", "b"], entropy=2.0).as_metadata())
         Facts(strings=None, recovered=None, recovered_words=None, in_train=None, labels=['a', 'b'], label_ceiling=None,
-            label_information=None, entropy=2.0, entropy_se=0.0, multipliers={}, language_model_nll=None)
+            label_information=None, vocabulary=None, entropy=2.0, entropy_se=0.0, multipliers={},
+            language_model_nll=None)
         """
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         baseline = self.language_model_nll
@@ -141,9 +145,9 @@ def _flags(given: Any, name: str) -> Tensor | None:
     return torch.tensor(given, dtype=torch.bool)
 
 
-def _count(given: Any) -> int | None:
+def _count(given: Any, name: str, of: str) -> int | None:
     if given is not None and (not isinstance(given, int) or isinstance(given, bool) or given < 0):
-        raise UserError(f"metadata 'in_train': expected a number of texts, found {_short(given)}")
+        raise UserError(f"metadata '{name}': expected a number of {of}, found {_short(given)}")
     return given
 
 

@@ -53,6 +53,8 @@ class InformationEnds:
 
     * ``rate``: R.
     * ``entropy``: H(X), where it is known.
+    * ``vocabulary``: tokens times log V, since H(X) is at most the cost of any code of the text.
+    * ``language_model``: its mean -log p(x), for the same reason, unless the texts are training texts.
     * ``leave_one_out``: the text left out of its own mixture.
     * ``gaussian_marginal``, ``mixture_marginal``: R_g against a density fitted to the other half of the texts.
     * ``stacked_marginal``: R_g against a density made of the encodings of other texts.
@@ -114,6 +116,7 @@ class InformationEnds:
             lower["known_entropy"] = facts.entropy - aggregate.means(draws.distortions)
             upper["entropy"] = torch.full_like(aggregate.rate, facts.entropy)
             self.errors = dict.fromkeys(("known_entropy", "entropy"), facts.entropy_se)
+        upper |= {name: aggregate.means(cost_N) for name, cost_N in code_lengths(draws, facts).items()}
         self.text_space: dict[str, float] = {}
         if references.text_space is not None:
             self.text_space = _quality(references.text_space)
@@ -181,6 +184,18 @@ def _finite(bounds: dict[str, Tensor]) -> dict[str, Tensor]:
 def _without_rate(forms: Sequence[Form], draws: Draws) -> list[Form]:
     """The forms of a bound of I - R: the rate of each text is taken off the first part, which is of all texts."""
     return [[(form[0][0] - draws.rates, form[0][1]), *form[1:]] for form in forms]
+
+
+def code_lengths(draws: Draws, facts: Facts) -> dict[str, Tensor]:
+    """Nats of each text in codes that do not know the model, ``[N]`` by name; each mean is at least H(X) >= I(X;Z)."""
+    found = {}
+    if facts.vocabulary is not None and facts.vocabulary > 0:
+        found["vocabulary"] = draws.tokens.double() * math.log(facts.vocabulary)
+    baseline = facts.language_model_nll
+    # a language model may know its training texts by heart, which the population does not let it
+    if baseline is not None and baseline.per_text is not None and draws.metadata.get("split") != "train":
+        found["language_model"] = torch.tensor(baseline.per_text, dtype=torch.float64)
+    return found
 
 
 def _firsts(aggregate: AggregatePosterior, draws: Draws) -> tuple[Tensor, Tensor]:

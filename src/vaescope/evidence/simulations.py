@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vaescope.errors import UserError
 from vaescope.evidence.draws import Draws
+from vaescope.evidence.latent_sequences import joined
 from vaescope.randomness import stream
 
 
@@ -41,6 +42,9 @@ class Simulations:
     resampled: list[str] | None = None
     reconstructions: list[str] | None = None
     control: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "z", joined(self.z, 2))
 
     @property
     def texts(self) -> int:

@@ -130,6 +130,8 @@ def complete(vae: LinearGaussian, n: int = 60, *, samples: int = 16) -> Evidence
         log_q_x=log_q_x,
         bytes=draws.tokens,
         words=draws.tokens - 1,
+        # an even number of units is read as two latents too
+        metadata=draws.metadata | {"latents": 2 - vae.latent_size % 2},
     )
     facts = Facts(
         strings=known.facts.strings,

@@ -23,6 +23,8 @@ WORDS = {
     "rate": "the rate",
     "entropy": "H(X)",
     "definition": "definition",
+    "vocabulary": "tokens times log V",
+    "language_model": "a language model",
     "leave_one_out": "leave-one-out",
     "gaussian_marginal": "a fitted Gaussian",
     "mixture_marginal": "a fitted mixture",
