@@ -3,6 +3,7 @@
 import os
 import resource
 import stat
+from pathlib import Path
 
 import pytest
 import torch
@@ -95,3 +96,14 @@ def test_a_path_that_is_not_a_file_is_refused(tmp_path):
         writing.write_text(tmp_path / "file" / "inner.txt", "a")
     with pytest.raises(UserError, match="no such file or folder"):
         writing.write_text(tmp_path / "missing" / "inner.txt", "a")
+
+
+def test_a_place_is_checked_before_the_work_and_nothing_is_left_there(tmp_path):
+    writing.check_place(tmp_path / "new" / "folder" / "a.csv")
+    (tmp_path / "file").write_text("x")
+    for place in (tmp_path / "file" / "a.csv", tmp_path / "file" / "deep" / "a.csv"):
+        with pytest.raises(UserError, match="a file is in the way where a folder is needed"):
+            writing.check_place(place)
+    with pytest.raises(UserError, match=r"no such file or folder|no permission"):
+        writing.check_place(Path("/proc/nowhere/a.csv"))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -7,12 +7,14 @@ would write files that only their owner can read.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from vaescope.errors import UserError, explained
@@ -83,6 +85,25 @@ def whole_folder(path: Path) -> Iterator[Path]:
         new.rename(path)
         _flush(path.parent)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def check_place(path: Path) -> None:
+    """Before long work, check that a file or folder can be written at ``path``; nothing is left there.
+
+    Folders that do not exist yet are no mistake.
+
+    Raises:
+        UserError: a file is in the way, or the system refuses new files there.
+
+    >>> import tempfile
+    >>> check_place(Path(tempfile.mkdtemp()) / "new" / "numbers.txt")
+    """
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    with _refusals_in_one_line(path):
+        if not parent.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "", str(path))
+        with TemporaryFile(dir=parent):
+            pass
 
 
 def recover(path: Path) -> None:

@@ -17,6 +17,7 @@ from vaescope.sweep.from_transformers import FromTransformers
 from vaescope.sweep.score_codes import noise_for
 from vaescope.sweep.text_model import TextModel
 from vaescope.sweep.text_model_evidence import evidence_of
+from vaescope.writing import check_place
 
 JUDGING = ("diagnostics", "also", "thresholds")
 GATHERING = ("labels", "training_texts", "noise", "seed", "progress")
@@ -51,6 +52,8 @@ def assess_text_model(
     for name in options:
         if name not in (*JUDGING, *GATHERING, *SETTINGS, SEARCH):
             raise unknown("option", name, (*JUDGING, *GATHERING, *SETTINGS, SEARCH, "save"))
+    if save is not None:
+        check_place(Path(save))
     given = {"suite": "full"} | {name: options[name] for name in SETTINGS if name in options}
     try:
         settings = AssessmentConfig.model_validate(given)

@@ -23,7 +23,7 @@ from vaescope.study.examine import Examined
 from vaescope.study.fitted_priors import Candidate, aggregates, flow, mixtures, sampled
 from vaescope.sweep.encode import encode
 from vaescope.sweep.scoring import Progress
-from vaescope.writing import whole_folder, write_json, write_text
+from vaescope.writing import check_place, whole_folder, write_json, write_text
 
 FAMILIES = ("mixture", "aggregate", "flow")
 """The densities that can be fitted."""
@@ -163,6 +163,7 @@ def refit_run(
     """
     if out.exists():
         raise UserError(f"{out}: this folder exists; give another --out, or remove it")
+    check_place(out)
     found = find_prior(run, families=families, components=components, progress=progress)
     if found.chosen.name != AS_TRAINED:
         save(run, found, out)

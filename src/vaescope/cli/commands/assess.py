@@ -112,6 +112,7 @@ def _assess_file(path: Path, suite: str, labels: Path | None) -> None:
     from vaescope.assessment.assess import assess as assess_evidence
     from vaescope.evidence.evidence import Evidence
     from vaescope.study.collect_facts import read_labels
+    from vaescope.writing import check_place
 
     evidence = _noisy(path) if asked() else Evidence.load(path)
     if labels is not None:
@@ -119,6 +120,7 @@ def _assess_file(path: Path, suite: str, labels: Path | None) -> None:
         given = known.get(str(labels)) if str(labels) in known and not labels.exists() else None
         found = read_labels(labels, evidence.draws.texts, known) if given is None else given
         evidence = replace(evidence, facts=evidence.facts.with_labels(found))
+    check_place(path.with_name("assessment.json"))
     assessment = assess_evidence(evidence, suite=suite)
     say({"valid": assessment}, [assessment.save(path.parent)], title=str(path), page=True)
 

@@ -58,13 +58,14 @@ def init(
     from vaescope.config import parse_config
     from vaescope.corpora.corpus import load_corpus
     from vaescope.errors import UserError
-    from vaescope.writing import write_text
+    from vaescope.writing import check_place, write_text
 
     given = file or data
     if given is None or (file and data and file != data):
         raise UserError("give the texts once: vaescope init FILE")
     if out.exists():
         raise UserError(f"{out}: exists; give another by --out FILE")
+    check_place(out)
     found = _guess(given, column)
     if column is not None and found.text is None:
         raise UserError(f"{given}: a text file has no columns; leave --column {column} out")

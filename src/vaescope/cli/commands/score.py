@@ -32,12 +32,16 @@ def score(
     from vaescope.cli.load_and_train import load_run, read_texts
     from vaescope.errors import UserError
     from vaescope.study.score import means_of, score_texts, write_scores
+    from vaescope.writing import check_place
 
     out = file.with_name(f"{file.name}.scores.csv") if out is None else out
     if out.suffix not in (".csv", ".jsonl"):
         raise UserError(f"--out {out}: give a file that ends in .csv or .jsonl")
     if out.resolve() == file.resolve():
         raise UserError(f"--out {out} is the file of the texts; give another")
+    if out.is_dir():
+        raise UserError(f"--out {out}: a folder; give a file that ends in .csv or .jsonl")
+    check_place(out)
     texts = read_texts(file, column)
     with progress(f"score {file.name}") as meter:
         scores = score_texts(

@@ -16,8 +16,9 @@ def snapshots(
     from vaescope.errors import UserError
     from vaescope.report.figures.along_training import figure
     from vaescope.runs.snapshots import load_snapshots
-    from vaescope.writing import whole_file
+    from vaescope.writing import check_place, whole_file
 
+    check_place(out)
     picture = figure({_name(run): load_snapshots(run) for run in runs})
     if out.suffix.removeprefix(".") not in picture.canvas.get_supported_filetypes():
         raise UserError(f"{out}: not a kind of picture; give a name that ends in .svg, .pdf or .png")

@@ -18,7 +18,7 @@ def world(
         int | None, typer.Option(min=4, help="most tokens of a text; by default as in the model's own training")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="seed of the texts")] = 0,
-    workers: Annotated[int, typer.Option(min=1, help="processes that draw")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="processes that draw")] = 1,
 ) -> None:
     """Draw a corpus from a language model at temperature 1, with log P(x) of every text.
 
