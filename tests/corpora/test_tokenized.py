@@ -218,3 +218,17 @@ def test_a_long_text_of_few_tokens_is_read_whole():
     text = " ".join([word] * 30)
     tokenized = read_tokens([text], tokenizer, max_length=32)
     assert (tokenized.texts, tokenized.truncated) == ([text], 0)
+
+
+def test_texts_encoded_in_several_parts_are_the_same(monkeypatch):
+    from vaescope.corpora import text_to_ids
+
+    texts = [f"text {i} of many" for i in range(25)]
+    tokenizer = train_bpe(texts, 300)
+    whole = text_to_ids.encode(texts, tokenizer, 30)
+    monkeypatch.setattr(text_to_ids, "AT_ONCE", 10)
+    parts = text_to_ids.encode(texts, tokenizer, 30)
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    with pytest.raises(UserError, match="text 23 contains an unpaired surrogate"):
+        text_to_ids.encode([*texts[:22], "a \ud800", *texts], tokenizer, 30)

@@ -18,6 +18,9 @@ from vaescope.corpora.tokenizer import special_ids
 LONGEST_CHARACTER = 8
 """The most tokens that one character is spread over (4 bytes in UTF-8, more after a normalisation)."""
 
+AT_ONCE = 10_000
+"""Texts that are Python lists of tokens at one time; these take some 40 times the memory of the tensors."""
+
 REACH = 64
 """Characters to tokenize for each token that a text may have; more only if these give too few tokens."""
 
@@ -30,12 +33,10 @@ def encode(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int) -> d
     limit = room * REACH + MARGIN
 
     def make() -> dict[str, Tensor]:
-        encoded = _encode(texts, tokenizer, room, limit)
-        tensors = {
-            name: torch.tensor([value for text in encoded for value in text[place]], dtype=torch.int32)
-            for place, name in enumerate(("ids", "starts", "ends"))
-        }
-        return tensors | {"counts": torch.tensor([len(text[0]) for text in encoded])}
+        parts = [
+            _flat(texts[i : i + AT_ONCE], tokenizer, room, limit, i) for i in range(0, max(1, len(texts)), AT_ONCE)
+        ]
+        return {name: torch.cat([part.pop(name) for part in parts]) for name in list(parts[0])}
 
     def write(tensors: dict[str, Tensor], file: Path) -> None:
         save_file(tensors, file)
@@ -48,14 +49,24 @@ def encode(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int) -> d
     return cached(f"tokens/{key}.safetensors", make, write, lambda file: load_file(file))
 
 
+def _flat(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int, limit: int, first: int) -> dict[str, Tensor]:
+    encoded = _encode(texts, tokenizer, room, limit, first)
+    tensors = {
+        name: torch.tensor([value for text in encoded for value in text[place]], dtype=torch.int32)
+        for place, name in enumerate(("ids", "starts", "ends"))
+    }
+    return tensors | {"counts": torch.tensor([len(text[0]) for text in encoded])}
+
+
 Encoded = tuple[list[int], list[int], list[int]]
 """The token ids of a text, and where in the text each token starts and ends."""
 
 
-def _encode(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int, limit: int) -> list[Encoded]:
+def _encode(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int, limit: int, first: int) -> list[Encoded]:
     """Return the tokens of each text; of a text above ``limit`` characters only a prefix, if that fills the room.
 
-    The tokens of the last ``MARGIN`` characters of a prefix do not count, since what follows may change them.
+    An error numbers the texts from ``first`` + 1 on. The tokens of the last ``MARGIN`` characters of a prefix do not
+    count, since what follows may change them.
     """
     special = special_ids(tokenizer)
     frame = {special.bos, special.eos, special.pad}
@@ -64,7 +75,7 @@ def _encode(texts: list[str], tokenizer: PreTrainedTokenizerFast, room: int, lim
         try:
             out = tokenizer(some, add_special_tokens=False, return_offsets_mapping=True, verbose=False, **options)
         except TypeError:
-            for number, text in enumerate(some, 1):
+            for number, text in enumerate(some, first + 1):
                 refuse_surrogate(text, f"text {number}")
             raise
         return [
