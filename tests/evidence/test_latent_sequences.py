@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from vaescope import Draws, assess
 from vaescope.errors import UserError
 from vaescope.evidence.encodings import Encodings
 from vaescope.evidence.evidence import Evidence
-from vaescope.evidence.facts import Facts
+from vaescope.evidence.facts import Baseline, Facts
 from vaescope.evidence.linear_gaussian_sequence import LinearGaussianSequence
 
 
@@ -67,6 +68,36 @@ def test_a_file_keeps_the_latents(tmp_path):
     assert torch.equal(again.z, draws.z)
 
 
+def test_a_file_of_another_program_may_hold_sequences(tmp_path):
+    tensors = model().sample_draws(40, samples=2)
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, tmp_path / "their.safetensors")
+    found = Evidence.load(tmp_path / "their.safetensors").draws
+    assert (found.latents, tuple(found.z.shape)) == (3, (2, 40, 6))
+    assert found.latent_rates.shape == (40, 3)
+
+
+def test_padded_latents_cost_nothing():
+    """Texts of two latents, padded to three by a latent that is N(0, I) in posterior and prior."""
+    tensors = LinearGaussianSequence.matched(
+        latents=2, latent_size=2, data_size=3, rate=1.2, correlation=0.9
+    ).sample_draws(60, samples=3)
+    noise = torch.randn(3, 60, 1, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    each = torch.distributions.Normal(0.0, 1.0).log_prob(noise).sum(-1)
+    more = torch.randn(500, 1, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    padded = tensors | {
+        "posterior_mean": torch.cat([tensors["posterior_mean"], torch.zeros(60, 1, 2)], 1),
+        "posterior_std": torch.cat([tensors["posterior_std"], torch.ones(60, 1, 2)], 1),
+        "z": torch.cat([tensors["z"], noise], 2),
+        "log_q_z_x": tensors["log_q_z_x"] + each.squeeze(-1),
+        "log_p_z": tensors["log_p_z"] + each.squeeze(-1),
+        "log_p_z_latents": torch.cat([tensors["log_p_z_latents"], each], -1),
+        "prior_z": torch.cat([tensors["prior_z"], more], 1),
+    }
+    found = Draws(**padded).validate()
+    assert torch.allclose(found.rates, Draws(**tensors).rates)
+    assert torch.allclose(found.latent_rates[:, 2], torch.zeros(60, dtype=torch.float64))
+
+
 def test_numbers_that_need_a_standard_prior_are_refused():
     found = assess(draws_of(200), suite="full")
     for name in ("moment_kl", "moments", "dimension_kl"):
@@ -109,8 +140,6 @@ def test_a_ceiling_certifies_waste():
 def test_a_language_model_is_a_ceiling_except_of_its_training_texts():
     draws = draws_of(300)
     nll = (-draws.log_q_x).tolist()
-    from vaescope.evidence.facts import Baseline
-
     known = without(draws, language_model_nll=Baseline(per_text=nll))
     found = assess(known, diagnostics=["information_ceiling", "mutual_information"])
     assert found.estimates["information_ceiling"].detail["by"] == "language_model"
