@@ -91,8 +91,9 @@ def assess(
         split: for a run; by default the first split of its configuration.
         control: for a run: the run of a language model on the same texts.
         options: for a run those of ``assess_run`` (suite, samples, texts of the split, labels, components); for draws
-            those of ``vaescope.assessment.assess.assess`` (suite, diagnostics, also, thresholds); for a loaded model
-            these and ``samples``; for a ``TextModel`` those of ``assess_model``.
+            those of ``vaescope.assessment.assess.assess`` (suite, diagnostics, also, thresholds); for the file of a
+            deterministic code these and ``noise`` or ``noise_distortion``; for a loaded model these and ``samples``;
+            for a ``TextModel`` those of ``assess_model``.
 
     Raises:
         UserError: a subject that cannot be assessed, or an option that does not apply to it.
@@ -117,7 +118,7 @@ def assess(
         return stage.assess(subject, **options)
     path = _path(subject)
     if path.suffix == ".safetensors":
-        return stage.assess(Evidence.load(path), **options)
+        return stage.assess(_read(path, options), **options)
     run = Examined.load(path)
     reference = (
         None if control is None else Examined.load(control.path if isinstance(control, RunFolder) else Path(control))
@@ -254,6 +255,17 @@ def _settings(
     for override in overrides:
         apply_override(raw, override)
     return parse_config(raw, source=str(config) if isinstance(config, str | Path) else "configuration")
+
+
+def _read(path: Path, options: dict[str, Any]) -> Evidence:
+    """Read a file, a code at the noise that is asked for; removes the options of the noise from ``options``."""
+    noise, nats = options.pop("noise", None), options.pop("noise_distortion", None)
+    if noise is None and nats is None:
+        return Evidence.load(path)
+    if noise is not None and nats is not None:
+        raise UserError("give one of noise and noise_distortion")
+    code = NoisyCode.load(path)
+    return code.at(code.size_for(nats) if noise is None else noise)
 
 
 def _drawn(vae: LatentSpace, texts: Sequence[str], options: dict[str, Any]) -> Evidence:

@@ -71,6 +71,11 @@ def test_the_file_holds_all_of_it_and_asks_for_noise(code, tmp_path):
     torch.testing.assert_close(again.unit, code.unit)
     with pytest.raises(UserError, match=r"infinite rate; give it noise with --noise \(0.3, 0.6, 1.2\)"):
         vaescope.assess(path)
+    found = vaescope.assess(path, noise=0.6, diagnostics=["distortion"])
+    same = vaescope.assess(path, noise_distortion=0.5, diagnostics=["distortion"])
+    assert found.estimates["distortion"].value == same.estimates["distortion"].value == pytest.approx(1.36, abs=0.03)
+    with pytest.raises(UserError, match="give one of noise and noise_distortion"):
+        vaescope.assess(path, noise=0.6, noise_distortion=0.5)
     tensors = load_file(path)
     save_file(tensors | {"posterior_std": torch.zeros(400, 2)}, path)
     assert NoisyCode.load(path).std.tolist() == pytest.approx(LEVELS)
