@@ -222,7 +222,10 @@ class TransformerVAE(PreTrainedModel, GenerationMixin):
         model = loaded[0] if isinstance(loaded, tuple) else loaded
         if model.config.encoder_text_length is not None:
             model.encoder_tokenizer = load_encoder_tokenizer(pretrained_model_name_or_path, **options)
-        check_model(model)
+        try:
+            check_model(model)
+        except UserError as error:
+            raise UserError(f"{pretrained_model_name_or_path}: config.json describes no model: {error}") from error
         return loaded
 
     @classmethod
