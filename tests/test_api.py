@@ -90,3 +90,22 @@ def test_a_trained_run_is_loaded_and_its_encoded_texts_decoded(run):
     vae = vaescope.load(run)
     texts = ["she launched the chorus", "they sprinted"]
     assert vae.decode(vae.encode(texts)) == vae.reconstruct(texts)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: vaescope.train(5), "give a configuration, a YAML file or a mapping, not 5"),
+        (lambda: vaescope.train([1]), "not \\[1\\]"),
+        (lambda: vaescope.train({}, 5), "give sections by name"),
+        (lambda: vaescope.assess(5), "give the path of a run folder, not 5"),
+        (lambda: vaescope.assess(None), "give the path of a run folder, not nothing"),
+        (lambda: vaescope.compare(["run"]), "give the path of a run folder"),
+        (lambda: vaescope.refit("run", 5), "give the path of the new run, not 5"),
+        (lambda: vaescope.refit("run", "new", nope=1), "unknown option 'nope'"),
+        (lambda: vaescope.load(5), "a name of the hub, not 5"),
+    ],
+)
+def test_an_argument_of_another_type_is_one_line(call, says):
+    with pytest.raises(UserError, match=says):
+        call()

@@ -6,8 +6,10 @@ They join the stages. To use a single stage, import it: ``vaescope.training.loop
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,9 @@ from torch import Tensor
 from vaescope import choices
 from vaescope.assessment import assess as stage
 from vaescope.assessment.assessment import Assessment
+from vaescope.checks import fits, shown
 from vaescope.config import RunConfig, parse_config
-from vaescope.errors import UserError
+from vaescope.errors import UserError, unknown
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.noise_curve import NoiseCurve
@@ -120,9 +123,8 @@ def assess(
     if path.suffix == ".safetensors":
         return stage.assess(_read(path, options), **options)
     run = Examined.load(path)
-    reference = (
-        None if control is None else Examined.load(control.path if isinstance(control, RunFolder) else Path(control))
-    )
+    reference = None if control is None else Examined.load(_path(control))
+    _checked(options, assess_run)
     return assess_run(run, split or run.config.assessment.splits[0], control=reference, **options)
 
 
@@ -218,7 +220,8 @@ def refit(run: Run, out: str | Path, *, families: Sequence[str] = ("mixture", "a
     Raises:
         UserError: a language model, or a folder that exists.
     """
-    return refit_run(Examined.load(_path(run)), Path(out), families=families, **options)
+    place, given = _as_path(out, "the new run"), _checked(options, refit_run)
+    return refit_run(Examined.load(_path(run)), place, families=families, **given)
 
 
 def compare(*runs: Run, out: str | Path = "comparison", split: str | None = None, title: str = "Comparison") -> Path:
@@ -230,11 +233,26 @@ def compare(*runs: Run, out: str | Path = "comparison", split: str | None = None
     folders = [_path(run) for run in runs]
     if not folders:
         raise UserError("compare needs at least one assessed run")
-    return write_page(folders, Path(out), split=split, title=title)
+    return write_page(folders, _as_path(out, "the page"), split=split, title=title)
 
 
 def _path(run: Run) -> Path:
-    return run.path if isinstance(run, RunFolder) else Path(run)
+    return run.path if isinstance(run, RunFolder) else _as_path(run, "a run folder")
+
+
+def _as_path(value: Any, what: str) -> Path:
+    if not isinstance(value, str | os.PathLike):
+        raise UserError(f"give the path of {what}, not {shown(value)}")
+    return Path(value)
+
+
+def _checked(options: dict[str, Any], function: Callable[..., Any]) -> dict[str, Any]:
+    """Return options after a check that a function has them."""
+    known = [name for name, kind in signature(function).parameters.items() if kind.kind is kind.KEYWORD_ONLY]
+    for name in options:
+        if name not in known:
+            raise unknown("option", name, known)
+    return options
 
 
 def _settings(
@@ -247,7 +265,11 @@ def _settings(
     elif isinstance(config, str | Path):
         raw = read_yaml(Path(config))
     else:
+        if not isinstance(config, Mapping | None):
+            raise UserError(f"give a configuration, a YAML file or a mapping, not {shown(config)}")
         raw = dict(config or {})
+    if not isinstance(raw, dict) or not fits(list(overrides), list[str]):
+        raise UserError(f"{shown(config)} with {shown(list(overrides))}: give sections by name, and 'KEY=VALUE' texts")
     raw |= {name: str(value) if isinstance(value, Path) else value for name, value in sections.items()}
     data = raw.get("data")
     if isinstance(data, str):

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 from transformers import PreTrainedTokenizerFast
 
+from vaescope.checks import shown
 from vaescope.corpora.ids_to_text import decode, unknown_tokens
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError, unknown
@@ -211,11 +212,13 @@ class LatentSpace:
         """
         if self.model.config.is_language_model:
             raise UserError("this model is a language model (injection 'none'): it has no latent space")
-        if isinstance(texts, str):
-            raise UserError("give a list of texts, not one string")
+        if isinstance(texts, str) or not hasattr(texts, "__len__"):
+            raise UserError(f"give a list of texts, not {'one string' if isinstance(texts, str) else shown(texts)}")
         if not len(texts):
             raise UserError("give at least one text")
         for number, text in enumerate(texts, start=1):
+            if not isinstance(text, str):
+                raise UserError(f"text {number} of {len(texts)} is {shown(text)}; give strings")
             if not text.strip():
                 raise UserError(f"text {number} of {len(texts)} is empty")
         tokenized = tokenize(list(texts), self.tokenizer, max_length=self.model.config.text_length)

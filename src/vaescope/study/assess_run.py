@@ -22,7 +22,7 @@ def assess_run(
     suite: str | None = None,
     samples: int | None = None,
     texts: int | None = None,
-    labels: Path | None = None,
+    labels: str | Path | None = None,
     components: int | str | None = None,
     control: Examined | None = None,
     progress: Progress | None = None,
@@ -44,7 +44,8 @@ def assess_run(
     """
     options = {"suite": suite, "samples": samples, "texts": texts, "components": components}
     settings = run.config.assessment.model_copy(update={name: value for name, value in options.items() if value})
-    evidence = collect_evidence(run, split, settings, labels=labels, control=control, progress=progress)
+    place = None if labels is None else Path(labels)
+    evidence = collect_evidence(run, split, settings, labels=place, control=control, progress=progress)
     found = assess(evidence, suite=settings.suite, also=settings.diagnostics, thresholds=settings.thresholds)
     trained = advised(training_findings(run.folder, run.checkpoint), found.estimates, found.metadata)
     return replace(found, findings=worst_first([*found.findings, *trained]))

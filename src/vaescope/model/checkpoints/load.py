@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer
 
+from vaescope.checks import shown
 from vaescope.corpora.hub_access import hub_access
 from vaescope.errors import UserError, looks_like_path, no_such_run
 from vaescope.model.backbone import read_config
@@ -27,6 +29,8 @@ def load(source: str | PathLike[str]) -> LatentSpace:
     Raises:
         UserError: there is no model, it is of another kind, or it has no tokenizer.
     """
+    if not isinstance(source, str | os.PathLike):
+        raise UserError(f"give a run folder, a model folder or a name of the hub, not {shown(source)}")
     source = source if isinstance(source, str) else Path(source)
     place = _place(source)
     config = read_config(place)
