@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from tests.study.tiny import STUDY, InProcess, write_study
+from tests.study.tiny import BASE, MAD, STUDY, InProcess, write_study
 
 from vaescope.cli.load_and_train import carry_out
 from vaescope.errors import UserError
@@ -109,7 +109,7 @@ def test_an_interrupted_run_resumes_bit_for_bit(tmp_path, done):
 
 
 def test_a_failing_run_stops_no_other_and_is_named(tmp_path):
-    grid = {"training.learning_rate": {"mad": 1e30, "sane": 1e-3}}
+    grid = {"training": {"mad": BASE["training"] | MAD, "sane": BASE["training"]}}
     jobs, order = carried_out(read_plan(write_study(tmp_path, grid=grid, control=None)))
     assert order == ["mad_seed0", "sane_seed0"]
     assert {name: job.state for name, job in jobs.items()} == {"mad_seed0": "failed", "sane_seed0": "done"}

@@ -24,6 +24,9 @@ BASE = {
     "assessment": {"samples": 4, "splits": ["test"], "at_validation": False},
 }
 
+MAD = {"learning_rate": 100.0, "weight_decay": 100.0}
+"""Settings of training with which every step multiplies the weights by -9,999, so that the loss is soon not finite."""
+
 STUDY = {
     "base": "base.yaml",
     "grid": {"objective": {"language_model": "language_model", "vae": "vae", "mdr-2": {"preset": "mdr", "rate": 2}}},

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from tests.study.test_stages import staged
-from tests.study.tiny import write_study
+from tests.study.tiny import BASE, MAD, write_study
 
 from vaescope.errors import UserError
 from vaescope.study.drive import drive, last_error
@@ -163,7 +163,8 @@ def cluster(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_ray_carries_out_a_study_on_two_workers(tmp_path, cluster):
-    grid = {"training.learning_rate": {"mad": 1e30, "slow": 1e-4, "fast": 1e-3}}
+    slow, fast = BASE["training"], BASE["training"] | {"learning_rate": 1e-3}
+    grid = {"training": {"mad": BASE["training"] | MAD, "slow": slow, "fast": fast}}
     plan = read_plan(write_study(tmp_path, grid=grid, control=None))
     engine = OnRay(plan.save())
     assert engine.capacity == 2
