@@ -23,10 +23,10 @@ from common import header, row, texts_of, tokenizer_of
 
 from vaescope.config import ModelConfig
 from vaescope.corpora.world import Drawn
+from vaescope.examine.make_world import load_language_model
 from vaescope.model.build import build_model
 from vaescope.model.decoder import conditioned_states
 from vaescope.model.vae import TransformerVAE
-from vaescope.study.make_world import load_language_model
 from vaescope.sweep import world_texts
 from vaescope.sweep.world_texts import banned_tokens, draw_texts
 

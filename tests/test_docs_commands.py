@@ -84,8 +84,8 @@ def test_files_that_commands_name_are_there(page):
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder with small assessed runs under the names that README and the tutorial use."""
-    from vaescope.study.examine import Examined
-    from vaescope.study.save_assessment import assess_and_save
+    from vaescope.examine.examined_run import Examined
+    from vaescope.examine.save_assessment import assess_and_save
     from vaescope.training.loop import train
 
     folder = tmp_path_factory.mktemp("reader")

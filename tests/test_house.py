@@ -32,6 +32,7 @@ STAGES = [
     {"objectives"},
     {"runs"},
     {"training", "sweep", "assessment"},
+    {"examine"},
     {"study"},
     {"report"},
     {"api"},

@@ -17,10 +17,10 @@ from landscape_figure import save_small
 from page import write_page
 
 from vaescope.config import RunConfig, read_config
+from vaescope.examine.assess_run import assess_run
+from vaescope.examine.examined_run import Examined
 from vaescope.report.figures.along_training import figure, numbers
 from vaescope.runs.snapshots import load_snapshots
-from vaescope.study.assess_run import assess_run
-from vaescope.study.examine import Examined
 from vaescope.training.loop import train
 
 OBJECTIVES, SEEDS = ("free_bits", "mdr"), (0, 1, 2)

@@ -19,7 +19,7 @@ from tables import write_page
 
 from vaescope.assessment.assess import assess
 from vaescope.config import RunConfig, parse_config
-from vaescope.study.examine import Examined
+from vaescope.examine.examined_run import Examined
 from vaescope.sweep.sweep import sweep
 from vaescope.training.loop import train
 

@@ -25,14 +25,14 @@ from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.noise_curve import NoiseCurve
 from vaescope.evidence.noisy_code import NoisyCode
+from vaescope.examine.assess_in_training import validation_assessment
+from vaescope.examine.assess_run import assess_run
+from vaescope.examine.assess_text_model import assess_text_model
+from vaescope.examine.examined_run import Examined
+from vaescope.examine.refit import Refit, refit_run
 from vaescope.model.latent_space import LatentSpace
 from vaescope.report.page import compare as write_page
 from vaescope.runs.run_folder import RunFolder
-from vaescope.study.assess_in_training import validation_assessment
-from vaescope.study.assess_run import assess_run
-from vaescope.study.assess_text_model import assess_text_model
-from vaescope.study.examine import Examined
-from vaescope.study.refit import Refit, refit_run
 from vaescope.sweep.from_transformers import FromTransformers
 from vaescope.sweep.score_codes import score_code
 from vaescope.sweep.sweep import sweep

@@ -94,7 +94,7 @@ class Ground:
         import torch
 
         from vaescope.evidence.draws import Draws
-        from vaescope.study.examine import Examined
+        from vaescope.examine.examined_run import Examined
         from vaescope.sweep.sweep import sweep
 
         here = os.getcwd()

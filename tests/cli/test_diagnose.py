@@ -136,7 +136,7 @@ def test_a_run_from_training_to_diagnosis_by_the_full_suite(tmp_path):
 def test_the_causes_of_a_known_corpus_are_its_labels():
     from vaescope.config import parse_config
     from vaescope.corpora.corpus import load_corpus
-    from vaescope.study.collect_facts import known_causes
+    from vaescope.examine.collect_facts import known_causes
 
     config = parse_config(TINY)
     corpus = load_corpus(config.data)

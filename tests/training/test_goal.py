@@ -3,7 +3,7 @@
 import pytest
 
 from vaescope.errors import UserError
-from vaescope.study.assess_in_training import validation_assessment
+from vaescope.examine.assess_in_training import validation_assessment
 from vaescope.training.goal import Goal
 from vaescope.training.loop import train
 

@@ -85,7 +85,7 @@ def test_rights_that_are_lost_in_a_run_are_one_line_and_the_run_resumes_bit_for_
 @pytest.mark.usefixtures("an_ordinary_user")
 @pytest.mark.parametrize("name", ["config.yaml", "status.json", "metrics.jsonl", "model/model.safetensors"])
 def test_a_file_that_may_not_be_read_is_one_line_with_its_name(tmp_path, make_config, name):
-    from vaescope.study.examine import Examined
+    from vaescope.examine.examined_run import Examined
 
     folder = train(make_config(tmp_path / "run"))
     (folder.path / name).chmod(0o000)

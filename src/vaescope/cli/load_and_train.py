@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from vaescope.config import RunConfig
-    from vaescope.study.examine import Examined
+    from vaescope.examine.examined_run import Examined
     from vaescope.study.plan import Plan, PlannedRun
 
 log = logging.getLogger("vaescope")
@@ -20,7 +20,7 @@ log = logging.getLogger("vaescope")
 def train_run(config: RunConfig, *, title: str) -> None:
     """Train or resume a run, and show its progress."""
     from vaescope.cli.console import progress
-    from vaescope.study.assess_in_training import validation_assessment
+    from vaescope.examine.assess_in_training import validation_assessment
     from vaescope.training.loop import train
 
     hide_other_bars()
@@ -30,7 +30,7 @@ def train_run(config: RunConfig, *, title: str) -> None:
 
 def load_run(path: Path, checkpoint: str = "model") -> Examined:
     """Load a run folder, with its final model or a kept one."""
-    from vaescope.study.examine import Examined
+    from vaescope.examine.examined_run import Examined
 
     hide_other_bars()
     return Examined.load(path, checkpoint)
@@ -62,9 +62,9 @@ def carry_out(plan: Plan, run: PlannedRun) -> None:
             one that starts from such a stage.
     """
     from vaescope.errors import UserError
+    from vaescope.examine.save_assessment import splits_to_assess
     from vaescope.runs.lock import one_at_a_time
     from vaescope.study.exit_rule import missed_rule
-    from vaescope.study.save_assessment import splits_to_assess
 
     control = None if run.control is None else plan.folder(run.control)
     first = os.environ.get("RANK", "0") == "0"
@@ -107,7 +107,7 @@ def _fit_prior(plan: Plan, run: PlannedRun) -> RunConfig:
 def _assess(config: RunConfig, splits: list[str], control: Path | None) -> None:
     """Assess a run on some splits."""
     from vaescope.cli.console import progress
-    from vaescope.study.save_assessment import assess_and_save
+    from vaescope.examine.save_assessment import assess_and_save
 
     compared = None if control is None else _load_control(control)
     loaded = load_run(config.out).with_config(config)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from vaescope.study.examine import Examined
+    from vaescope.examine.examined_run import Examined
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from vaescope.corpora.rows import refuse_surrogate
 from vaescope.corpora.tokenized import Tokenized, tokenize
 from vaescope.errors import UserError, unknown
 from vaescope.estimators.distributions import DiagonalGaussian
+from vaescope.examine.collect_facts import labels_of
+from vaescope.examine.examined_run import Examined
 from vaescope.explore.latent_map import LatentMap, rates, samples_of
 from vaescope.model.latent_space import TOKENS_AT_ONCE, LatentSpace
 from vaescope.model.paths import PATHS
-from vaescope.study.collect_facts import labels_of
-from vaescope.study.examine import Examined
 from vaescope.sweep.scoring import score
 from vaescope.sweep.sweep import sweep
 

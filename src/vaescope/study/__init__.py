@@ -1,1 +1,1 @@
-"""Join corpora, model, training and assessment: examine runs, refit them, and run studies."""
+"""Run studies: many runs from one file, as a grid or in stages, here or on a cluster."""

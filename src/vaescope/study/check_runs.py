@@ -15,11 +15,11 @@ from vaescope.corpora.loader import check_batch_size
 from vaescope.corpora.split import read_tokenizer
 from vaescope.corpora.tokenizer import train_bpe
 from vaescope.errors import UserError
+from vaescope.examine.collect_references import check_components
 from vaescope.model.build import plan_model
 from vaescope.model.checkpoints.warm_start import source_of
 from vaescope.objectives.objective import build_objective
 from vaescope.runs.pareto import Criterion
-from vaescope.study.collect_references import check_components
 from vaescope.study.plan import PlannedRun
 from vaescope.training.goal import Goal
 from vaescope.training.optimiser import check_learning_rates

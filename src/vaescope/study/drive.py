@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from vaescope.corpora.corpus import read_corpus
 from vaescope.errors import UserError
+from vaescope.examine.save_assessment import splits_to_assess
 from vaescope.runs.data_record import check_data
 from vaescope.runs.run_folder import RunFolder
 from vaescope.study.engines.command import log_file
@@ -19,7 +20,6 @@ from vaescope.study.exit_rule import missed_rule
 from vaescope.study.plan import FILE, Plan, PlannedRun
 from vaescope.study.progress import Job
 from vaescope.study.refit_stage import refit_is_there
-from vaescope.study.save_assessment import splits_to_assess
 
 PAUSE = 0.5
 """Seconds between two polls of the runs."""

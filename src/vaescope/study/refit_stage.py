@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vaescope.errors import UserError
+from vaescope.examine.refit import Refit, find_prior, save
 from vaescope.reading import read_json
-from vaescope.study.refit import Refit, find_prior, save
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vaescope.study.examine import Examined
+    from vaescope.examine.examined_run import Examined
     from vaescope.sweep.scoring import Progress
 
 MODEL = Path("model") / "config.json"

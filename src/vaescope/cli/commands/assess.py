@@ -14,7 +14,7 @@ from vaescope.cli.run_words import read_words
 if TYPE_CHECKING:
     from vaescope.assessment.assessment import Assessment
     from vaescope.evidence.evidence import Evidence
-    from vaescope.study.examine import Examined
+    from vaescope.examine.examined_run import Examined
 
 
 class Split(StrEnum):
@@ -111,7 +111,7 @@ def _assess_file(path: Path, suite: str, labels: Path | None) -> None:
 
     from vaescope.assessment.assess import assess as assess_evidence
     from vaescope.evidence.evidence import Evidence
-    from vaescope.study.collect_facts import read_labels
+    from vaescope.examine.collect_facts import read_labels
     from vaescope.writing import check_place
 
     evidence = _noisy(path) if asked() else Evidence.load(path)
@@ -137,7 +137,7 @@ def _assess_run(run: Examined, compared: Examined | None, splits: list[Split] | 
     from vaescope.assessment.assess import check_suite
     from vaescope.cli.console import progress
     from vaescope.cli.output import Format, chosen
-    from vaescope.study.save_assessment import assess_and_save
+    from vaescope.examine.save_assessment import assess_and_save
 
     check_suite("fast" if options["suite"] is None else options["suite"])
     path, chosen_splits = run.folder.path, list(map(str, dict.fromkeys(splits or run.config.assessment.splits)))

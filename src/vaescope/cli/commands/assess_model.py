@@ -37,9 +37,9 @@ def assess_model(
     from vaescope.cli.output import Format, chosen
     from vaescope.corpora.files import read_file
     from vaescope.corpora.rows import Columns, strip
-    from vaescope.study.assess_text_model import assess_text_model
-    from vaescope.study.collect_facts import read_labels
-    from vaescope.study.load_text_model import load_text_model
+    from vaescope.examine.assess_text_model import assess_text_model
+    from vaescope.examine.collect_facts import read_labels
+    from vaescope.examine.load_text_model import load_text_model
 
     check_suite(suite)
     rows = strip(read_file(file, Columns(column)), str(file), 2)

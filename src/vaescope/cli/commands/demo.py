@@ -38,7 +38,7 @@ def _run(name: str, raw: dict[str, Any]) -> None:
     from vaescope.cli.console import progress, show_findings, show_verdict
     from vaescope.cli.load_and_train import load_run, train_run
     from vaescope.config import parse_config
-    from vaescope.study.save_assessment import assess_and_save
+    from vaescope.examine.save_assessment import assess_and_save
 
     config = parse_config(raw, source=SETTINGS)
     train_run(config, title=f"{name}: train")

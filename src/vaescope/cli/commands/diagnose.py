@@ -108,7 +108,7 @@ def _assess(run: Path, split: str | None) -> str:
     """Assess a run as ``vaescope assess`` does, on the first split of its configuration if none is given."""
     from vaescope.cli.console import progress
     from vaescope.cli.load_and_train import load_run
-    from vaescope.study.save_assessment import assess_and_save
+    from vaescope.examine.save_assessment import assess_and_save
 
     loaded = load_run(run)
     chosen = split or str(loaded.config.assessment.splits[0])

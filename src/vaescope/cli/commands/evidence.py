@@ -31,7 +31,7 @@ def evidence(
     """
     from vaescope.cli.console import progress
     from vaescope.errors import UserError
-    from vaescope.study.collect_evidence import collect_evidence
+    from vaescope.examine.collect_evidence import collect_evidence
 
     if out.suffix != ".safetensors":
         raise UserError(f"--out {out}: give a name that ends with .safetensors")

@@ -75,7 +75,7 @@ def _scored(subject: str, file: Path | None, noise: str | None, samples: int, te
     from vaescope.corpora.files import read_file
     from vaescope.corpora.rows import Columns, strip
     from vaescope.errors import UserError
-    from vaescope.study.load_text_model import load_text_model
+    from vaescope.examine.load_text_model import load_text_model
     from vaescope.sweep.score_codes import score_code
     from vaescope.sweep.text_model import TextModel
 

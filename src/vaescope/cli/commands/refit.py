@@ -10,8 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from vaescope.assessment.assessment import Assessment
-    from vaescope.study.examine import Examined
-    from vaescope.study.refit import Refit
+    from vaescope.examine.examined_run import Examined
+    from vaescope.examine.refit import Refit
 
 SHOWN = ("rate", "distortion", "elbo", "log_likelihood", "mutual_information", "marginal_kl")
 """Estimates that are shown before and after."""
@@ -48,7 +48,7 @@ def refit(
 def _refit_prior(path: Path, out: Path, families: tuple[str, ...], components: int, texts: int | None) -> None:
     from vaescope.cli.console import console, progress
     from vaescope.cli.load_and_train import load_run
-    from vaescope.study.refit import AS_TRAINED, refit_run
+    from vaescope.examine.refit import AS_TRAINED, refit_run
 
     run = load_run(path)
     with progress("encode") as meter:
@@ -69,7 +69,7 @@ def _refit_prior(path: Path, out: Path, families: tuple[str, ...], components: i
 
 def _assessed(run: Examined, texts: int | None) -> Assessment:
     from vaescope.cli.console import progress
-    from vaescope.study.assess_run import assess_run
+    from vaescope.examine.assess_run import assess_run
 
     with progress(f"assess {run.folder.path.name}") as meter:
         return assess_run(run, "test", suite="fast", texts=texts, progress=meter)
@@ -78,7 +78,7 @@ def _assessed(run: Examined, texts: int | None) -> Assessment:
 def _refit_decoder(path: Path, out: Path) -> None:
     from vaescope.cli.console import console
     from vaescope.cli.load_and_train import train_run
-    from vaescope.study.refit_decoder import decoder_config
+    from vaescope.examine.refit_decoder import decoder_config
 
     train_run(decoder_config(path, out), title="train the decoder")
     console.print(f"The new run is in {out}. Next: vaescope assess {out}", soft_wrap=True, markup=False)

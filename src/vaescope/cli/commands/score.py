@@ -31,7 +31,7 @@ def score(
     from vaescope.cli.console import progress
     from vaescope.cli.load_and_train import load_run, read_texts
     from vaescope.errors import UserError
-    from vaescope.study.score import means_of, score_texts, write_scores
+    from vaescope.examine.score import means_of, score_texts, write_scores
     from vaescope.writing import check_place
 
     out = file.with_name(f"{file.name}.scores.csv") if out is None else out

@@ -31,9 +31,9 @@ def steer(
     """
     from vaescope.cli.load_and_train import load_run
     from vaescope.errors import UserError
+    from vaescope.examine.as_text_model import as_text_model
+    from vaescope.examine.collect_facts import labels_of
     from vaescope.model.latent_space import LatentSpace
-    from vaescope.study.as_text_model import as_text_model
-    from vaescope.study.collect_facts import labels_of
     from vaescope.sweep.steer import steer as measure
 
     try:

@@ -27,7 +27,7 @@ def world(
     """
     from vaescope.cli.console import console, progress
     from vaescope.cli.load_and_train import hide_other_bars
-    from vaescope.study.make_world import make_world
+    from vaescope.examine.make_world import make_world
 
     hide_other_bars()
     sizes = {"train": texts, "valid": valid, "test": test}

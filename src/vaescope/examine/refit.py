@@ -17,10 +17,10 @@ from vaescope.errors import UserError, unknown
 from vaescope.estimators.distributions import DiagonalGaussian
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.evidence.encodings import Encodings
+from vaescope.examine.examined_run import Examined
+from vaescope.examine.fitted_priors import Candidate, aggregates, flow, mixtures, sampled
 from vaescope.model.prior import Prior
 from vaescope.runs.run_folder import RunFolder
-from vaescope.study.examine import Examined
-from vaescope.study.fitted_priors import Candidate, aggregates, flow, mixtures, sampled
 from vaescope.sweep.encode import encode
 from vaescope.sweep.scoring import Progress
 from vaescope.writing import check_place, whole_folder, write_json, write_text

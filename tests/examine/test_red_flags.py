@@ -3,7 +3,7 @@
 import pytest
 
 from vaescope.assessment.findings import Finding
-from vaescope.study.red_flags import red_flags
+from vaescope.examine.red_flags import red_flags
 
 
 def lines(*rates):

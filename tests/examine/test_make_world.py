@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
-import vaescope.study.make_world as making
+import vaescope.examine.make_world as making
 from vaescope.cli import app
 from vaescope.config import DataConfig, parse_config
 from vaescope.corpora.corpus import read_corpus
@@ -21,9 +21,9 @@ from vaescope.corpora.known.template import Template
 from vaescope.corpora.split import read_split, read_tokenizer
 from vaescope.corpora.tokenized import read_tokens
 from vaescope.errors import UserError
-from vaescope.study.assess_run import assess_run
-from vaescope.study.examine import Examined
-from vaescope.study.make_world import load_language_model, make_world
+from vaescope.examine.assess_run import assess_run
+from vaescope.examine.examined_run import Examined
+from vaescope.examine.make_world import load_language_model, make_world
 from vaescope.sweep import world_texts
 from vaescope.sweep.world_texts import log_prob
 from vaescope.training.loop import train

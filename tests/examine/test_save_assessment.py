@@ -4,9 +4,9 @@ import pytest
 from tests.tiny_runs import build_config
 
 from vaescope.errors import UserError
+from vaescope.examine.examined_run import Examined
+from vaescope.examine.save_assessment import assess_and_save
 from vaescope.runs.lock import one_at_a_time
-from vaescope.study.examine import Examined
-from vaescope.study.save_assessment import assess_and_save
 from vaescope.training.loop import train
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from vaescope.assessment.assessment import Assessment
 from vaescope.config import AssessmentConfig, RunConfig
+from vaescope.examine.assess_run import assess_run
+from vaescope.examine.examined_run import Examined
+from vaescope.examine.show_texts import texts_to_show
 from vaescope.model.checkpoints.card import check_card, refresh_card
 from vaescope.reading import read_json
 from vaescope.runs.assessments import assessment_name
 from vaescope.runs.lock import one_at_a_time
-from vaescope.study.assess_run import assess_run
-from vaescope.study.examine import Examined
-from vaescope.study.show_texts import texts_to_show
 
 
 def assess_and_save(run: Examined, split: str, **options: Any) -> tuple[Assessment, Path]:

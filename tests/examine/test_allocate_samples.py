@@ -7,9 +7,9 @@ from vaescope.errors import UserError
 from vaescope.estimators.gaussian import log_density, standard_log_density
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.linear_gaussian import LinearGaussian
+from vaescope.examine.allocate_samples import allocation, scores_within
+from vaescope.examine.score import scores_of
 from vaescope.randomness import seed_of, stream
-from vaescope.study.allocate_samples import allocation, scores_within
-from vaescope.study.score import scores_of
 
 MODEL = LinearGaussian.matched(latent_size=2, data_size=3, rate=2.0)
 TEXTS = 60

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vaescope.examine.examined_run import Examined
 from vaescope.model.latent_space import LatentSpace
 from vaescope.runs.shown_texts import ShownTexts
-from vaescope.study.examine import Examined
 
 SAMPLES, RECONSTRUCTIONS, STEPS = 4, 3, 5
 """Numbers of samples, reconstructions, and points of the path including its ends."""

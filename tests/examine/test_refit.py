@@ -14,12 +14,12 @@ import vaescope
 from vaescope.cli import app
 from vaescope.errors import UserError
 from vaescope.evidence.encodings import Encodings
+from vaescope.examine import fitted_priors
+from vaescope.examine.assess_run import assess_run
+from vaescope.examine.examined_run import Examined
+from vaescope.examine.refit import AS_TRAINED, fit_prior, refit_run
+from vaescope.examine.refit_decoder import decoder_config
 from vaescope.model.priors.standard import Standard
-from vaescope.study import fitted_priors
-from vaescope.study.assess_run import assess_run
-from vaescope.study.examine import Examined
-from vaescope.study.refit import AS_TRAINED, fit_prior, refit_run
-from vaescope.study.refit_decoder import decoder_config
 from vaescope.training.loop import train
 
 SIZE, STD, SPREAD, AT = 3, 0.3, 0.5, 2.0

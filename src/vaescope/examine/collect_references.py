@@ -20,10 +20,10 @@ from vaescope.corpora.text_to_ids import encode as encode_tokens
 from vaescope.corpora.tokenized import Tokenized, joined, read_tokens
 from vaescope.errors import UserError
 from vaescope.evidence.encodings import Encodings
+from vaescope.examine.make_world import load_drawn_model
 from vaescope.model.vae import TransformerVAE
 from vaescope.randomness import stream
 from vaescope.reading import refuse_device
-from vaescope.study.make_world import load_drawn_model
 from vaescope.sweep.encode import encode
 from vaescope.sweep.world_texts import log_prob as log_prob_in_world
 

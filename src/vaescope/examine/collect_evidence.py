@@ -15,16 +15,16 @@ from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.facts import Baseline
 from vaescope.evidence.references import References
-from vaescope.study.collect_facts import Labels, baseline_nll, in_train, labels_of
-from vaescope.study.collect_references import (
+from vaescope.examine.collect_facts import Labels, baseline_nll, in_train, labels_of
+from vaescope.examine.collect_references import (
     exact_log_prob,
     further_texts,
     numbered_encodings,
     training_encodings,
 )
-from vaescope.study.examine import Examined
-from vaescope.study.fit_flow import fit_flow
-from vaescope.study.training_record import last_multipliers
+from vaescope.examine.examined_run import Examined
+from vaescope.examine.fit_flow import fit_flow
+from vaescope.examine.training_record import last_multipliers
 from vaescope.sweep.proposals import adapt_proposals
 from vaescope.sweep.run_experiments import experiment
 from vaescope.sweep.scoring import Progress

@@ -9,9 +9,9 @@ from vaescope.assessment.assess import assess
 from vaescope.assessment.assessment import Assessment
 from vaescope.assessment.findings import worst_first
 from vaescope.assessment.remedies import advised
-from vaescope.study.collect_evidence import collect_evidence
-from vaescope.study.examine import Examined
-from vaescope.study.training_record import training_findings
+from vaescope.examine.collect_evidence import collect_evidence
+from vaescope.examine.examined_run import Examined
+from vaescope.examine.training_record import training_findings
 from vaescope.sweep.scoring import Progress
 
 

@@ -10,7 +10,7 @@ import torch
 from vaescope.errors import UserError
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.linear_gaussian import LinearGaussian
-from vaescope.study.score import means_of, scores_of, write_scores
+from vaescope.examine.score import means_of, scores_of, write_scores
 
 
 @pytest.fixture(scope="module")

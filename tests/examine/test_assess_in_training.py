@@ -8,9 +8,9 @@ import pytest
 
 from vaescope.config import parse_config
 from vaescope.errors import UserError
-from vaescope.study.assess_in_training import validation_assessment
-from vaescope.study.assess_run import assess_run
-from vaescope.study.examine import Examined
+from vaescope.examine.assess_in_training import validation_assessment
+from vaescope.examine.assess_run import assess_run
+from vaescope.examine.examined_run import Examined
 from vaescope.training.loop import train
 
 TINY = {"model_type": "roberta", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}

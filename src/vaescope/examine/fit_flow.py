@@ -10,8 +10,8 @@ from torch import Tensor
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.encodings import Encodings
 from vaescope.evidence.stacked_marginal import unseen
+from vaescope.examine.fitted_priors import flow, sampled
 from vaescope.randomness import stream
-from vaescope.study.fitted_priors import flow, sampled
 
 FEWEST = 100
 """Fewest training texts that a flow is fitted to."""

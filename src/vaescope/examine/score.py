@@ -17,9 +17,9 @@ from vaescope.estimators.copies import Copies
 from vaescope.estimators.estimate import Estimate, mean_of
 from vaescope.estimators.importance import log_mean_exp
 from vaescope.evidence.draws import Draws
+from vaescope.examine.allocate_samples import Scores, scores_within
+from vaescope.examine.examined_run import Examined
 from vaescope.randomness import seed_of
-from vaescope.study.allocate_samples import Scores, scores_within
-from vaescope.study.examine import Examined
 from vaescope.sweep.scoring import Progress
 from vaescope.sweep.sweep import sweep
 from vaescope.writing import write_text

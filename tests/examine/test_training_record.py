@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from vaescope.examine.training_record import last_multipliers, training_findings
 from vaescope.runs.run_folder import RunFolder
-from vaescope.study.training_record import last_multipliers, training_findings
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 import torch
 from tests.populations import shapes
 
-from vaescope.study import fitted_priors
-from vaescope.study.fit_flow import FEWEST, fit_flow
+from vaescope.examine import fitted_priors
+from vaescope.examine.fit_flow import FEWEST, fit_flow
 
 pytestmark = pytest.mark.skipif(find_spec("zuko") is None, reason="needs zuko")
 

@@ -4,9 +4,9 @@ import pytest
 from tests.training.test_nothing_lost import WORDS, with_files
 
 from vaescope.errors import UserError
-from vaescope.study.assess_run import assess_run
+from vaescope.examine.assess_run import assess_run
+from vaescope.examine.examined_run import Examined
 from vaescope.study.drive import prospect
-from vaescope.study.examine import Examined
 from vaescope.study.plan import Plan, PlannedRun, StudyConfig
 from vaescope.training.loop import train
 

@@ -11,9 +11,9 @@ from vaescope.config import parse_config
 from vaescope.errors import UserError
 from vaescope.estimators import aggregate_density
 from vaescope.estimators.text_space_density import log_density_ends
-from vaescope.study.assess_run import assess_run
-from vaescope.study.collect_references import exact_log_prob, further_texts, numbered_encodings, training_encodings
-from vaescope.study.examine import Examined
+from vaescope.examine.assess_run import assess_run
+from vaescope.examine.collect_references import exact_log_prob, further_texts, numbered_encodings, training_encodings
+from vaescope.examine.examined_run import Examined
 from vaescope.sweep.encode import encode
 from vaescope.sweep.sweep import sweep
 from vaescope.sweep.text_space_weights import text_space_weights

@@ -12,10 +12,10 @@ from vaescope.corpora.corpus import read_corpus
 from vaescope.corpora.split import read_split
 from vaescope.corpora.tokenized import Tokenized
 from vaescope.errors import UserError
+from vaescope.examine.red_flags import red_flags
 from vaescope.model.vae import TransformerVAE
 from vaescope.objectives.describe import target_rate
 from vaescope.runs.run_folder import RunFolder
-from vaescope.study.red_flags import red_flags
 from vaescope.sweep.sweep import sweep
 from vaescope.training.validation import fixed_texts
 
