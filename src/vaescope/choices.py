@@ -113,7 +113,7 @@ def options_of(kind: str, name: str) -> list[str]:
     """Return the names of the options of a choice.
 
     >>> options_of("objectives", "mdr")
-    ['rate', 'method']
+    ['rate', 'method', 'start']
     """
     parameters = inspect.signature(load(kind, name)).parameters.values()
     return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]

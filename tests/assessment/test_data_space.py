@@ -51,6 +51,8 @@ def test_all_that_has_evidence_runs_and_can_be_written(assessment, tmp_path):
         "joint_inconsistency",
         "conversion_efficiency",
         "multiplier",
+        "latent_sequence",
+        "information_ceiling",
         "joint_classifier",
         "posterior_calibration",
     }

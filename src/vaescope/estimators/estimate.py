@@ -67,8 +67,8 @@ def at_least_zero(estimate: Estimate, skewness: float = 0.0) -> Estimate:
     ``skewness`` is that of one value; the upper end is ``widened`` by it.
 
     >>> found = at_least_zero(Estimate(value=1.0, se=0.5, unit="nats/text", kind="unbiased", n=4), math.sqrt(8))
-    >>> found.low, round(found.high, 2)
-    (0.0, 5.09)
+    >>> found.low, round(found.high, 1)
+    (0.0, 5.1)
     """
     low, high = min(max(0.0, estimate.low), estimate.value), estimate.high
     if skewness > 0 and estimate.se > 0:
