@@ -17,10 +17,15 @@ from vaescope.assessment.verdict import QUESTIONS
 from vaescope.cli.notes import notes
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from vaescope.assessment.assessment import Assessment
 
 console = Console(highlight=False)
 errors = Console(highlight=False, stderr=True)
+
+WIDTH = 160
+"""Columns of a table that is not printed on a terminal."""
 
 COLOURS = {
     "FAIL": "bold red",
@@ -31,6 +36,11 @@ COLOURS = {
     "BASELINE": "blue",
 }
 """How a verdict is coloured."""
+
+
+def print_table(table: Table) -> None:
+    """Print a table: at the width of the terminal, and wide enough for all columns in a file or a pipe."""
+    (console if console.is_terminal else Console(highlight=False, width=WIDTH)).print(table)
 
 
 def show_verdict(assessment: Assessment) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from vaescope.cli.console import COLOURS, console
+from vaescope.cli.console import COLOURS, console, print_table
 from vaescope.study.progress import Job, clock, time_left
 
 STATES = {"running": "cyan", "failed": "bold red", "done": "green", "kept": "green", "ready": "dim", "waiting": "dim"}
@@ -23,9 +23,6 @@ ESTIMATES = ("rate", "distortion", "elbo", "log_likelihood", "mutual_information
 """The numbers of the table at the end."""
 
 SECONDS_BETWEEN_LINES = 60.0
-
-WIDTH = 160
-"""Columns of the table at the end where it is not printed on a terminal."""
 
 Watch = Callable[[list[Job]], None]
 
@@ -117,7 +114,7 @@ def show_summary(jobs: list[Job], split: str) -> None:
         cells = [Text(cell(found.estimates.get(column.estimate))) for column in columns]
         table.add_row(Text(job.run.name), *cells, Text(worst, COLOURS[worst]))
     if table.row_count:
-        (console if console.is_terminal else Console(highlight=False, width=WIDTH)).print(table)
+        print_table(table)
     failed = [job for job in jobs if job.state == "failed"]
     for job in failed:
         typer.secho(f"failed: {job.run.name}: {job.message}", fg="red", err=True)

@@ -57,7 +57,7 @@ def _show(found: Steering, shown: int) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from vaescope.cli.console import console
+    from vaescope.cli.console import console, print_table
 
     console.print(
         f"The vector has length {found.length:.2f} (by chance {found.length_by_chance:.2f}). The probe labels "
@@ -71,7 +71,7 @@ def _show(found: Steering, shown: int) -> None:
     for level in found.levels:
         cells = (level.probability, level.change, level.random_change, level.own_likelihood, level.holes)
         table.add_row(f"{level.strength:g}", *(f"{each.value:.3f} ± {each.se:.3f}" for each in cells))
-    console.print(table)
+    print_table(table)
     console.print(f"{len(found.steered)} texts of other labels; means with standard errors; changes are paired.")
     for i, text in enumerate(found.steered[:shown]):
         console.print(Text(f"\n{'':>8}  {text}"))
