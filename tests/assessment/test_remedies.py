@@ -37,7 +37,7 @@ KINDS = [
 
 def found_in_source() -> list[str]:
     names = {"probe", "probe_topic", "text_length", "text_topic"}
-    for folder in ("assessment", "study"):
+    for folder in ("assessment", "examine"):
         for file in (SOURCE / folder).rglob("*.py"):
             code = re.sub(r">>>.*", "", file.read_text(encoding="utf-8"))
             names |= {name for name in MADE.findall(code) if not name.endswith("_")}
