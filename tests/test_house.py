@@ -24,7 +24,7 @@ FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 # A stage may import the stages before it (and itself); the stages of one line stand side by side and do not.
 STAGES = [
-    {"errors", "checks", "choices", "yaml_file", "config", "randomness", "plotting", "writing", "reading"},
+    {"errors", "checks", "arguments", "choices", "yaml_file", "config", "randomness", "plotting", "writing", "reading"},
     {"estimators"},
     {"corpora"},
     {"evidence"},

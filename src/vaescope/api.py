@@ -9,18 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from vaescope import choices
+from vaescope.arguments import checked, fitting, fitting_options
 from vaescope.assessment import assess as stage
 from vaescope.assessment.assessment import Assessment
 from vaescope.checks import fits, shown
 from vaescope.config import RunConfig, parse_config
-from vaescope.errors import UserError, unknown
+from vaescope.errors import UserError
 from vaescope.evidence.draws import Draws
 from vaescope.evidence.evidence import Evidence
 from vaescope.evidence.noise_curve import NoiseCurve
@@ -110,7 +110,8 @@ def assess(
     if isinstance(subject, LatentSpace):
         if texts is None:
             raise UserError("a loaded model is assessed on texts: vaescope.assess(vae, texts)")
-        return stage.assess(_drawn(subject, texts, options), **options)
+        evidence = _drawn(subject, texts, options)
+        return stage.assess(evidence, **fitting_options(stage.assess, options))
     if isinstance(subject, TextModel | FromTransformers):
         if texts is None:
             raise UserError(f"a {type(subject).__name__} is assessed on texts: vaescope.assess(model, texts)")
@@ -118,16 +119,18 @@ def assess(
     if texts is not None:
         raise UserError("texts are for a loaded model; a run has its splits, and draws have their own texts")
     if isinstance(subject, Draws | Evidence):
-        return stage.assess(subject, **options)
+        return _judged(subject, options, split, control)
     path = _path(subject)
     if path.suffix == ".safetensors":
-        return stage.assess(_read(path, options), **options)
+        return _judged(_read(path, options), options, split, control)
+    fitting(assess, {"split": split})
     run = Examined.load(path)
     reference = None if control is None else Examined.load(_path(control))
-    _checked(options, assess_run)
+    options = fitting_options(assess_run, options)
     return assess_run(run, split or run.config.assessment.splits[0], control=reference, **options)
 
 
+@checked
 def assess_model(
     texts: Sequence[str],
     encode: Encode,
@@ -220,7 +223,7 @@ def refit(run: Run, out: str | Path, *, families: Sequence[str] = ("mixture", "a
     Raises:
         UserError: a language model, or a folder that exists.
     """
-    place, given = _as_path(out, "the new run"), _checked(options, refit_run)
+    place, given = _as_path(out, "the new run"), fitting_options(refit_run, options)
     return refit_run(Examined.load(_path(run)), place, families=families, **given)
 
 
@@ -230,10 +233,17 @@ def compare(*runs: Run, out: str | Path = "comparison", split: str | None = None
     It reads the files of the assessments: those of ``vaescope assess RUN``, or of ``vaescope.assess(run).save(folder)``
     with the folder of the run. ``split`` is by default the one that all runs are assessed on.
     """
+    fitting(compare, {"split": split, "title": title})
     folders = [_path(run) for run in runs]
     if not folders:
         raise UserError("compare needs at least one assessed run")
     return write_page(folders, _as_path(out, "the page"), split=split, title=title)
+
+
+def _judged(drawn: Draws | Evidence, options: dict[str, Any], split: str | None, control: Run | None) -> Assessment:
+    if split is not None or control is not None:
+        raise UserError("split and control are for a run; draws hold what is known of theirs")
+    return stage.assess(drawn, **fitting_options(stage.assess, options))
 
 
 def _path(run: Run) -> Path:
@@ -244,15 +254,6 @@ def _as_path(value: Any, what: str) -> Path:
     if not isinstance(value, str | os.PathLike):
         raise UserError(f"give the path of {what}, not {shown(value)}")
     return Path(value)
-
-
-def _checked(options: dict[str, Any], function: Callable[..., Any]) -> dict[str, Any]:
-    """Return options after a check that a function has them."""
-    known = [name for name, kind in signature(function).parameters.items() if kind.kind is kind.KEYWORD_ONLY]
-    for name in options:
-        if name not in known:
-            raise unknown("option", name, known)
-    return options
 
 
 def _settings(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -42,6 +43,14 @@ def fits(value: Any, annotation: Any) -> bool:
         return _is_number(value, whole=annotation is int)
     if origin in (list, tuple):
         return _fits_sequence(value, origin, arguments)
+    if origin is Sequence:
+        return _fits_sequence(value, list, arguments) if isinstance(value, list | tuple) else _is_sized(value)
+    if origin is Callable:
+        return callable(value)
+    if origin is Iterable:
+        return hasattr(value, "__iter__") and not isinstance(value, str)
+    if origin is Mapping:
+        return isinstance(value, Mapping) and all(fits(inner, arguments[1]) for inner in value.values())
     if (origin or annotation) is dict:
         return isinstance(value, dict) and (not arguments or all(fits(inner, arguments[1]) for inner in value.values()))
     if annotation is Path:
@@ -68,6 +77,11 @@ def _fits_sequence(value: Any, origin: type, arguments: tuple[Any, ...]) -> bool
     return all(fits(inner, arguments[0]) for inner in value)
 
 
+def _is_sized(value: Any) -> bool:
+    """Whether a value that is no list may stand for one: an array or a column of a table, but no single text."""
+    return not isinstance(value, str | bytes | Mapping) and hasattr(value, "__len__") and hasattr(value, "__getitem__")
+
+
 def kinds(annotation: Any) -> str:
     """Return in words the values that an annotation allows.
 
@@ -81,10 +95,12 @@ def kinds(annotation: Any) -> str:
         return " or ".join(dict.fromkeys(kinds(inner) for inner in arguments if inner is not type(None)))
     if origin is Literal:
         return " or ".join(arguments)
-    if origin in (list, tuple):
+    if origin is Callable:
+        return "a function"
+    if origin in (list, tuple, Sequence, Iterable):
         count = f"{len(arguments)} values" if origin is tuple and Ellipsis not in arguments else "values"
         return f"a list of {count}, each {kinds(arguments[0])}"
-    if (origin or annotation) is dict:
+    if (origin or annotation) in (dict, Mapping):
         plain = not arguments or arguments[1] is Any
         return "a mapping of settings" if plain else f"a mapping of names, each with {kinds(arguments[1])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

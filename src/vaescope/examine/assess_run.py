@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from vaescope.assessment.assess import assess
 from vaescope.assessment.assessment import Assessment
 from vaescope.assessment.findings import worst_first
 from vaescope.assessment.remedies import advised
+from vaescope.checks import first_mistake
+from vaescope.config import AssessmentConfig
 from vaescope.examine.collect_evidence import collect_evidence
 from vaescope.examine.examined_run import Examined
 from vaescope.examine.training_record import training_findings
@@ -43,9 +48,18 @@ def assess_run(
         progress: called with the number of texts done.
     """
     options = {"suite": suite, "samples": samples, "texts": texts, "components": components}
-    settings = run.config.assessment.model_copy(update={name: value for name, value in options.items() if value})
+    given = {name: value for name, value in options.items() if value is not None}
+    settings = _with(run.config.assessment, given)
     place = None if labels is None else Path(labels)
     evidence = collect_evidence(run, split, settings, labels=place, control=control, progress=progress)
     found = assess(evidence, suite=settings.suite, also=settings.diagnostics, thresholds=settings.thresholds)
     trained = advised(training_findings(run.folder, run.checkpoint), found.estimates, found.metadata)
     return replace(found, findings=worst_first([*found.findings, *trained]))
+
+
+def _with(settings: AssessmentConfig, given: dict[str, Any]) -> AssessmentConfig:
+    """Return settings with others in place, checked like those of a configuration."""
+    try:
+        return AssessmentConfig.model_validate(settings.model_dump() | given)
+    except ValidationError as error:
+        raise first_mistake(error, "assess", AssessmentConfig) from error

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 from transformers import PreTrainedTokenizerFast
 
+from vaescope.arguments import checked
 from vaescope.checks import shown
 from vaescope.corpora.ids_to_text import decode, unknown_tokens
 from vaescope.corpora.tokenized import Tokenized, tokenize
@@ -79,6 +80,7 @@ class LatentSpace:
                 mean_ND[batch.index], std_ND[batch.index] = posterior.mean.cpu(), posterior.stddev.cpu()
         return DiagonalGaussian(mean_ND, std_ND)
 
+    @checked
     def decode(
         self,
         z: Tensor | Distribution,
@@ -115,6 +117,7 @@ class LatentSpace:
             log.warning("%d of %d decoded texts did not end within %d tokens", unfinished, len(texts), limit)
         return texts
 
+    @checked
     def sample(
         self, n: int, *, temperature: float = 1.0, seed: int = 0, generation: Generation | None = None
     ) -> list[str]:
@@ -129,6 +132,7 @@ class LatentSpace:
         """Return the greedy text at the posterior mean of each text, or the one that ``generation`` chooses there."""
         return self.decode(self.encode(texts).mean, generation=generation)
 
+    @checked
     def interpolate(self, a: str, b: str, *, steps: int = 7, path: str = "linear") -> list[str]:
         """Return the texts at equal steps on a path from text ``a`` to text ``b``, both ends included.
 
@@ -152,6 +156,7 @@ class LatentSpace:
         start_D, end_D = self.encode([a, b]).mean
         return PATHS[path](start_D, end_D, torch.linspace(0, 1, steps))
 
+    @checked
     def analogy(self, a: str, b: str, c: str) -> str:
         r"""Return the analogy "a is to b as c is to ?": the text at :math:`\mu(c) + \mu(b) - \mu(a)`."""
         return self.decode(self.fourth(a, b, c))[0]
@@ -179,6 +184,7 @@ class LatentSpace:
         found = zip(nearest.indices[:k].tolist(), nearest.values[:k].tolist(), strict=True)
         return [Neighbour(index, texts[index], distance) for index, distance in found]
 
+    @checked
     def traverse(self, text: str, unit: int, values: Sequence[float] = (-3, -2, -1, 0, 1, 2, 3)) -> list[str]:
         """Return the texts at the posterior mean of ``text`` with one latent unit set to each of the values.
 
