@@ -74,7 +74,8 @@ def test_a_file_of_a_code_is_assessed_with_noise(file, tmp_path):
         (("noise-curve", "FILE", "--allow", "0.001"), "already raises the distortion"),
     ],
 )
-def test_a_mistake_is_one_line(file, monkeypatch, capsys, arguments, says):
+def test_a_mistake_is_one_line(file, tmp_path, monkeypatch, capsys, arguments, says):
+    monkeypatch.chdir(tmp_path)  # noise-curve writes into the working directory by default
     status, line = failure(monkeypatch, capsys, *(str(file) if a == "FILE" else a for a in arguments))
     assert status in (1, 2)
     assert says in line
