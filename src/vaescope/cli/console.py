@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
 
 from vaescope.assessment.findings import worst_first
@@ -17,8 +18,6 @@ from vaescope.assessment.verdict import QUESTIONS
 from vaescope.cli.notes import notes
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from vaescope.assessment.assessment import Assessment
 
 console = Console(highlight=False)
@@ -41,6 +40,16 @@ COLOURS = {
 def print_table(table: Table) -> None:
     """Print a table: at the width of the terminal, and wide enough for all columns in a file or a pipe."""
     (console if console.is_terminal else Console(highlight=False, width=WIDTH)).print(table)
+
+
+def print_columns(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print numbers in columns, aligned on the right."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    print_table(table)
 
 
 def show_verdict(assessment: Assessment) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 import typer
+
+from vaescope.cli.added_options import option, wrapped
 
 OPTIONS: dict[str, tuple[type, Any, str]] = {
     "top_k": (int, 0, "draw among this many most probable tokens; 0: all"),
@@ -24,16 +25,9 @@ def with_generation(command: Callable[..., None]) -> Callable[..., None]:
     What was asked for is stated on stderr, since such texts are not draws of p(x|z).
     """
     added = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=default,
-            annotation=Annotated[kind, typer.Option(help=text, rich_help_panel="Generation")],
-        )
+        option(name, kind, default, help=text, rich_help_panel="Generation")
         for name, (kind, default, text) in OPTIONS.items()
     ]
-    signature = inspect.signature(command, eval_str=True)
-    parameters = [*(p for p in signature.parameters.values() if p.name != "generation"), *added]
 
     def with_it(**given: Any) -> None:
         from vaescope.model.generation import Generation
@@ -43,7 +37,4 @@ def with_generation(command: Callable[..., None]) -> Callable[..., None]:
             typer.echo(generation.note, err=True)
         command(**given, generation=generation)
 
-    with_it.__name__, with_it.__doc__ = command.__name__, command.__doc__
-    with_it.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    with_it.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return with_it
+    return wrapped(command, with_it, added, replaced="generation")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import typer
+
+from vaescope.cli.added_options import option, wrapped
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,7 @@ _asked: ContextVar[Noise] = ContextVar("noise", default=Noise())  # noqa: B039 -
 
 def with_noise(command: Callable[..., None]) -> Callable[..., None]:
     """Add ``--noise`` and ``--noise-distortion`` to a command, which ``asked`` reads."""
-    added = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[float | None, typer.Option(help=text)],
-        )
-        for name, text in OPTIONS.items()
-    ]
-    signature = inspect.signature(command, eval_str=True)
-    parameters = [*signature.parameters.values(), *added]
+    added = [option(name, float | None, None, help=text) for name, text in OPTIONS.items()]
 
     def with_it(*, noise: float | None, noise_distortion: float | None, **options: Any) -> None:
         if noise is not None and noise_distortion is not None:
@@ -59,10 +50,7 @@ def with_noise(command: Callable[..., None]) -> Callable[..., None]:
         finally:
             _asked.reset(token)
 
-    with_it.__name__, with_it.__doc__ = command.__name__, command.__doc__
-    with_it.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    with_it.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return with_it
+    return wrapped(command, with_it, added)
 
 
 def asked() -> Noise:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from vaescope.cli.added_options import option, wrapped
 
 if TYPE_CHECKING:
     from vaescope.assessment.assessment import Assessment
@@ -31,14 +32,7 @@ _form: ContextVar[Format] = ContextVar("format", default=Format.table)
 def with_format(command: Callable[..., None]) -> Callable[..., None]:
     """Add ``--format`` to a command, which ``chosen`` reads."""
     text = "all but table: then it is all that stdout holds"
-    option = inspect.Parameter(
-        "form",
-        inspect.Parameter.KEYWORD_ONLY,
-        default=Format.table,
-        annotation=Annotated[Format, typer.Option("--format", help=text)],
-    )
-    signature = inspect.signature(command, eval_str=True)
-    parameters = [*signature.parameters.values(), option]
+    added = [option("form", Format, Format.table, "--format", help=text)]
 
     def with_it(*, form: Format, **options: Any) -> None:
         token = _form.set(form)
@@ -47,10 +41,7 @@ def with_format(command: Callable[..., None]) -> Callable[..., None]:
         finally:
             _form.reset(token)
 
-    with_it.__name__, with_it.__doc__ = command.__name__, command.__doc__
-    with_it.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    with_it.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return with_it
+    return wrapped(command, with_it, added)
 
 
 def chosen() -> Format:

@@ -75,19 +75,11 @@ def assess(
         raise typer.BadParameter("give either a run folder or --draws FILE")
     if checkpoint is not None and len(checkpoint) > 1:
         raise typer.BadParameter("give one of --checkpoint and --select")
-    of_a_run: dict[str, Any] = {
-        "split": split,
-        "samples": samples,
-        "texts": texts,
-        "components": components,
-        "checkpoint": checkpoint,
-        "control": control,
-    }
     if components is not None and not components.strip():
         raise typer.BadParameter("--components is empty; give a number, all, or a file")
-    useless = [f"--{name}" for name, value in of_a_run.items() if value]
-    if draws is not None and useless:
-        raise typer.BadParameter(f"{', '.join(useless)}: no effect with --draws, whose numbers are those of the file")
+    if draws is not None:
+        of_a_run = {"split": split, "samples": samples, "texts": texts, "components": components}
+        _refuse_of_a_run(of_a_run | {"checkpoint": checkpoint, "control": control})
     if given is not None and asked():
         raise typer.BadParameter("--noise is for the code of a file (--draws); a run has its own q(z|x)")
     if given is not None and control is not None and given.run.resolve() == control.resolve():
@@ -98,6 +90,13 @@ def assess(
         options = {"suite": suite, "samples": samples, "texts": texts, "labels": labels, "components": components}
         runs = given.load(_checkpoint(given.run, *(checkpoint or ["model"])), control)
         _assess_run(*runs, split, options)
+
+
+def _refuse_of_a_run(options: dict[str, Any]) -> None:
+    """Refuse options of a run together with a file of draws."""
+    useless = [f"--{name}" for name, value in options.items() if value]
+    if useless:
+        raise typer.BadParameter(f"{', '.join(useless)}: no effect with --draws, whose numbers are those of the file")
 
 
 def _checkpoint(run: Path, given: str) -> str:

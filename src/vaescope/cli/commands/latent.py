@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vaescope.cli.generation import with_generation
+from vaescope.cli.numbers import numbers_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -149,14 +149,7 @@ def traverse(
     values: Annotated[str, typer.Option(help="what the unit is set to")] = "-3,-2,-1,0,1,2,3",
 ) -> None:
     """Show what one latent unit does to a text."""
-    from vaescope.errors import UserError
-
-    try:
-        points = [float(value) for value in values.split(",")]
-    except ValueError:
-        points = [math.nan]
-    if not all(map(math.isfinite, points)):
-        raise UserError(f"--values '{values}': give numbers separated by commas, for instance -2,0,2")
+    points = numbers_of(values, "--values", "-2,0,2")
     vae = _load(run)
     line = vae.line(text, unit, points)
     _show((f"z[{unit}]", "text"), [(f"{value:g}", x) for value, x in zip(points, vae.decode(line), strict=True)])

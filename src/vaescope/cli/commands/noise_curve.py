@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from vaescope.cli.numbers import numbers_of
 
 if TYPE_CHECKING:
     from vaescope.evidence.noisy_code import NoisyCode
@@ -30,7 +30,7 @@ def noise_curve(
 
     The bits needed are I(X;Z)/ln 2 at the largest noise that raises the distortion by at most --allow nats.
     """
-    from vaescope.cli.console import console
+    from vaescope.cli.console import console, print_columns
     from vaescope.evidence.noise_curve import NoiseCurve
     from vaescope.evidence.noisy_code import NoisyCode
     from vaescope.plotting import save
@@ -56,7 +56,7 @@ def noise_curve(
         )
         for level in curve.levels
     ]
-    _table(("noise", "distortion", "rise", "rate", "I, nats", "I, bits"), rows)
+    print_columns(("noise", "distortion", "rise", "rate", "I, nats", "I, bits"), rows)
     console.print(f"\n{curve.texts} texts; nats per text, I(X;Z) with 95% intervals; the rate is of a fitted Gaussian.")
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "curve.csv", _csv(curve.rows()))
@@ -74,36 +74,17 @@ def noise_curve(
 def _scored(subject: str, file: Path | None, noise: str | None, samples: int, texts: int | None) -> NoisyCode:
     from vaescope.corpora.files import read_file
     from vaescope.corpora.rows import Columns, strip
-    from vaescope.errors import UserError
     from vaescope.examine.load_text_model import load_text_model
     from vaescope.sweep.score_codes import score_code
     from vaescope.sweep.text_model import TextModel
 
     if file is None or noise is None:
         raise typer.BadParameter("FILE.py:NAME needs TEXTS and --noise, for instance --noise 0.01,0.1,1")
-    try:
-        sizes = [float(size) for size in noise.split(",")]
-    except ValueError:
-        sizes = [math.nan]
-    if not all(0 < size < math.inf for size in sizes):
-        raise UserError(f"--noise '{noise}': give positive numbers separated by commas, for instance 0.01,0.1,1")
+    sizes = numbers_of(noise, "--noise", "0.01,0.1,1", above=0)
     rows = strip(read_file(file, Columns()), str(file), 2).texts[:texts]
     found = load_text_model(subject)
     functions = found if isinstance(found, TextModel) else found.text_model
     return score_code(functions, rows, sizes, samples=samples)
-
-
-def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.table import Table
-
-    from vaescope.cli.console import console
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
 
 
 def _csv(rows: list[dict[str, float]]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from vaescope.cli.numbers import numbers_of
 
 if TYPE_CHECKING:
     from vaescope.sweep.steer import Steering
@@ -36,12 +37,7 @@ def steer(
     from vaescope.model.latent_space import LatentSpace
     from vaescope.sweep.steer import steer as measure
 
-    try:
-        numbers = [float(value) for value in strengths.split(",")]
-    except ValueError:
-        numbers = [math.nan]
-    if not all(map(math.isfinite, numbers)):
-        raise UserError(f"--strengths '{strengths}': give numbers separated by commas, for instance 0.5,1,2")
+    numbers = numbers_of(strengths, "--strengths", "0.5,1,2")
     found = load_run(run)
     tokenized = found.tokenized(split)
     kinds = labels_of(tokenized, found.corpus, found.config, split, labels).kinds
@@ -54,10 +50,9 @@ def steer(
 
 
 def _show(found: Steering, shown: int) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    from vaescope.cli.console import console, print_table
+    from vaescope.cli.console import console, print_columns
 
     console.print(
         f"The vector has length {found.length:.2f} (by chance {found.length_by_chance:.2f}). The probe labels "
@@ -65,13 +60,11 @@ def _show(found: Steering, shown: int) -> None:
         soft_wrap=True,
     )
     columns = ("strength", "p(label | text)", "change", "random direction", "own log p(x|z), nats", "path in holes")
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
+    rows = []
     for level in found.levels:
         cells = (level.probability, level.change, level.random_change, level.own_likelihood, level.holes)
-        table.add_row(f"{level.strength:g}", *(f"{each.value:.3f} ± {each.se:.3f}" for each in cells))
-    print_table(table)
+        rows.append([f"{level.strength:g}", *(f"{each.value:.3f} ± {each.se:.3f}" for each in cells)])
+    print_columns(columns, rows)
     console.print(f"{len(found.steered)} texts of other labels; means with standard errors; changes are paired.")
     for i, text in enumerate(found.steered[:shown]):
         console.print(Text(f"\n{'':>8}  {text}"))
